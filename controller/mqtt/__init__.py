@@ -1,0 +1,1 @@
+"""MQTT: topics, the bridge to any broker, and the embedded broker."""
