@@ -143,5 +143,5 @@ async def _settle(loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(64):
             await asyncio.sleep(0)
         return
-    while ready:
+    while ready:  # noqa: ASYNC110 - there is no event to wait for: what we wait for is that there is none
         await asyncio.sleep(0)

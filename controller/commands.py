@@ -1,0 +1,171 @@
+"""Commands from outside, however they come in, and the replies to them. `service` carries them out."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, JsonValue, ValidationError
+
+from devices.roles import Frozen, Side
+
+_REMEMBERED = 512  # ids of recent commands, so that one that comes twice is done once
+_LONGEST_PAYLOAD_BYTES = 16_384
+
+
+class Action(StrEnum):
+    """What can be asked of a station."""
+
+    START = "start"
+    STOP = "stop"
+    PAIN = "pain"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SKIP = "skip"
+    LET_DOWN = "let_down"
+    VACUUM_UP = "vacuum_up"
+    VACUUM_DOWN = "vacuum_down"
+    SET_VACUUM = "set_vacuum"
+    ANSWER = "answer"
+    ACKNOWLEDGE = "acknowledge"
+    LOG_VOLUME = "log_volume"
+
+
+ALWAYS = frozenset({Action.STOP, Action.PAIN})  # whatever is wrong with the command otherwise
+
+Outcome = Literal["accepted", "limited", "refused", "failed"]
+
+
+class StartArgs(Frozen):
+    """`no_symptoms: true` answers all questions of the check with no; an app that asked them itself may send it."""
+
+    routine: str = "classic"
+    side: Side = Side.BOTH
+    no_symptoms: bool = False
+
+
+class SetVacuumArgs(Frozen):
+    """A vacuum in mmHg."""
+
+    mmhg: float = Field(ge=0, le=400)
+
+
+class AnswerArgs(Frozen):
+    """An answer to a question of the check; the question `all` answers every one that is open."""
+
+    question: str
+    value: bool
+
+
+class LogVolumeArgs(Frozen):
+    """Milk measured by hand, in mL."""
+
+    left_ml: float | None = Field(None, ge=0, le=1000)
+    right_ml: float | None = Field(None, ge=0, le=1000)
+
+
+class NoArgs(Frozen):
+    """Nothing."""
+
+
+Args = StartArgs | SetVacuumArgs | AnswerArgs | LogVolumeArgs | NoArgs
+
+ARGS: dict[Action, type[Args]] = {
+    Action.START: StartArgs,
+    Action.SET_VACUUM: SetVacuumArgs,
+    Action.ANSWER: AnswerArgs,
+    Action.LOG_VOLUME: LogVolumeArgs,
+}
+
+
+class Command(Frozen):
+    """One command. `session`, if given, must be the one that runs; `expires` is a time with its zone."""
+
+    id: str | None = Field(None, max_length=128)
+    action: Action
+    args: dict[str, JsonValue] = Field(default_factory=dict)
+    session: str | None = None
+    expires: AwareDatetime | None = None
+
+
+class Reply(Frozen):
+    """What became of a command. `devices`: after a stop or pain, what each device confirmed."""
+
+    id: str | None = None
+    action: str | None = None
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    session_id: str | None = None
+    devices: dict[str, str] | None = None
+
+
+class BadCommandError(Exception):
+    """A payload that is no command. `reply` says where, and what would fit."""
+
+    def __init__(self, reason: str, id_: str | None = None, action: str | None = None) -> None:
+        self.reply = Reply(id=id_, action=action, outcome="refused", reasons=(reason,))
+        super().__init__(reason)
+
+
+def parse_command(payload: bytes) -> tuple[Command, Args]:
+    """Return the command in a payload, with its checked arguments. Raise `BadCommandError`."""
+    if len(payload) > _LONGEST_PAYLOAD_BYTES:
+        raise BadCommandError(f"a command has at most {_LONGEST_PAYLOAD_BYTES} bytes, this has {len(payload)}")
+    try:
+        data = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise BadCommandError('this is no JSON; send for example {"id": "1", "action": "stop"}') from None
+    if not isinstance(data, dict):
+        raise BadCommandError('a command is a JSON object, for example {"id": "1", "action": "stop"}')
+    id_, action = _text(data.get("id")), _text(data.get("action"))
+    if action in ALWAYS:
+        # Nothing else in the payload may keep a stop from being one.
+        return Command(id=id_, action=Action(action)), NoArgs()
+    try:
+        command = Command.model_validate(data)
+        return command, ARGS.get(command.action, NoArgs).model_validate(command.args)
+    except ValidationError as error:
+        raise BadCommandError("; ".join(_explain(error)), id_, action) from None
+
+
+class Desk:
+    """Judges whether a command may be carried out at all, apart from what it asks for."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def refusal(self, command: Command, *, retained: bool, session_id: str | None) -> str | None:
+        """Return why the command is refused, or `None`. Stop and pain never are."""
+        if command.action in ALWAYS:
+            return None
+        if retained:
+            return "it was retained by the broker; send commands without the retain flag"
+        if command.expires is not None and command.expires <= datetime.now(UTC):
+            return f"it expired at {command.expires.isoformat()}"
+        if command.session is not None and command.session != session_id:
+            return f"it is for session {command.session}; now there is {session_id or 'none'}"
+        if command.id is not None:
+            if command.id in self._seen:
+                return f"a command with the id {command.id} came before"
+            self._seen[command.id] = None
+            if len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value[:128] if isinstance(value, str) else None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    words = []
+    for each in error.errors():
+        where = ".".join(str(part) for part in each["loc"]) or "args"
+        if each["type"] == "extra_forbidden":
+            words.append(f"{where} is not known here")
+        else:
+            words.append(f"{where}: {each['msg']}")
+    return words

@@ -1,0 +1,188 @@
+"""What the controller tells: events, snapshots and guidance, and the one stream through which all watchers get them."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from controller.safety import Limit, Trip
+from devices.link import LinkState
+from devices.roles import Frozen, MassagerReading, Phase, PumpReading, Side, WarmerReading
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class SessionState(StrEnum):
+    """Where a session stands. The last four are ends."""
+
+    IDLE = "idle"
+    CHECKING = "checking"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    TRIPPED = "tripped"
+    FAILED = "failed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs in this state."""
+        return self in (
+            SessionState.IDLE,
+            SessionState.COMPLETED,
+            SessionState.STOPPED,
+            SessionState.TRIPPED,
+            SessionState.FAILED,
+        )
+
+
+class EventType(StrEnum):
+    """Kinds of event."""
+
+    SESSION_STARTED = "session_started"
+    STEP_STARTED = "step_started"
+    STEP_FINISHED = "step_finished"
+    LET_DOWN = "let_down"
+    LIMITED = "limited"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    PAIN = "pain"
+    TRIP = "trip"
+    UNCERTAIN = "uncertain"
+    SESSION_FINISHED = "session_finished"
+
+
+class Event(Frozen):
+    """Something that happened once. `id` is unique; the time is UTC."""
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    station: str
+    session_id: str | None
+    type: EventType
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class PartView(Frozen):
+    """One technique on one side, within a massage step."""
+
+    name: str
+    side: Side
+    seconds: float
+    outcome: str | None = None
+
+
+class StepView(Frozen):
+    """One step as a person sees it. `seconds`: how long it took, or takes so far; `planned_seconds`: at most."""
+
+    name: str
+    title: str
+    planned_seconds: float | None
+    seconds: float = 0.0
+    outcome: Literal["done", "skipped", "let_down", "dry", "unavailable", "not_today", "ended"] | None = None
+    parts: tuple[PartView, ...] = ()
+
+
+class Volume(Frozen):
+    """Milk in mL; `None` where no device measures it."""
+
+    left: float | None = None
+    right: float | None = None
+
+    @property
+    def total(self) -> float | None:
+        """Both together, of what is known."""
+        known = [value for value in (self.left, self.right) if value is not None]
+        return sum(known) if known else None
+
+
+class Snapshot(Frozen):
+    """All there is to know of a station's session right now."""
+
+    station: str
+    state: SessionState = SessionState.IDLE
+    session_id: str | None = None
+    routine: str | None = None
+    side: Side | None = None
+    step: str | None = None
+    step_index: int | None = None
+    steps: tuple[StepView, ...] = ()
+    step_seconds_left: float | None = None
+    progress: float = 0.0
+    phase: Phase | None = None
+    target_vacuum_mmhg: float | None = None
+    rate_cpm: float | None = None
+    limits: tuple[Limit, ...] = ()
+    let_down_seconds: float | None = None
+    let_down_by: str | None = None
+    volume_ml: Volume = Volume()
+    peak_vacuum_mmhg: float | None = None
+    warmest_celsius: float | None = None
+    reason: str | None = None
+    trip: Trip | None = None
+
+
+class Guide(Frozen):
+    """What the person is to do now. `picture` names a drawing of the technique; `question` waits for `answer`."""
+
+    station: str
+    step: str | None = None
+    technique: str | None = None
+    side: Side | None = None
+    title: str = ""
+    words: str = ""
+    seconds: float | None = None
+    seconds_left: float | None = None
+    picture: str | None = None
+    question: str | None = None
+
+
+class DeviceView(Frozen):
+    """What is known of one device; `None` and `unknown` where it did not say."""
+
+    station: str
+    device: str
+    profile: str
+    side: Side
+    link: LinkState
+    available: bool
+    trouble: str | None = None
+    reading: PumpReading | WarmerReading | MassagerReading
+
+
+class Telemetry(Frozen):
+    """Fast-changing values of one device, as they come in."""
+
+    station: str
+    device: str
+    values: dict[str, float | bool]
+
+
+Item = Event | Snapshot | Guide | DeviceView | Telemetry
+
+
+class Stream:
+    """Hands every item to every watcher. Watchers are plain callbacks that must be quick; none can harm a session."""
+
+    def __init__(self) -> None:
+        self._watchers: list[Callable[[Item], None]] = []
+
+    def subscribe(self, watcher: Callable[[Item], None]) -> Callable[[], None]:
+        """Call `watcher` with every item from now on; the result unsubscribes."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def publish(self, item: Item) -> None:
+        """Hand `item` on. A watcher's error is logged and goes no further."""
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(item)
+            except Exception:
+                _LOGGER.exception("a watcher failed on %s", type(item).__name__)

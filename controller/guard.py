@@ -1,0 +1,284 @@
+"""The guard: the only way to put energy into a body. Inside its `async with` blocks a device runs; outside, none does.
+
+The numbers are in `safety`, the rules that watch readings in `watch`. One guard serves one station.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+from controller import safety
+from controller.keeper import Keeper
+from controller.safety import Budget, Energy, Limit, OwnerLimits, Trip
+from controller.watch import Role
+from devices.clock import Clock
+from devices.errors import DeviceError, LinkLostError, RefusedError
+from devices.roles import Capability, Massager, Pump, PumpSetting, Side, Warmer
+
+_LOGGER = logging.getLogger(__name__)
+
+_TIMER_MARGIN_SECONDS = 3.0  # a device's own timer is the second net: it ends just after ours
+
+Stopped = Literal["stopped", "uncertain", "unreachable"]
+DeviceT = TypeVar("DeviceT", Pump, Warmer, Massager)
+
+
+class NotAllowedError(Exception):
+    """The guard does not let this start. `str()` is for the person."""
+
+
+class HaltedError(Exception):
+    """Everything was stopped while this was on its way."""
+
+
+class Run:
+    """What runs inside a `suction` block: the pumps, their setting, and the limits that were met."""
+
+    def __init__(self, guard: Guard, pumps: Sequence[Pump], setting: PumpSetting) -> None:
+        self._guard = guard
+        self.pumps = pumps
+        self.setting = setting
+
+    async def adjust(self, vacuum_mmhg: float, *, by_person: bool) -> Limit:
+        """Change the vacuum of the running pumps; raising goes step by step. Return what it came to."""
+        limit, self.setting = await self._guard.adjust(self.pumps, self.setting, vacuum_mmhg, by_person=by_person)
+        return limit
+
+
+class Guard:
+    """Holds the limits, watches what runs, and stops everything.
+
+    `on_trip(trip)`, `on_ended(device)`: something ended what runs (called once; devices are being stopped already).
+    `on_limit(limits)`: a wish met a limit. `on_uncertain(device)`: a device did not confirm its stop.
+    """
+
+    def __init__(self, clock: Clock, owner: OwnerLimits, devices: Sequence[Role]) -> None:
+        self.owner = owner
+        self.symptoms: frozenset[str] = frozenset()
+        self.trip: Trip | None = None
+        self.on_trip: Callable[[Trip], None] = lambda _: None
+        self.on_ended: Callable[[str], None] = lambda _: None
+        self.on_limit: Callable[[Sequence[Limit]], None] = lambda _: None
+        self.on_uncertain: Callable[[str], None] = lambda _: None
+        self._clock = clock
+        self._devices = tuple(devices)
+        self._budgets: dict[Energy, Budget] = safety.budgets()
+        self._halts = 0
+        self._raised_at_seconds = 0.0
+        self._stops: set[asyncio.Task[Stopped]] = set()
+
+    # What there is
+
+    def pumps(self, side: Side) -> list[Pump]:
+        """Return the pumps of a side that can be started from here."""
+        return [d for d in self._of(side) if d.role == "pump"]
+
+    def warmers(self, side: Side) -> list[Warmer]:
+        """Return the warm compresses of a side that can be started from here."""
+        return [d for d in self._of(side) if d.role == "warmer"]
+
+    def massagers(self, side: Side) -> list[Massager]:
+        """Return the massagers of a side that can be started from here."""
+        return [d for d in self._of(side) if d.role == "massager"]
+
+    def _of(self, side: Side) -> list[Role]:
+        return [d for d in self._devices if d.side.covers(side) and Capability.START in d.capabilities and d.connected]
+
+    # Energy, in blocks
+
+    @contextlib.asynccontextmanager
+    async def suction(
+        self, pumps: Sequence[Pump], setting: PumpSetting, *, at_most_seconds: float
+    ) -> AsyncIterator[Run]:
+        """Run pumps inside the block. Raise `NotAllowedError`, or a `DeviceError` when one does not start."""
+        run = Run(self, pumps, setting)
+        seconds = self._seconds(Energy.SUCTION, at_most_seconds, pumps)
+        limits: list[Limit] = [seconds]
+        settings: dict[str, PumpSetting] = {}
+        for pump in pumps:
+            settings[pump.name], met = safety.limit_pump(
+                setting, self.owner, pump.limits, pump.capabilities, symptoms=bool(self.symptoms)
+            )
+            limits += met
+        run.setting = min(settings.values(), key=lambda each: each.vacuum_mmhg or 0.0)
+        self._raised_at_seconds = self._clock.now()
+
+        async def start(pump: Pump) -> None:
+            allowed = settings[pump.name]
+            await pump.start(allowed, self._timer(seconds, pump), safety.LEASE_SECONDS)
+
+        async with self._on(Energy.SUCTION, pumps, start, seconds.allowed):
+            self._tell(limits)
+            yield run
+
+    @contextlib.asynccontextmanager
+    async def heat(self, warmers: Sequence[Warmer], celsius: float, *, at_most_seconds: float) -> AsyncIterator[None]:
+        """Warm inside the block."""
+        if self.symptoms:
+            raise NotAllowedError("no heat on a day with symptoms")
+        seconds = self._seconds(Energy.HEAT, at_most_seconds, warmers)
+        limits = {
+            warmer.name: safety.limit_heat(celsius, seconds.allowed, self.owner, warmer.limits) for warmer in warmers
+        }
+
+        async def start(warmer: Warmer) -> None:
+            duration_seconds = self._timer(seconds, warmer)
+            await warmer.set_target(limits[warmer.name].allowed, duration_seconds, safety.LEASE_SECONDS)
+
+        async with self._on(Energy.HEAT, warmers, start, seconds.allowed):
+            self._tell([seconds, *limits.values()])
+            yield
+
+    @contextlib.asynccontextmanager
+    async def vibration(
+        self, massagers: Sequence[Massager], intensity: float, side: Side, *, at_most_seconds: float
+    ) -> AsyncIterator[None]:
+        """Vibrate inside the block."""
+        if not self.owner.vibration:
+            raise NotAllowedError("vibration is off until you turn it on in the settings")
+        if self.symptoms:
+            raise NotAllowedError("no vibration on a day with symptoms")
+        seconds = self._seconds(Energy.VIBRATION, at_most_seconds, massagers)
+        limit = safety.limit_vibration(intensity)
+
+        async def start(massager: Massager) -> None:
+            await massager.run(limit.allowed, self._timer(seconds, massager), safety.LEASE_SECONDS, side)
+
+        async with self._on(Energy.VIBRATION, massagers, start, seconds.allowed):
+            self._tell([seconds, limit])
+            yield
+
+    async def adjust(
+        self, pumps: Sequence[Pump], setting: PumpSetting, vacuum_mmhg: float, *, by_person: bool
+    ) -> tuple[Limit, PumpSetting]:
+        """Change running pumps to `vacuum_mmhg`. Lowering is at once; raising is 20 mmHg in 10 s at most."""
+        now_seconds, current_mmhg = self._clock.now(), setting.vacuum_mmhg or 0.0
+        early = now_seconds - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
+        pace_mmhg = current_mmhg if early else current_mmhg + safety.RAISE_STEP_MMHG
+        asked = setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg})
+        allowed, limits = asked, []
+        for pump in pumps:
+            each, met = safety.limit_pump(
+                asked,
+                self.owner,
+                pump.limits,
+                pump.capabilities,
+                symptoms=bool(self.symptoms),
+                by_person=by_person,
+                pace_mmhg=pace_mmhg,
+            )
+            limits += [limit for limit in met if limit.quantity == "vacuum_mmhg"]
+            if (each.vacuum_mmhg or 0.0) <= (allowed.vacuum_mmhg or 0.0):
+                allowed = each
+        if not limits:
+            raise RefusedError("the vacuum of this pump cannot be set from here")
+        if allowed.vacuum_mmhg != setting.vacuum_mmhg:
+            if (allowed.vacuum_mmhg or 0.0) > current_mmhg:
+                self._raised_at_seconds = now_seconds
+            await _all(pump.adjust(allowed) for pump in pumps)
+        lowest = min(limits, key=lambda limit: limit.allowed)
+        if by_person:
+            self._tell([lowest])
+        return lowest, allowed
+
+    # Stopping
+
+    async def stop_all(self) -> dict[str, Stopped]:
+        """Stop every device of the station at once: pumps, then heat, then vibration, none waiting for another.
+
+        Nothing that is on its way can start any more, until `arm` is called. Return what each device confirmed.
+        """
+        self._halts += 1
+        order = {"pump": 0, "warmer": 1, "massager": 2}
+        devices = [d for d in sorted(self._devices, key=lambda d: order[d.role]) if Capability.START in d.capabilities]
+        # The tasks are made in order and run side by side: each sends its stop before it waits for anything.
+        tasks = [self._stop_task(device) for device in devices]
+        results = await asyncio.shield(asyncio.gather(*tasks))
+        return {device.name: result for device, result in zip(devices, results, strict=True)}
+
+    def acknowledge(self) -> None:
+        """Let go of the latched trip, on the person's word."""
+        self.trip = None
+
+    def _stop_task(self, device: Role) -> asyncio.Task[Stopped]:
+        task = asyncio.create_task(self._stop(device), name=f"stop {device.name}")
+        self._stops.add(task)  # asyncio itself keeps tasks only weakly
+        task.add_done_callback(self._stops.discard)
+        return task
+
+    async def _stop(self, device: Role) -> Stopped:
+        try:
+            await device.stop()
+        except LinkLostError:
+            return "unreachable"
+        except DeviceError as error:
+            _LOGGER.warning("%s", error)
+            self.on_uncertain(device.name)
+            return "uncertain"
+        return "stopped"
+
+    # Inside
+
+    @contextlib.asynccontextmanager
+    async def _on(
+        self, energy: Energy, devices: Sequence[DeviceT], start: Callable[[DeviceT], Awaitable[None]], seconds: float
+    ) -> AsyncIterator[None]:
+        if self.trip is not None:
+            raise NotAllowedError(f"stopped because {self.trip.words}; acknowledge it first")
+        halts, began_seconds = self._halts, self._clock.now()
+        keeper: asyncio.Task[None] | None = None
+        try:
+            await _all(start(device) for device in devices)
+            if halts != self._halts:
+                raise HaltedError
+            kept = Keeper(self._clock, energy, devices, seconds, self._trip, self.on_ended)
+            keeper = asyncio.create_task(kept.run(), name=f"keep {energy.value}")
+            yield
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+            self._budgets[energy].use(began_seconds, self._clock.now())
+            tasks = [self._stop_task(device) for device in devices]
+            await asyncio.shield(asyncio.gather(*tasks))
+
+    def _trip(self, trip: Trip) -> None:
+        if self.trip is not None:
+            return
+        self.trip = trip
+        _LOGGER.warning("trip: %s: %s", trip.device, trip.words)
+        self._halts += 1
+        for device in self._devices:
+            if Capability.START in device.capabilities:
+                self._stop_task(device)
+        self.on_trip(trip)
+
+    def _seconds(self, energy: Energy, asked_seconds: float, devices: Sequence[Role]) -> Limit:
+        left_seconds = self._budgets[energy].left(self._clock.now())
+        limit = min(
+            (safety.limit_seconds(asked_seconds, left_seconds, device.limits) for device in devices),
+            key=lambda each: each.allowed,
+        )
+        if limit.allowed < 1:
+            raise NotAllowedError(f"{energy.value} has been on as long as it may in one go; rest first")
+        return limit
+
+    def _timer(self, seconds: Limit, device: Role) -> float:
+        most_seconds = device.limits.run_seconds or seconds.allowed + _TIMER_MARGIN_SECONDS
+        return min(seconds.allowed + _TIMER_MARGIN_SECONDS, most_seconds)
+
+    def _tell(self, limits: Sequence[Limit]) -> None:
+        met = [limit for limit in limits if limit.limited]
+        if met:
+            self.on_limit(met)
+
+
+async def _all(actions: Iterable[Awaitable[None]]) -> None:
+    """Do all at once; when one fails, the others are still finished before its error is raised."""
+    results = await asyncio.gather(*actions, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

@@ -1,0 +1,87 @@
+"""Keeps one energy while it is on: looks at every report and every second, renews leases, and ends it in time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from controller import safety
+from controller.safety import Energy, Trip, TripKind
+from controller.watch import Role, Watch
+from devices.clock import Clock
+from devices.errors import DeviceError, RefusedError
+from devices.roles import RunState
+
+_LOOK_EVERY_SECONDS = 1.0
+_RENEW_EVERY_SECONDS = 3.0
+_LATE_SECONDS = 2.0  # how much longer than planned anything may be on, before that itself is a reason to trip
+
+
+class Keeper:
+    """Looks after running devices until it is cancelled, or found a reason to stop, which it says once."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        energy: Energy,
+        devices: Sequence[Role],
+        seconds: float,
+        on_trip: Callable[[Trip], None],
+        on_ended: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._energy = energy
+        self._devices = devices
+        self._seconds = seconds
+        self._on_trip = on_trip
+        self._on_ended = on_ended
+        self._began_seconds = clock.now()
+        self._watches = [Watch(device, self._began_seconds) for device in devices]
+        self._over = False
+
+    async def run(self) -> None:
+        """Look, renew, wait a second, and again."""
+        renewed_seconds = self._began_seconds
+        with contextlib.ExitStack() as unsubscribe:
+            for device in self._devices:
+                unsubscribe.callback(device.on_change(self._look))
+            while not self._over:
+                self._look()
+                if not self._over and self._clock.now() - renewed_seconds >= _RENEW_EVERY_SECONDS:
+                    renewed_seconds = self._clock.now()
+                    await self._renew()
+                await self._clock.sleep(_LOOK_EVERY_SECONDS)
+
+    def _look(self) -> None:
+        now_seconds = self._clock.now()
+        for watch in self._watches:
+            if self._over:
+                return
+            if trip := watch.look(now_seconds):
+                self._trip(trip)
+            elif watch.stopped_itself():
+                self._end(watch.device.name)
+        if not self._over and now_seconds - self._began_seconds >= self._seconds + _LATE_SECONDS:
+            words = f"{self._energy.value} went on longer than its {self._seconds:.0f} s"
+            self._trip(Trip(kind=TripKind.TIME, device=self._devices[0].name, words=words))
+
+    async def _renew(self) -> None:
+        for device in self._devices:
+            try:
+                await device.renew(safety.LEASE_SECONDS)
+            except RefusedError:
+                # Overtaken by a stop, which ends the block anyway; or the device ended by itself.
+                if device.reading.run_state is not RunState.RUNNING and not self._over:
+                    self._end(device.name)
+            except DeviceError as error:
+                words = f"its lease could not be renewed: {error}"
+                self._trip(Trip(kind=TripKind.LEASE, device=device.name, words=words))
+
+    def _trip(self, trip: Trip) -> None:
+        if not self._over:
+            self._over = True
+            self._on_trip(trip)
+
+    def _end(self, device: str) -> None:
+        self._over = True
+        self._on_ended(device)

@@ -1,0 +1,267 @@
+"""Limits: each number in one place, and how a wish meets them. Pure; `guard` enforces them, `watch` looks out for them.
+
+Vacuums are mmHg below ambient. Sources: docs/safety.md; "ours" marks a choice to be reviewed by a clinician.
+Everything here can only lower a wish, never raise it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pydantic import Field
+
+from devices.roles import Capability, DeviceLimits, Frozen, Phase, PumpSetting
+
+# Suction
+STIMULATION_VACUUM_MMHG = 150.0  # cleared pumps' ranges (FDA 510(k) summaries)
+STIMULATION_RATE_CPM = 125.0  # cleared pumps' ranges
+STIMULATION_SECONDS = 300.0  # two phases: two minutes or first milk (Ramsay 2005)
+EXPRESSION_VACUUM_MMHG = 250.0  # 21 CFR 884.5150; most comfortable about 190 (Kent 2008)
+EXPRESSION_RATE_CPM = 90.0  # cleared pumps' ranges
+FIRST_EXPRESSION_VACUUM_MMHG = 100.0  # ours: until a comfort cap is set
+AUTOMATIC_VACUUM_MMHG = 150.0  # ours: without the person's own command, until a comfort cap is set
+SYMPTOM_VACUUM_MMHG = 100.0  # ours: "low vacuum" on a day with symptoms
+RAISE_STEP_MMHG = 20.0  # ours: one step of raising
+RAISE_EVERY_SECONDS = 10.0  # ours: at most one step in this time
+SUCTION_SECONDS = 1800.0  # continuous
+SUCTION_REST_SECONDS = 300.0  # ours: a rest this long ends "continuous"
+SUCTION_SESSION_SECONDS = 2400.0  # power pumping
+SESSION_SECONDS = 3900.0  # power pumping, in all
+VACUUM_TRIP_MMHG = 270.0  # 250 and the 20 that devices may be off, for one cycle
+VACUUM_TRIP_AT_ONCE_MMHG = 300.0
+RELEASE_MMHG = 60.0  # suction must fall below this ...
+RELEASE_SECONDS = 4.0  # ... at least this often
+LOWEST_STEP_MMHG = 10.0  # what a person's "a little more" or "less" is rounded to
+
+# Heat
+HEAT_CELSIUS = 42.0  # IEC 60601-1: 43 °C for contact of 10 min and more
+WARM_CELSIUS = 41.0  # above it for 10 min at most
+ABOVE_WARM_SECONDS = 600.0
+HEAT_SECONDS = 1200.0  # ours, from 2 to 20 min in advice and studies
+HEAT_REST_SECONDS = 1800.0  # ours
+HEAT_TRIP_CELSIUS = 43.0
+HEAT_TRIP_SECONDS = 5.0
+HEAT_TRIP_AT_ONCE_CELSIUS = 44.0
+
+# Vibration
+VIBRATION_INTENSITY = 1 / 3  # the lowest third of a device's range (ABM Protocol 36 is against more)
+VIBRATION_SECONDS = 300.0
+VIBRATION_REST_SECONDS = 1800.0  # ours
+MASSAGE_SECONDS = 600.0
+
+# Links
+LEASE_SECONDS = 10.0
+STALE_SECONDS = 10.0
+UNMAPPED_LEVEL = 3  # a level that nobody measured in mmHg
+
+
+class Energy(StrEnum):
+    """What can be put into a body, in the order in which it is taken away."""
+
+    SUCTION = "suction"
+    HEAT = "heat"
+    VIBRATION = "vibration"
+
+
+class Reason(Frozen):
+    """One layer that has something to say: `who` (hard, owner, device, step, symptoms, pace) and in words."""
+
+    who: str
+    allows: float
+    words: str
+
+
+class Limit(Frozen):
+    """What was asked, what is allowed, and why: every layer that asks for less, the deciding one first."""
+
+    quantity: str
+    asked: float
+    allowed: float
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def limited(self) -> bool:
+        """Whether less is allowed than was asked."""
+        return self.allowed < self.asked
+
+    def __str__(self) -> str:
+        why = f": limited by {self.reasons[0].words}" if self.reasons else ""
+        return f"{self.quantity.replace('_', ' ')} {self.allowed:g}{why}"
+
+
+class TripKind(StrEnum):
+    """Why everything was stopped."""
+
+    VACUUM = "vacuum"
+    NO_RELEASE = "no_release"
+    TEMPERATURE = "temperature"
+    STALE = "stale"
+    LINK_LOST = "link_lost"
+    LEASE = "lease"
+    DEVICE_FAULT = "device_fault"
+    TIME = "time"
+
+
+class Trip(Frozen):
+    """A hard stop by the guard. It stays until the person acknowledges it."""
+
+    kind: TripKind
+    device: str
+    words: str
+
+
+class OwnerLimits(Frozen):
+    """What the owner allows. Every value can only lower a hard limit; a higher one is refused when it is loaded."""
+
+    comfort_vacuum_mmhg: float | None = Field(None, ge=60, le=EXPRESSION_VACUUM_MMHG)
+    stimulation_vacuum_mmhg: float = Field(120, ge=40, le=120)
+    heat_celsius: float = Field(HEAT_CELSIUS, ge=36, le=HEAT_CELSIUS)
+    vibration: bool = False
+
+    @property
+    def comfortable_mmhg(self) -> float:
+        """What a routine means by `comfort`."""
+        return self.comfort_vacuum_mmhg or FIRST_EXPRESSION_VACUUM_MMHG
+
+
+def lowest(quantity: str, asked: float, layers: Iterable[Reason], *, step: float | None = None) -> Limit:
+    """Hold a wish against layers; the lowest wins, rounded down to a multiple of `step` where the device has steps."""
+    lower = sorted((layer for layer in layers if layer.allows < asked), key=lambda layer: layer.allows)
+    allowed = lower[0].allows if lower else asked
+    if step:
+        # A hair is added before rounding down, so that 0.1 * 3 counts as 0.3.
+        allowed = math.floor(allowed / step + 1e-9) * step
+    return Limit(quantity=quantity, asked=asked, allowed=max(0.0, allowed), reasons=tuple(lower))
+
+
+def limit_vacuum(
+    phase: Phase,
+    asked_mmhg: float,
+    owner: OwnerLimits,
+    device: DeviceLimits,
+    *,
+    symptoms: bool,
+    by_person: bool,
+    pace_mmhg: float | None = None,
+) -> Limit:
+    """Limit a wished vacuum. `by_person`: by the person's own command. `pace_mmhg`: what the pace of raising allows."""
+    layers = []
+    if phase is Phase.STIMULATION:
+        layers.append(Reason(who="hard", allows=STIMULATION_VACUUM_MMHG, words="the limit for stimulation"))
+        layers.append(Reason(who="owner", allows=owner.stimulation_vacuum_mmhg, words="your cap for stimulation"))
+    else:
+        layers.append(Reason(who="hard", allows=EXPRESSION_VACUUM_MMHG, words="the limit for expression"))
+        if not by_person and owner.comfort_vacuum_mmhg is None:
+            layers.append(Reason(who="hard", allows=AUTOMATIC_VACUUM_MMHG, words="no comfort cap is set yet"))
+    if owner.comfort_vacuum_mmhg is not None:
+        layers.append(Reason(who="owner", allows=owner.comfort_vacuum_mmhg, words="your comfort cap"))
+    if device.vacuum_mmhg is not None:
+        layers.append(Reason(who="device", allows=device.vacuum_mmhg, words="what the pump can do"))
+    if symptoms:
+        layers.append(Reason(who="symptoms", allows=SYMPTOM_VACUUM_MMHG, words="today's symptoms"))
+    if pace_mmhg is not None:
+        words = f"one step of {RAISE_STEP_MMHG:g} in {RAISE_EVERY_SECONDS:g} s"
+        layers.append(Reason(who="pace", allows=pace_mmhg, words=words))
+    return lowest("vacuum_mmhg", asked_mmhg, layers, step=1)
+
+
+def limit_rate(phase: Phase, asked_cpm: float, device: DeviceLimits) -> Limit:
+    """Limit a wished cycle rate."""
+    hard = STIMULATION_RATE_CPM if phase is Phase.STIMULATION else EXPRESSION_RATE_CPM
+    layers = [Reason(who="hard", allows=hard, words=f"the limit for {phase.value}")]
+    if device.rate_cpm is not None:
+        layers.append(Reason(who="device", allows=device.rate_cpm, words="what the pump can do"))
+    return lowest("rate_cpm", asked_cpm, layers, step=1)
+
+
+def limit_heat(asked_celsius: float, at_most_seconds: float, owner: OwnerLimits, device: DeviceLimits) -> Limit:
+    """Limit a wished temperature for the time it is to last."""
+    layers = [
+        Reason(who="hard", allows=HEAT_CELSIUS, words="the limit for heat"),
+        Reason(who="owner", allows=owner.heat_celsius, words="your cap for heat"),
+    ]
+    if at_most_seconds > ABOVE_WARM_SECONDS:
+        layers.append(Reason(who="hard", allows=WARM_CELSIUS, words="more than ten minutes"))
+    if device.celsius is not None:
+        layers.append(Reason(who="device", allows=device.celsius, words="what the compress can do"))
+    return lowest("celsius", asked_celsius, layers, step=0.5)
+
+
+def limit_vibration(asked: float) -> Limit:
+    """Limit a wished intensity (0 to 1)."""
+    layers = [Reason(who="hard", allows=VIBRATION_INTENSITY, words="only the lowest third is used")]
+    return lowest("intensity", asked, layers, step=0.01)
+
+
+def limit_seconds(asked_seconds: float, left_seconds: float, device: DeviceLimits) -> Limit:
+    """Limit a wished duration to what is `left_seconds` of the allowed time, and to the device's own maximum."""
+    layers = [Reason(who="hard", allows=left_seconds, words="the time that is allowed in one go")]
+    if device.run_seconds is not None:
+        layers.append(Reason(who="device", allows=device.run_seconds, words="what the device does in one go"))
+    return lowest("seconds", asked_seconds, layers)
+
+
+def limit_pump(
+    asked: PumpSetting,
+    owner: OwnerLimits,
+    device: DeviceLimits,
+    capabilities: frozenset[Capability],
+    *,
+    symptoms: bool,
+    by_person: bool = False,
+    pace_mmhg: float | None = None,
+) -> tuple[PumpSetting, tuple[Limit, ...]]:
+    """Return the setting that is allowed, in what the pump can be told, and the limits met on the way."""
+    limits: list[Limit] = []
+    setting = asked
+    if asked.vacuum_mmhg is not None and Capability.VACUUM_MMHG in capabilities:
+        vacuum = limit_vacuum(
+            asked.phase, asked.vacuum_mmhg, owner, device, symptoms=symptoms, by_person=by_person, pace_mmhg=pace_mmhg
+        )
+        limits.append(vacuum)
+        setting = setting.model_copy(update={"vacuum_mmhg": vacuum.allowed})
+    if asked.rate_cpm is not None and Capability.RATE_CPM in capabilities:
+        rate = limit_rate(asked.phase, asked.rate_cpm, device)
+        limits.append(rate)
+        setting = setting.model_copy(update={"rate_cpm": rate.allowed})
+    if Capability.LEVELS in capabilities:
+        layers = [Reason(who="hard", allows=UNMAPPED_LEVEL, words="nobody measured this pump's levels")]
+        if device.level is not None:
+            layers.append(Reason(who="device", allows=device.level, words="what the pump can do"))
+        level = lowest("level", asked.level or 1, layers, step=1)
+        limits.append(level)
+        setting = setting.model_copy(update={"level": int(level.allowed)})
+    return setting, tuple(limits)
+
+
+class Budget:
+    """Seconds of one energy: how long it was on without a rest long enough to start anew."""
+
+    def __init__(self, seconds: float, rest_seconds: float) -> None:
+        self._seconds = seconds
+        self._rest_seconds = rest_seconds
+        self._used_seconds = 0.0
+        self._last_on_seconds = -math.inf
+
+    def left(self, now_seconds: float) -> float:
+        """Return how many seconds may still be used at this time of the clock."""
+        if now_seconds - self._last_on_seconds >= self._rest_seconds:
+            self._used_seconds = 0.0
+        return max(0.0, self._seconds - self._used_seconds)
+
+    def use(self, began_seconds: float, ended_seconds: float) -> None:
+        """Note that it was on from `began_seconds` to `ended_seconds`."""
+        self.left(began_seconds)
+        self._used_seconds += max(0.0, ended_seconds - began_seconds)
+        self._last_on_seconds = ended_seconds
+
+
+def budgets() -> dict[Energy, Budget]:
+    """Return fresh budgets for one station."""
+    return {
+        Energy.SUCTION: Budget(SUCTION_SECONDS, SUCTION_REST_SECONDS),
+        Energy.HEAT: Budget(HEAT_SECONDS, HEAT_REST_SECONDS),
+        Energy.VIBRATION: Budget(VIBRATION_SECONDS, VIBRATION_REST_SECONDS),
+    }

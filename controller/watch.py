@@ -1,0 +1,138 @@
+"""Rules that look at a running device's readings and say when to trip. Each rule is small, and fed by the guard."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from controller import safety
+from controller.safety import Trip, TripKind
+from devices.roles import Massager, Pump, PumpReading, Reading, RunState, Warmer, WarmerReading
+
+Role = Pump | Warmer | Massager
+
+
+class Rule(Protocol):
+    """Looks at each reading of one running device."""
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Return why to trip, or `None`. Called on every report and at least once a second."""
+
+
+class VacuumRule:
+    """Too much suction for one cycle, or far too much once."""
+
+    def __init__(self) -> None:
+        self._high_since_seconds: float | None = None
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip at 300 mmHg once, or above 270 mmHg for one cycle."""
+        if not isinstance(reading, PumpReading):
+            return None
+        known = [value for value in (reading.vacuum_mmhg, reading.peak_vacuum_mmhg) if value is not None]
+        highest = max(known, default=0.0)
+        if highest >= safety.VACUUM_TRIP_AT_ONCE_MMHG:
+            return TripKind.VACUUM, f"the vacuum reached {highest:.0f} mmHg"
+        if highest <= safety.VACUUM_TRIP_MMHG:
+            self._high_since_seconds = None
+            return None
+        if self._high_since_seconds is None:
+            self._high_since_seconds = now_seconds
+        cycle_seconds = 60 / (reading.rate_cpm or 60)
+        if now_seconds - self._high_since_seconds >= cycle_seconds:
+            return TripKind.VACUUM, f"the vacuum stayed at {highest:.0f} mmHg for a whole cycle"
+        return None
+
+
+class ReleaseRule:
+    """Suction that does not let go."""
+
+    def __init__(self, now_seconds: float) -> None:
+        self._released_at_seconds = now_seconds
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when the vacuum was not below 60 mmHg for 4 s."""
+        if not isinstance(reading, PumpReading):
+            return None
+        known = [value for value in (reading.vacuum_mmhg, reading.residual_vacuum_mmhg) if value is not None]
+        if not known or min(known) < safety.RELEASE_MMHG:
+            self._released_at_seconds = now_seconds
+        elif now_seconds - self._released_at_seconds >= safety.RELEASE_SECONDS:
+            return TripKind.NO_RELEASE, f"the vacuum did not let go for {safety.RELEASE_SECONDS:.0f} s"
+        return None
+
+
+class TemperatureRule:
+    """A compress too hot for skin."""
+
+    def __init__(self) -> None:
+        self._hot_since_seconds: float | None = None
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip at 44 °C once, or at 43 °C for 5 s."""
+        if not isinstance(reading, WarmerReading) or reading.surface_celsius is None:
+            return None
+        celsius = reading.surface_celsius
+        if celsius >= safety.HEAT_TRIP_AT_ONCE_CELSIUS:
+            return TripKind.TEMPERATURE, f"the compress reached {celsius:.1f} °C"
+        if celsius < safety.HEAT_TRIP_CELSIUS:
+            self._hot_since_seconds = None
+            return None
+        if self._hot_since_seconds is None:
+            self._hot_since_seconds = now_seconds
+        if now_seconds - self._hot_since_seconds >= safety.HEAT_TRIP_SECONDS:
+            return TripKind.TEMPERATURE, f"the compress stayed at {celsius:.1f} °C"
+        return None
+
+
+class FaultRule:
+    """A device that says itself that something is wrong."""
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:  # noqa: ARG002 - a Rule
+        """Trip on any fault."""
+        if reading.run_state is RunState.FAULT or reading.fault is not None:
+            return TripKind.DEVICE_FAULT, f"the device reports {(reading.fault or 'a fault').replace('_', ' ')}"
+        return None
+
+
+def rules_for(device: Role, now_seconds: float) -> list[Rule]:
+    """Return the rules for a device's role."""
+    by_role: dict[str, list[Rule]] = {"pump": [VacuumRule(), ReleaseRule(now_seconds)], "warmer": [TemperatureRule()]}
+    return [FaultRule(), *by_role.get(device.role, [])]
+
+
+class Watch:
+    """Everything watched on one running device: its link, its freshness, its own stop, and the rules of its role."""
+
+    def __init__(self, device: Role, now_seconds: float) -> None:
+        self.device = device
+        self._began_seconds = now_seconds
+        self._rules = rules_for(device, now_seconds)
+        self._ran = False
+
+    def look(self, now_seconds: float) -> Trip | None:
+        """Return why to stop everything right now, or `None`."""
+        found = self._link() or self._freshness(now_seconds)
+        reading = self.device.reading
+        for rule in self._rules:
+            found = found or rule.look(reading, now_seconds)
+        if found is None:
+            return None
+        kind, words = found
+        return Trip(kind=kind, device=self.device.name, words=words)
+
+    def stopped_itself(self) -> bool:
+        """Say whether the device reported that it ran, and now that it does not, though nobody here ended it."""
+        run_state = self.device.reading.run_state
+        self._ran = self._ran or run_state is RunState.RUNNING
+        return self._ran and run_state in (RunState.STOPPED, RunState.PAUSED)
+
+    def _link(self) -> tuple[TripKind, str] | None:
+        return None if self.device.connected else (TripKind.LINK_LOST, "the Bluetooth link was lost")
+
+    def _freshness(self, now_seconds: float) -> tuple[TripKind, str] | None:
+        age_seconds = self.device.age_seconds
+        if age_seconds is None:
+            age_seconds = now_seconds - self._began_seconds
+        if age_seconds < safety.STALE_SECONDS:
+            return None
+        return TripKind.STALE, f"nothing was heard for {age_seconds:.0f} s"

@@ -1,0 +1,72 @@
+"""The device models known here, and which of them fits what an advertisement says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from devices.profiles.schema import Profile
+from devices.radio import Sighting
+from devices.shipped import SHIPPED
+from devices.yaml_file import FileError, Problem, load_yaml
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a profile fits an advertisement, and why or why not, for a person to read."""
+
+    profile: Profile
+    fits: bool
+    why: str
+
+
+def fit(profile: Profile, sighting: Sighting) -> Fit:
+    """Hold one profile against one advertisement. Everything the profile's `match` names must be there."""
+    match = profile.match
+    if match.name and not any(fnmatchcase(sighting.name or "", pattern) for pattern in match.name):
+        return Fit(profile, False, f"its name is {sighting.name or 'not advertised'}, not {' or '.join(match.name)}")
+    missing = [uuid for uuid in match.services if uuid not in sighting.services]
+    if missing:
+        return Fit(profile, False, f"it does not advertise the service {missing[0]}")
+    if match.manufacturer is not None and match.manufacturer not in sighting.manufacturers:
+        return Fit(profile, False, f"it does not carry manufacturer id {match.manufacturer:#06x}")
+    if match.ambiguous:
+        return Fit(profile, True, "it fits, but so do devices of other kinds: name the address")
+    return Fit(profile, True, "it fits")
+
+
+class Catalog:
+    """Profiles by id."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self._profiles = {profile.id: profile for profile in profiles}
+
+    @classmethod
+    def load(cls, *extra: Path) -> Catalog:
+        """Read the shipped profiles and those in the owner's folders. Raise `FileError` for any that is wrong."""
+        found: dict[str, tuple[Path, Profile]] = {}
+        for folder in (SHIPPED / "profiles", *extra):
+            for file in sorted(folder.glob("*.yaml")):
+                profile = load_yaml(file, Profile)
+                if profile.id in found:
+                    raise FileError(file, [Problem(1, "id", f"{profile.id} is taken by {found[profile.id][0]}")])
+                found[profile.id] = (file, profile)
+        return cls(profile for _, profile in found.values())
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self._profiles.values())
+
+    def get(self, profile_id: str) -> Profile | None:
+        """Return the profile of that id."""
+        return self._profiles.get(profile_id)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids, in order of loading."""
+        return tuple(self._profiles)
+
+    def fitting(self, sighting: Sighting) -> list[Fit]:
+        """Return the profiles that fit an advertisement."""
+        return [each for each in (fit(profile, sighting) for profile in self._profiles.values()) if each.fits]

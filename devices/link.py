@@ -1,0 +1,179 @@
+"""One device's connection: found, kept, lost, found again. Bytes in and out; the driver knows what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import NoReturn
+
+import bleak
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.exc import BleakError, BleakGATTProtocolError
+
+from devices.clock import Clock
+from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.lane import Lane
+from devices.radio import Radio, Sighting, masked
+
+_LOGGER = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 2.0  # the ATT protocol allows 30 s; a body does not
+_DISCONNECT_SECONDS = 2.0
+_FIRST_BACKOFF_SECONDS = 1.0
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+class LinkState(StrEnum):
+    """Where the connection stands."""
+
+    SEARCHING = "searching"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+class Link:
+    """Keeps one device connected while `run` runs.
+
+    `on_connected` is awaited after each connection and before commands may pass; if it raises, the connection is given
+    up and tried again later. `on_change` is called whenever `state` changes. `lane` is the serial lane for commands;
+    a stop writes past it.
+    """
+
+    def __init__(
+        self,
+        radio: Radio,
+        clock: Clock,
+        name: str,
+        wanted: Callable[[Sighting], bool],
+        on_connected: Callable[[], Awaitable[None]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.state = LinkState.SEARCHING
+        self.trouble: str | None = None
+        self.lane = Lane()
+        self.sighting: Sighting | None = None
+        self._radio = radio
+        self._clock = clock
+        self._wanted = wanted
+        self._on_connected = on_connected
+        self._on_change = on_change
+        self._client: bleak.BleakClient | None = None
+        self._lost = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands may pass now."""
+        return self.state is LinkState.CONNECTED
+
+    async def run(self) -> None:
+        """Keep the device connected, until cancelled. A lost link is searched again, with growing pauses."""
+        backoff_seconds = _FIRST_BACKOFF_SECONDS
+        seen_since_seconds = self._clock.now() - 10
+        try:
+            while True:
+                try:
+                    await self._connect(seen_since_seconds)
+                    backoff_seconds = _FIRST_BACKOFF_SECONDS
+                    await self._lost.wait()
+                    self.trouble = "the link was lost"
+                except DeviceError as error:
+                    self.trouble = str(error)
+                _LOGGER.info("%s: %s; searching again in %g s", self.name, self.trouble, backoff_seconds)
+                await self._drop(LinkState.LOST)
+                seen_since_seconds = self._clock.now()
+                await self._clock.sleep(backoff_seconds)
+                backoff_seconds = min(backoff_seconds * 2, _LONGEST_BACKOFF_SECONDS)
+        finally:
+            await self._drop(LinkState.CLOSED)
+
+    async def write(self, service: str, characteristic: str, data: bytes, *, response: bool) -> None:
+        """Write at once, past the lane. With `response`, return when the device has acknowledged.
+
+        Raise `LinkLostError` (nothing was sent), `RefusedError` (the device turned it down) or `UncertainError`.
+        """
+        client, target = self._target(service, characteristic)
+        try:
+            async with self._clock.timeout(_ANSWER_SECONDS):
+                await client.write_gatt_char(target, data, response=response)
+        except BleakGATTProtocolError as error:
+            raise RefusedError(f"{self.name} turned the write down: {error}") from error
+        except (BleakError, TimeoutError, OSError) as error:
+            raise UncertainError(f"{self.name} did not acknowledge a write: {error or 'no answer'}") from error
+
+    async def read(self, service: str, characteristic: str) -> bytes:
+        """Read a characteristic. Raise `LinkLostError` or `ProtocolError`."""
+        client, target = self._target(service, characteristic)
+        try:
+            async with self._clock.timeout(_ANSWER_SECONDS):
+                return bytes(await client.read_gatt_char(target))
+        except (BleakError, TimeoutError, OSError) as error:
+            self._raise_read(error)
+
+    async def subscribe(self, service: str, characteristic: str, callback: Callable[[bytes], None]) -> None:
+        """Call `callback` with every notification or indication of a characteristic."""
+        client, target = self._target(service, characteristic)
+        try:
+            async with self._clock.timeout(_ANSWER_SECONDS):
+                await client.start_notify(target, lambda _, data: callback(bytes(data)))
+        except (BleakError, TimeoutError, OSError) as error:
+            self._raise_read(error)
+
+    def has(self, service: str, characteristic: str) -> frozenset[str]:
+        """Return the properties of a characteristic in bleak's words; an empty set where the device has none such."""
+        with contextlib.suppress(DeviceError):
+            return frozenset(self._target(service, characteristic)[1].properties)
+        return frozenset()
+
+    def _raise_read(self, error: Exception) -> NoReturn:
+        if self._lost.is_set():
+            raise LinkLostError(f"{self.name}: the link was lost") from error
+        raise ProtocolError(f"{self.name} did not answer: {error or 'no answer'}") from error
+
+    def _target(self, service: str, characteristic: str) -> tuple[bleak.BleakClient, BleakGATTCharacteristic]:
+        if self._client is None or self._lost.is_set():
+            raise LinkLostError(f"{self.name} is not connected")
+        found_service = self._client.services.get_service(service)
+        found = found_service.get_characteristic(characteristic) if found_service else None
+        if found is None:
+            raise ProtocolError(f"{self.name} has no characteristic {characteristic}; is it another model?")
+        return self._client, found
+
+    async def _connect(self, seen_since_seconds: float) -> None:
+        self._set(LinkState.SEARCHING)
+        self.sighting = sighting = await self._radio.find(self._wanted, seen_since_seconds)
+        self._set(LinkState.CONNECTING)
+        self._lost = lost = asyncio.Event()
+        self._client = await self._radio.connect(sighting, self.name, lambda: self._on_lost(lost))
+        await self._on_connected()
+        if lost.is_set():
+            raise LinkLostError(f"{self.name}: the link was lost while it was set up")
+        self.trouble = None
+        _LOGGER.info("%s is connected (%s, %d dBm)", self.name, masked(sighting.address), sighting.rssi_dbm)
+        self._set(LinkState.CONNECTED)
+
+    def _on_lost(self, lost: asyncio.Event) -> None:
+        lost.set()
+        if lost is self._lost and self.state is LinkState.CONNECTED:
+            self._set(LinkState.LOST)
+
+    async def _drop(self, state: LinkState) -> None:
+        client, self._client = self._client, None
+        self._lost.set()
+        self._set(state)
+        if client is not None:
+            try:
+                async with asyncio.timeout(_DISCONNECT_SECONDS):
+                    await client.disconnect()
+            except (BleakError, TimeoutError, OSError) as error:
+                _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, error or "no answer")
+
+    def _set(self, state: LinkState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._on_change()

@@ -1,0 +1,192 @@
+"""The three roles, spoken through a profile: verbs become commands of the same name, reports become readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from devices.profiles.driver import ProfileDevice
+from devices.profiles.schema import START_VERB, STOP_VERB, Role
+from devices.roles import (
+    Capability,
+    DeviceLimits,
+    MassagerReading,
+    PumpReading,
+    PumpSetting,
+    Reading,
+    Side,
+    WarmerReading,
+)
+
+ReadingT = TypeVar("ReadingT", bound=Reading)
+
+_BY_COMMAND_FIELD = {
+    "phase": Capability.PHASE,
+    "vacuum_mmhg": Capability.VACUUM_MMHG,
+    "level": Capability.LEVELS,
+    "rate_cpm": Capability.RATE_CPM,
+    "celsius": Capability.TARGET_CELSIUS,
+    "intensity": Capability.INTENSITY,
+    "side": Capability.SIDES,
+    "lease_seconds": Capability.LEASE,
+    "duration_seconds": Capability.OWN_TIMER,
+}
+_BY_REPORT = {
+    "run_state": Capability.REPORTS_STATE,
+    "vacuum_mmhg": Capability.REPORTS_VACUUM,
+    "let_down": Capability.REPORTS_LET_DOWN,
+    "flow_ml_per_s": Capability.REPORTS_FLOW,
+    "volume_ml": Capability.REPORTS_VOLUME,
+    "surface_celsius": Capability.REPORTS_TEMPERATURE,
+    "battery_percent": Capability.REPORTS_BATTERY,
+}
+
+
+class _ProfileRole:
+    """What the three roles share: everything about the device, and its stop. Documented in `devices.roles`."""
+
+    def __init__(self, device: ProfileDevice, role: Role) -> None:
+        self.device = device
+        self.stop_verb = STOP_VERB[role]
+        self.capabilities = _capabilities(device, role)
+
+    @property
+    def name(self) -> str:
+        return self.device.name
+
+    @property
+    def side(self) -> Side:
+        return self.device.side
+
+    @property
+    def connected(self) -> bool:
+        return self.device.link.connected
+
+    @property
+    def age_seconds(self) -> float | None:
+        return self.device.age_seconds
+
+    @property
+    def limits(self) -> DeviceLimits:
+        """The lower of what the profile says and what the device itself says."""
+        by_profile = self.device.profile.limits.model_dump()
+        return DeviceLimits(
+            **{key: _lower(value, self.device.values.get(f"limit_{key}")) for key, value in by_profile.items()}
+        )
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return self.device.on_change(callback)
+
+    async def renew(self, lease_seconds: float) -> None:
+        if Capability.LEASE in self.capabilities:
+            await self.device.command("renew", {"lease_seconds": round(lease_seconds)})
+
+    async def stop(self) -> None:
+        await self.device.stop(self.stop_verb)
+
+    def _read(self, model: type[ReadingT]) -> ReadingT:
+        values = self.device.values
+        return model(**{name: values[name] for name in model.model_fields if values.get(name) is not None})
+
+
+class ProfilePump(_ProfileRole):
+    """`devices.roles.Pump` over a profile."""
+
+    role: Literal["pump"] = "pump"
+
+    def __init__(self, device: ProfileDevice) -> None:
+        super().__init__(device, "pump")
+
+    @property
+    def reading(self) -> PumpReading:
+        return self._read(PumpReading)
+
+    async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
+        times = {"duration_seconds": round(duration_seconds), "lease_seconds": round(lease_seconds)}
+        await self.device.command("start", setting.model_dump() | times, undone_by=self.stop_verb)
+
+    async def adjust(self, setting: PumpSetting) -> None:
+        await self.device.command("adjust", setting.model_dump(), undone_by=self.stop_verb)
+
+    async def pause(self) -> None:
+        await self.device.command("pause", {})
+
+    async def resume(self) -> None:
+        await self.device.command("resume", {}, undone_by=self.stop_verb)
+
+
+class ProfileWarmer(_ProfileRole):
+    """`devices.roles.Warmer` over a profile."""
+
+    role: Literal["warmer"] = "warmer"
+
+    def __init__(self, device: ProfileDevice) -> None:
+        super().__init__(device, "warmer")
+
+    @property
+    def reading(self) -> WarmerReading:
+        return self._read(WarmerReading)
+
+    async def set_target(self, celsius: float, duration_seconds: float, lease_seconds: float) -> None:
+        values = {
+            "celsius": celsius,
+            "duration_seconds": round(duration_seconds),
+            "lease_seconds": round(lease_seconds),
+        }
+        await self.device.command("set_target", values, undone_by=self.stop_verb)
+
+
+class ProfileMassager(_ProfileRole):
+    """`devices.roles.Massager` over a profile."""
+
+    role: Literal["massager"] = "massager"
+
+    def __init__(self, device: ProfileDevice) -> None:
+        super().__init__(device, "massager")
+
+    @property
+    def reading(self) -> MassagerReading:
+        return self._read(MassagerReading)
+
+    async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
+        values = {
+            "intensity": intensity,
+            "side": side.value,
+            "duration_seconds": round(duration_seconds),
+            "lease_seconds": round(lease_seconds),
+        }
+        await self.device.command("run", values, undone_by=self.stop_verb)
+
+
+ProfileRole = ProfilePump | ProfileWarmer | ProfileMassager
+_ROLES: dict[Role, type[ProfileRole]] = {"pump": ProfilePump, "warmer": ProfileWarmer, "massager": ProfileMassager}
+
+
+def roles_of(device: ProfileDevice) -> list[ProfileRole]:
+    """Return the device's roles, in the order of its profile."""
+    return [_ROLES[role](device) for role in device.profile.roles]
+
+
+def _capabilities(device: ProfileDevice, role: Role) -> frozenset[Capability]:
+    """Work out from the commands and reports of a profile what the device can do; `capabilities` adds the rest."""
+    profile = device.profile
+    found = set(profile.capabilities)
+    start = profile.commands.get(START_VERB[role])
+    if start is not None:
+        found.add(Capability.START)
+        found |= {
+            _BY_COMMAND_FIELD[name] for field in start.payload for name in field.names if name in _BY_COMMAND_FIELD
+        }
+    if {"pause", "resume"} <= set(profile.commands):
+        found.add(Capability.PAUSE)
+    if "renew" not in profile.commands:
+        found.discard(Capability.LEASE)
+    found |= {capability for name, capability in _BY_REPORT.items() if name in profile.reported}
+    if profile.on_link_loss == "stops":
+        found.add(Capability.STOPS_ON_LINK_LOSS)
+    return frozenset(found)
+
+
+def _lower(one: float | None, other: object) -> float | None:
+    known = [value for value in (one, other) if isinstance(value, int | float)]
+    return min(known) if known else None

@@ -1,0 +1,137 @@
+"""The radio: one long-lived scan, and connections, through whatever backend bleak is given.
+
+Only this file and `link` know bleak; nothing above knows which radio it is on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import bleak
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import BleakError
+from bleak_retry_connector import BleakNotFoundError, close_stale_connections, establish_connection
+
+from devices.clock import Clock
+from devices.errors import LinkLostError, NotFoundError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """The latest advertisement of one device. `seen_at_seconds` is the clock's time."""
+
+    address: str
+    name: str | None
+    services: frozenset[str]
+    manufacturers: dict[int, bytes]
+    service_data: dict[str, bytes]
+    rssi_dbm: int
+    tx_power_dbm: int | None
+    seen_at_seconds: float
+    device: BLEDevice
+
+
+def masked(address: str) -> str:
+    """Return an address that tells devices apart without giving them away: its first and last two digits."""
+    return f"{address[:2]}…{address[-2:]}" if len(address) > len("AA…BB") else "…"
+
+
+class Radio:
+    """Scans for as long as it is open. `scanner`, `client`: bleak backend classes; `None` is the platform's own."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        scanner: type[BaseBleakScanner] | None = None,
+        client: type[BaseBleakClient] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._scanner_class = scanner
+        self._client_class = client
+        self._scanner: bleak.BleakScanner | None = None
+        self._waiting: list[asyncio.Event] = []
+        self.sightings: dict[str, Sighting] = {}
+
+    async def __aenter__(self) -> Self:
+        # Called through the module: ESPHome proxies replace these names globally.
+        options: dict[str, Any] = {"backend": self._scanner_class} if self._scanner_class else {}
+        self._scanner = bleak.BleakScanner(self._on_advertisement, **options)
+        try:
+            await self._scanner.start()
+        except (BleakError, OSError) as error:
+            self._scanner = None
+            raise NotFoundError(
+                f"Bluetooth cannot scan: {error}. Is there an adapter, is it switched on, and is bluetoothd running? "
+                "Without any, --virtual runs everything on virtual devices."
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            with contextlib.suppress(BleakError, OSError):
+                await scanner.stop()
+
+    async def find(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting:
+        """Wait until a wanted device has advertised since `newer_than_seconds` of the clock; return its sighting."""
+        with self._wake() as heard:
+            while True:
+                heard.clear()
+                for sighting in self.sightings.values():
+                    if sighting.seen_at_seconds >= newer_than_seconds and wanted(sighting):
+                        return sighting
+                await heard.wait()
+
+    async def connect(self, sighting: Sighting, name: str, on_lost: Callable[[], None]) -> bleak.BleakClient:
+        """Connect, retrying as bleak-retry-connector sees fit. Raise `NotFoundError` or `LinkLostError`."""
+        options: dict[str, Any] = {}
+        if self._client_class:
+            options["backend"] = self._client_class
+        else:
+            await close_stale_connections(sighting.device)
+        try:
+            return await establish_connection(
+                bleak.BleakClient,
+                sighting.device,
+                name,
+                disconnected_callback=lambda _: on_lost(),
+                **options,
+            )
+        except BleakNotFoundError as error:
+            raise NotFoundError(f"{name} does not answer: {error}") from error
+        except (BleakError, TimeoutError, OSError) as error:
+            raise LinkLostError(f"{name} cannot be connected: {error}") from error
+
+    @contextlib.contextmanager
+    def _wake(self) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        self._waiting.append(event)
+        try:
+            yield event
+        finally:
+            self._waiting.remove(event)
+
+    def _on_advertisement(self, device: BLEDevice, data: AdvertisementData) -> None:
+        self.sightings[device.address] = Sighting(
+            address=device.address,
+            name=data.local_name or device.name,
+            services=frozenset(uuid.lower() for uuid in data.service_uuids),
+            manufacturers=dict(data.manufacturer_data),
+            service_data=dict(data.service_data),
+            rssi_dbm=data.rssi,
+            tx_power_dbm=data.tx_power,
+            seen_at_seconds=self._clock.now(),
+            device=device,
+        )
+        for event in self._waiting:
+            event.set()

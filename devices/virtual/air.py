@@ -1,0 +1,164 @@
+"""Transports to and from the air: serve a controller to another process, or use one that is served or real.
+
+The air itself and its devices in this process are in `link`; both are imported from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from bumble import hci
+from bumble.core import BaseBumbleError
+from bumble.device import Device
+from bumble.host import Host
+from bumble.transport import open_transport
+from bumble.transport.common import StreamPacketSink, StreamPacketSource, Transport
+
+from devices.errors import NotFoundError
+from devices.virtual.controller import AirController
+from devices.virtual.link import ADVERTISING_INTERVAL_MS, Air, Central
+
+__all__ = ["Air", "Central", "open_central", "open_peripheral_host", "serve_controller"]
+
+_LOGGER = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 10.0  # how long a controller may take to answer a host that powers it on
+_GOODBYE_SECONDS = 1.0  # how long it may take to end connections when the host is done with it
+
+_D = TypeVar("_D", bound=Device)
+
+
+class _ServedHost(StreamPacketSource):
+    """One host process at the other end of a TCP connection, and the controller it gets."""
+
+    def __init__(self, air: Air, served: set[asyncio.WriteTransport]) -> None:
+        super().__init__()
+        self._air = air
+        self._served = served
+        self._transport: asyncio.WriteTransport | None = None
+        self._controller: AirController | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Put a fresh controller on the air."""
+        if not isinstance(transport, asyncio.WriteTransport):
+            raise TypeError("a host needs a connection that can be written to")
+        self._transport = transport
+        self._served.add(transport)
+        self._controller = self._air.attach("served", self, StreamPacketSink(transport))
+        _LOGGER.info("a host has connected to the virtual radio")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lose the controller's links: its host is gone, and the devices must notice."""
+        _LOGGER.info("a host has left the virtual radio: %s", exc or "closed")
+        if self._controller is not None and self._transport is not None:
+            self._air.remove_controller(self._controller)
+            self._served.discard(self._transport)
+        self.on_transport_lost()
+
+
+@contextlib.asynccontextmanager
+async def serve_controller(air: Air, transport_name: str) -> AsyncIterator[str]:
+    """Give hosts on `transport_name` a controller on `air`; yield the name by which a host reaches it.
+
+    On `tcp-server:HOST:PORT` (port 0: any free one) every connection gets a fresh controller, and when it ends, the
+    host's links are lost like those of a radio out of reach. Other transports of Bumble (such as `vhci`) carry one.
+    """
+    if transport_name.startswith("tcp-server:"):
+        async with _serve_tcp(air, transport_name) as name:
+            yield name
+        return
+    transport = await _open(transport_name)
+    controller = air.attach("served", transport.source, transport.sink)
+    transport.source.terminated.add_done_callback(lambda _: air.remove_controller(controller))
+    try:
+        yield transport_name
+    finally:
+        air.remove_controller(controller)
+        await transport.close()
+
+
+@contextlib.asynccontextmanager
+async def _serve_tcp(air: Air, transport_name: str) -> AsyncIterator[str]:
+    # Bumble's own tcp-server does not say when its client is gone (0.0.236).
+    host, _, port = transport_name.removeprefix("tcp-server:").rpartition(":")
+    served: set[asyncio.WriteTransport] = set()
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _ServedHost(air, served), None if host == "_" else host, int(port)
+        )
+    except (OSError, ValueError, OverflowError) as error:
+        raise NotFoundError(
+            f"Cannot listen on {transport_name} ({error}). Is it in use? Choose another port."
+        ) from error
+    try:
+        yield f"tcp-client:{'127.0.0.1' if host == '_' else host}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for transport in list(served):
+            transport.close()
+        await asyncio.sleep(0)  # for the `connection_lost` of those just closed
+        await server.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def open_central(transport_name: str) -> AsyncIterator[Central]:
+    """Yield a central, powered on, whose controller is at `transport_name` (`tcp-client:HOST:PORT`, `usb:0`)."""
+    async with _open_device(Central, "central", transport_name) as central:
+        yield central
+
+
+@contextlib.asynccontextmanager
+async def open_peripheral_host(transport_name: str, name: str = "peripheral") -> AsyncIterator[Device]:
+    """Yield a peripheral, powered on and silent, whose controller is at `transport_name`."""
+    async with _open_device(Device, name, transport_name) as device:
+        device.advertising_interval_min = device.advertising_interval_max = ADVERTISING_INTERVAL_MS
+        yield device
+
+
+@contextlib.asynccontextmanager
+async def _open_device(kind: type[_D], name: str, transport_name: str) -> AsyncIterator[_D]:
+    transport = await _open(transport_name)
+    try:
+        host = Host(transport.source, transport.sink)
+        device = kind(name=name, address=hci.Address.generate_static_address(), host=host)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await device.power_on()
+        except (BaseBumbleError, TimeoutError) as error:
+            raise NotFoundError(
+                f"The Bluetooth controller at {transport_name} does not answer. Unplug it or restart what serves it."
+            ) from error
+        try:
+            yield device
+        finally:
+            await _say_goodbye(device)
+    finally:
+        await transport.close()
+
+
+async def _say_goodbye(device: Device) -> None:
+    """Reset the controller: a real one would keep its connections and go on advertising without its host."""
+    with contextlib.suppress(BaseBumbleError, TimeoutError):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await device.power_off()
+            await device.host.send_sync_command(hci.HCI_Reset_Command())
+
+
+async def _open(transport_name: str) -> Transport:
+    try:
+        return await open_transport(transport_name)
+    except Exception as error:  # each transport has its own exceptions, some of them plain `Exception`
+        scheme = transport_name.partition(":")[0]
+        remedy = _REMEDIES.get(scheme, "Is the name right? See Bumble's list of transports.")
+        raise NotFoundError(f"Cannot open the Bluetooth transport {transport_name} ({error}). {remedy}") from error
+
+
+_REMEDIES = {
+    "tcp-client": "Start what serves the virtual devices there first, or correct the address.",
+    "usb": "Plug in an adapter that no other program uses, and make sure that you may write to it.",
+    "vhci": "Load the kernel module hci_vhci, and make sure that you may write to /dev/vhci.",
+}

@@ -1,0 +1,56 @@
+"""A bleak scanner over a Bumble central."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from bleak.backends.scanner import AdvertisementDataCallback, BaseBleakScanner
+from bumble.device import Advertisement
+
+from devices.virtual.advertising import Gathered
+from devices.virtual.central import CentralRadio, plain_address
+
+
+class BumbleScanner(BaseBleakScanner):
+    """Gathers advertisements and scan responses of each device. Subclasses give it a `radio`."""
+
+    radio: ClassVar[CentralRadio]
+
+    def __init__(
+        self,
+        detection_callback: AdvertisementDataCallback | None = None,
+        service_uuids: list[str] | None = None,
+        scanning_mode: Literal["active", "passive"] = "active",  # noqa: ARG002 (bleak passes it by position)
+        **_options: Any,
+    ) -> None:
+        super().__init__(detection_callback, service_uuids)
+        self._gathered: dict[str, Gathered] = {}
+        self._scanning = False
+
+    async def start(self) -> None:
+        """Start scanning, from a clean slate."""
+        if self._scanning:
+            return
+        self._scanning = True
+        self.seen_devices = {}
+        self._gathered = {}
+        try:
+            await self.radio.listen(self._on_advertisement)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop scanning."""
+        self._scanning = False
+        await self.radio.ignore(self._on_advertisement)
+
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
+        identity = self.radio.identity(advertisement.address)
+        address = plain_address(identity)
+        gathered = self._gathered.setdefault(address, Gathered())
+        gathered.add(advertisement.data_bytes)
+        data = gathered.as_bleak(advertisement.rssi)
+        if self.is_allowed_uuid(data.service_uuids):
+            name = gathered.name or address.replace(":", "-")  # BlueZ's alias of a nameless device
+            self.call_detection_callbacks(self.create_or_update_device(address, address, name, identity, data), data)

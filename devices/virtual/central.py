@@ -1,0 +1,118 @@
+"""The radio of a Bumble central, shared by its scanners and clients: one scan, one connection attempt at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+from bleak.exc import BleakError, BleakGATTProtocolError
+from bumble import att, hci
+from bumble.core import BaseBumbleError
+from bumble.device import Advertisement, Connection, Device
+
+from devices.virtual.undisturbed import in_background, undisturbed
+
+_LOGGER = logging.getLogger(__name__)
+
+_INITIATE_SECONDS = 2.0  # from an advertisement to a connection; a radio misses some, then it is tried again
+
+
+class CentralRadio:
+    """The one controller that all scanners and clients of a central share."""
+
+    def __init__(self, central: Device) -> None:
+        self.central = central
+        self._listeners: list[Callable[[Advertisement], None]] = []
+        self._scan_switch = asyncio.Lock()
+        self._initiating = asyncio.Lock()  # a controller opens one connection at a time
+        # Not the device's own "advertisement" event: it holds advertisements back until a scan response follows.
+        central.host.on("advertising_report", self._on_report)
+
+    async def listen(self, listener: Callable[[Advertisement], None]) -> None:
+        """Call `listener` with every advertisement and scan response from now on, until it is ignored."""
+        self._listeners.append(listener)
+        with as_bleak_errors():
+            await undisturbed(self._switch_scan(afresh=True))
+
+    async def ignore(self, listener: Callable[[Advertisement], None]) -> None:
+        """Stop calling `listener`, and scanning if it was the last."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+            with as_bleak_errors():
+                await undisturbed(self._switch_scan(afresh=False))
+
+    async def _switch_scan(self, afresh: bool) -> None:
+        """Scan if anyone listens; `afresh`, so that a newcomer need not wait for what was heard before it."""
+        async with self._scan_switch:
+            if self.central.is_scanning and (afresh or not self._listeners):
+                await self.central.stop_scanning()
+            if self._listeners and not self.central.is_scanning:
+                await self.central.start_scanning()
+
+    def identity(self, address: hci.Address) -> hci.Address:
+        """Return the lasting address behind a private one, if the peer is bonded."""
+        resolver = self.central.address_resolver
+        return (resolver.resolve(address) if resolver and address.is_resolvable else None) or address
+
+    def _on_report(self, report: object) -> None:
+        advertisement = Advertisement.from_advertising_report(report)
+        if advertisement is not None:
+            for listener in list(self._listeners):
+                listener(advertisement)
+
+    async def connect(self, address: str) -> Connection:
+        """Connect as soon as `address` is heard; the caller bounds the wait."""
+        while True:
+            on_air = await self._wait_for(address)
+            await self._initiating.acquire()
+            attempt = in_background(self.central.connect_le(on_air, timeout=_INITIATE_SECONDS))
+            attempt.add_done_callback(lambda _: self._initiating.release())
+            try:
+                return await asyncio.shield(attempt)
+            except asyncio.CancelledError:
+                if attempt.cancelled():
+                    raise BleakError("The Bluetooth controller is gone") from None
+                attempt.add_done_callback(_drop_unwanted)  # the controller may be connecting at this very moment
+                if self.central.is_le_connecting:
+                    in_background(self.central.cancel_connection())  # type: ignore[no-untyped-call]
+                raise
+            except (BaseBumbleError, TimeoutError) as error:
+                _LOGGER.debug("connecting again after %r", error)
+
+    async def _wait_for(self, address: str) -> hci.Address:
+        heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
+
+        def listener(advertisement: Advertisement) -> None:
+            matches = plain_address(self.identity(advertisement.address)) == address
+            if matches and advertisement.is_connectable and not heard.done():
+                heard.set_result(advertisement.address)
+
+        try:
+            await self.listen(listener)
+            return await heard
+        finally:
+            await self.ignore(listener)
+
+
+def _drop_unwanted(attempt: asyncio.Task[Connection]) -> None:
+    """End a connection that nobody waits for any more."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        in_background(attempt.result().disconnect())
+
+
+def plain_address(address: hci.Address) -> str:
+    """Return an address as bleak writes it, without Bumble's mark for public ones."""
+    return address.to_string(with_type_qualifier=False)
+
+
+@contextlib.contextmanager
+def as_bleak_errors() -> Iterator[None]:
+    """Raise what Bumble raises as bleak's own errors."""
+    try:
+        yield
+    except att.ATT_Error as error:
+        raise BleakGATTProtocolError(error.error_code) from error
+    except BaseBumbleError as error:
+        raise BleakError(str(error) or type(error).__name__) from error

@@ -1,0 +1,227 @@
+"""A virtual Bluetooth controller, and the host that talks to it inside this process.
+
+Bumble's `Controller` with what a host relies on and it leaves out (seen with Bumble 0.0.236): cancelling a connection
+attempt, resetting, scan responses of their own, and no connection to an advertiser that has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bumble import hci, ll
+from bumble.controller import Connection, Controller
+from bumble.core import PhysicalTransport
+from bumble.host import Host
+from bumble.transport.common import AsyncPipeSink, TransportSink, TransportSource
+
+if TYPE_CHECKING:
+    from devices.virtual.link import Air
+
+_Reports = hci.HCI_LE_Extended_Advertising_Report_Event
+_HEARD = (
+    _Reports.EventType.CONNECTABLE_ADVERTISING
+    | _Reports.EventType.SCANNABLE_ADVERTISING
+    | _Reports.EventType.LEGACY_ADVERTISING_PDU_USED
+)
+_ANSWERED = _HEARD | _Reports.EventType.SCAN_RESPONSE
+_RSSI_DBM = -50  # every virtual device is about a metre away
+
+
+class AirController(Controller):
+    """A controller on the air. Only what Bluetooth LE devices of this project need."""
+
+    # A whole ATT packet in one piece; Bumble's 27 octets would cut each into ten.
+    le_acl_data_packet_length = 251
+
+    def __init__(
+        self,
+        name: str,
+        air: Air,
+        public_address: hci.Address,
+        source: TransportSource | None = None,
+        sink: TransportSink | None = None,
+    ) -> None:
+        super().__init__(name, host_source=source, host_sink=sink, link=air, public_address=public_address)
+        self._air = air
+        self._active_scan = True
+
+    @property
+    def listening(self) -> bool:
+        """Whether an advertisement means anything to this controller now."""
+        return self.le_scan_enable or self.pending_le_connection is not None
+
+    def scan_response(self, address: hci.Address) -> bytes | None:
+        """Return what an active scanner is answered from `address`; `None` when nothing advertises there."""
+        for advertising_set in self.advertising_sets.values():
+            if advertising_set.enabled and advertising_set.address == address:
+                return bytes(advertising_set.scan_response_data)
+        legacy = self.le_legacy_advertiser
+        return legacy.scan_response_data if legacy.enabled and legacy.address == address else None
+
+    def advertise_now(self) -> None:
+        """Send what is being advertised, besides its interval."""
+        for advertising_set in self.advertising_sets.values():
+            if advertising_set.enabled:
+                advertising_set.send_extended_advertising_data()
+        self.le_legacy_advertiser.send_advertising_data()
+
+    def hear(self, pdu: ll.AdvInd | ll.AdvExtInd, scan_response: bytes) -> None:
+        """Take an advertisement, and what the advertiser answers if asked."""
+        if self.le_scan_enable:
+            self._report(_HEARD, pdu.advertiser_address, pdu.data)
+            if self._active_scan:  # also when it is empty: hosts wait for it
+                self._report(_ANSWERED, pdu.advertiser_address, scan_response)
+        pending = self.pending_le_connection
+        if pending is not None and pending.peer_address == pdu.advertiser_address:
+            self.create_le_connection(pdu.advertiser_address)
+
+    def _report(self, event_type: int, address: hci.Address, data: bytes) -> None:
+        report = _Reports.Report(
+            event_type=event_type,
+            address_type=address.address_type,
+            address=address,
+            primary_phy=hci.Phy.LE_1M,
+            secondary_phy=0,
+            advertising_sid=_Reports.NO_ADI_FIELD_PROVIDED,
+            tx_power=_Reports.TX_POWER_INFORMATION_NOT_AVAILABLE,
+            rssi=_RSSI_DBM,
+            periodic_advertising_interval=0,
+            direct_address_type=0,
+            direct_address=hci.Address.ANY,
+            data=data,
+        )
+        self.send_hci_packet(_Reports([report]))
+
+    def create_le_connection(self, peer_address: hci.Address) -> None:
+        """Connect, unless the advertiser went silent or to another host while its advertisement was on its way."""
+        if self._air.is_advertising(peer_address):
+            super().create_le_connection(peer_address)
+
+    def lose_links(self) -> None:
+        """End every connection the way a lost radio does: each side sees a supervision timeout."""
+        reason = hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
+        for connection in list(self.le_connections.values()):
+            if other_side := self._air.other_side(connection):
+                other_side.controller.on_le_disconnected(other_side, reason)
+            self.on_le_disconnected(connection, reason)
+
+    def stop_advertising(self) -> None:
+        """Go silent."""
+        for advertising_set in self.advertising_sets.values():
+            advertising_set.stop()
+        self.le_legacy_advertiser.stop()
+
+    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
+        """Send to the host. (Bumble's own formats every packet for a log line that nobody reads.)"""
+        if self.host:
+            asyncio.get_running_loop().call_soon(self.host.on_packet, bytes(packet))
+
+    def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:
+        """Hand data from the air to the host; data for a connection that ended meanwhile is lost, as on air."""
+        connection = self.le_connections.get(sender_address)
+        if connection is None:
+            return
+        if isinstance(self.host, AirHost):
+            self.host.on_sdu(connection.handle, data)
+        else:
+            super().on_link_acl_data(sender_address, transport, data)
+
+    def on_ll_control_pdu(self, sender_address: hci.Address, packet: ll.ControlPdu) -> None:
+        """Take a link-layer message, unless both sides ended the connection at once."""
+        if sender_address in self.le_connections:
+            super().on_ll_control_pdu(sender_address, packet)
+
+    # ---- HCI commands that Bumble answers without carrying them out ----
+
+    def on_hci_reset_command(self, _command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
+        """Forget everything."""
+        self.lose_links()
+        self.stop_advertising()
+        self.advertising_sets.clear()
+        self.le_scan_enable = False
+        self.pending_le_connection = None
+        return super().on_hci_reset_command(_command)
+
+    def on_hci_le_set_scan_parameters_command(
+        self, command: hci.HCI_LE_Set_Scan_Parameters_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Note whether scan responses are asked for."""
+        self._active_scan = command.le_scan_type == command.ACTIVE_SCANNING
+        return super().on_hci_le_set_scan_parameters_command(command)
+
+    def on_hci_le_set_extended_scan_parameters_command(
+        self, command: hci.HCI_LE_Set_Extended_Scan_Parameters_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Note whether scan responses are asked for."""
+        self._active_scan = command.ACTIVE_SCANNING in command.scan_types
+        return super().on_hci_le_set_extended_scan_parameters_command(command)
+
+    def on_hci_le_set_scan_enable_command(
+        self, command: hci.HCI_LE_Set_Scan_Enable_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Start or stop listening."""
+        result = super().on_hci_le_set_scan_enable_command(command)
+        self._air.solicit()
+        return result
+
+    def on_hci_le_set_extended_scan_enable_command(
+        self, command: hci.HCI_LE_Set_Extended_Scan_Enable_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Start or stop listening."""
+        result = super().on_hci_le_set_extended_scan_enable_command(command)
+        self._air.solicit()
+        return result
+
+    def on_hci_le_create_connection_command(self, command: hci.HCI_LE_Create_Connection_Command) -> None:
+        """Connect at the next advertisement of the peer."""
+        super().on_hci_le_create_connection_command(command)
+        self._air.solicit()
+
+    def on_hci_le_extended_create_connection_command(
+        self, command: hci.HCI_LE_Extended_Create_Connection_Command
+    ) -> None:
+        """Connect at the next advertisement of the peer."""
+        super().on_hci_le_extended_create_connection_command(command)
+        self._air.solicit()
+
+    def on_hci_le_create_connection_cancel_command(
+        self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Give up the pending connection, and say so: hosts wait for that."""
+        pending = self.pending_le_connection
+        if pending is None:
+            return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
+        self.pending_le_connection = None
+        given_up = hci.HCI_LE_Connection_Complete_Event(
+            status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+            connection_handle=0,
+            role=hci.Role.CENTRAL,
+            peer_address_type=pending.peer_address.address_type,
+            peer_address=pending.peer_address,
+            connection_interval=0,
+            peripheral_latency=0,
+            supervision_timeout=0,
+            central_clock_accuracy=0,
+        )
+        asyncio.get_running_loop().call_soon(self.send_hci_packet, given_up)  # after the answer to the command
+        return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
+
+
+class AirHost(Host):
+    """A host in this process. Its data passes as bytes, not as HCI packets: several times faster, in the same order."""
+
+    def __init__(self, controller: AirController) -> None:
+        super().__init__(controller, AsyncPipeSink(controller))
+        self.air_controller = controller
+
+    def send_acl_sdu(self, connection_handle: int, sdu: bytes) -> None:
+        """Put data on the air."""
+        connection: Connection | None = self.air_controller.find_le_connection_by_handle(connection_handle)
+        if connection is not None:
+            connection.on_acl_pdu(sdu)
+
+    def on_sdu(self, connection_handle: int, sdu: bytes) -> None:
+        """Take data from the air."""
+        if connection := self.connections.get(connection_handle):
+            connection.on_acl_pdu(sdu)

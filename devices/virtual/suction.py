@@ -1,0 +1,213 @@
+"""The vacuum that a simulated pump unit makes: one waveform a unit, with the unit's own fixed error.
+
+No milk, no commands, no bytes here. Vacuums are millimetres of mercury below ambient, 0 being ambient.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+
+from devices.roles import Phase
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """The shape of a cycle. Parts and time constants are shares of the period; the numbers are our own choice.
+
+    They follow published curves of cleared pumps in outline: a quick rise, a hold, a quicker release, a rest.
+    """
+
+    pull_share: float = 0.65  # rise (to 0.25) and hold
+    rise_tau_share: float = 0.05
+    release_tau_share: float = 0.03
+    residual_mmhg: dict[Phase, float] = field(
+        default_factory=lambda: {Phase.STIMULATION: 10.0, Phase.EXPRESSION: 20.0},
+    )
+    slew_mmhg_per_s: float = 1000.0
+    noise_mmhg: float = 3.0  # one sigma, from cycle to cycle
+    unit_error_mmhg: float = 20.0  # the device tolerance: at most this much either way
+    unit_error_cpm: float = 5.0
+    samples_per_s: int = 50  # 24 samples of a cycle at 125 cpm
+
+
+@dataclass(frozen=True)
+class UnitError:
+    """How far one unit is off, for all its life: added to every vacuum (mmHg) and rate (cpm) asked of it."""
+
+    vacuum_mmhg: float = 0.0
+    rate_cpm: float = 0.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The highest and the lowest vacuum in a stretch of time, in mmHg."""
+
+    peak_mmhg: float
+    residual_mmhg: float
+
+
+_WAVEFORM = Waveform()
+_AMBIENT_MMHG = 0.5  # below this a venting unit counts as open: an exponential never arrives
+_MIN_CPM = 1.0
+
+
+class Suction:
+    """One unit's vacuum over time.
+
+    Set it with `start`, `adjust` and `vent`, move it with `advance`, read `vacuum_mmhg`, `cycle_peak_mmhg` or
+    `take_window()`. It samples on a fixed grid, so the size of the steps never changes the curve.
+
+    Faults are plain attributes, off by default: `leak` (share of the vacuum lost at the flange, 0 to 1),
+    `overpressure` (mmHg pulled above the target) and `stuck` (the valve does not release, not even when stopped).
+    """
+
+    def __init__(
+        self,
+        seed: int | str,
+        *,
+        unit_error: UnitError | None = None,
+        waveform: Waveform = _WAVEFORM,
+    ) -> None:
+        self._random = random.Random(f"suction {seed}")  # noqa: S311 - a simulation
+        drawn = UnitError(
+            self._random.uniform(-waveform.unit_error_mmhg, waveform.unit_error_mmhg),
+            self._random.uniform(-waveform.unit_error_cpm, waveform.unit_error_cpm),
+        )
+        self.unit_error = unit_error or drawn
+        self.leak = 0.0
+        self.overpressure = 0.0
+        self.stuck = False
+        self.phase = Phase.STIMULATION
+        self.target_mmhg = 0.0
+        self.running = False
+        self._waveform = waveform
+        self._sample = 0  # of the grid, the last one done
+        self._vacuum = 0.0
+        self._position = 0.0  # in the cycle, 0 to 1
+        self._cycle_peak = self._last_cycle_peak = 0.0
+        self._window_peak, self._window_residual = -math.inf, math.inf
+        self._noise_peak = self._noise_residual = 0.0
+        self._set_rate(60.0)
+
+    @property
+    def vacuum_mmhg(self) -> float:
+        """The vacuum now."""
+        return self._vacuum
+
+    @property
+    def rate_cpm(self) -> float:
+        """The rate delivered, which is the one asked for and the unit's error."""
+        return self._rate_cpm
+
+    @property
+    def cycle_peak_mmhg(self) -> float:
+        """The peak of the last whole cycle or, if higher, of the one under way; what a breast feels.
+
+        A unit that was stopped has no cycle: the vacuum now.
+        """
+        return max(self._last_cycle_peak, self._cycle_peak) if self.running else self._vacuum
+
+    def start(self, phase: Phase, vacuum_mmhg: float, rate_cpm: float) -> None:
+        """Begin a cycle of `phase` with a peak of `vacuum_mmhg` (0 or more) at `rate_cpm` (above 0)."""
+        self.adjust(phase=phase, vacuum_mmhg=vacuum_mmhg, rate_cpm=rate_cpm)
+        self.running = True
+        self._position = 0.0
+        self._last_cycle_peak = 0.0
+        self._begin_cycle()
+
+    def adjust(
+        self,
+        *,
+        phase: Phase | None = None,
+        vacuum_mmhg: float | None = None,
+        rate_cpm: float | None = None,
+    ) -> None:
+        """Change what is given, within the cycle under way; a stopped unit stays stopped."""
+        if vacuum_mmhg is not None and not vacuum_mmhg >= 0:
+            raise ValueError(f"vacuum must be 0 or more, not {vacuum_mmhg}")
+        if rate_cpm is not None and not rate_cpm > 0:
+            raise ValueError(f"rate must be above 0, not {rate_cpm}")
+        if phase is not None:
+            self.phase = phase
+        if vacuum_mmhg is not None:
+            self.target_mmhg = vacuum_mmhg
+        if rate_cpm is not None:
+            self._set_rate(rate_cpm + self.unit_error.rate_cpm)
+
+    def vent(self) -> None:
+        """Stop and open to ambient; takes some tenths of a second, and never ends while `stuck`."""
+        self.running = False
+
+    def advance(self, to_seconds: float) -> None:
+        """Let time pass up to `to_seconds`; an earlier time than the last one changes nothing."""
+        # The little extra keeps 0.3 s on its own sample although 0.3 * 50 may come out below 15.
+        last = math.floor(to_seconds * self._waveform.samples_per_s + 1e-6)
+        while self._sample < last:
+            if not self.running and self._vacuum == 0:
+                self._sample = last
+                self._note(0.0)
+                return
+            self._sample += 1
+            self._step()
+
+    def take_window(self) -> Window:
+        """Return peak and residual since this was last asked, and begin anew."""
+        if self._window_peak < self._window_residual:  # asked twice within a sample
+            window = Window(self._vacuum, self._vacuum)
+        else:
+            window = Window(self._window_peak, self._window_residual)
+        self._window_peak, self._window_residual = -math.inf, math.inf
+        return window
+
+    def _set_rate(self, rate_cpm: float) -> None:
+        shape = self._waveform
+        self._rate_cpm = max(_MIN_CPM, rate_cpm)
+        period = 60 / self._rate_cpm
+        step = 1 / shape.samples_per_s
+        self._advance_share = step / period
+        self._rise = -math.expm1(-step / (shape.rise_tau_share * period))
+        self._release = -math.expm1(-step / (shape.release_tau_share * period))
+        self._slew = shape.slew_mmhg_per_s * step
+
+    def _begin_cycle(self) -> None:
+        # Noise belongs to a cycle, not to a sample: the highest of many noisy samples would lift every peak.
+        self._noise_peak = self._random.gauss(0, self._waveform.noise_mmhg)
+        self._noise_residual = self._random.gauss(0, self._waveform.noise_mmhg)
+        self._cycle_peak = 0.0
+
+    def _goal(self) -> float:
+        """Say where the vacuum is heading.
+
+        Hold and rest have no branch of their own: they are what an exponential does once it has arrived.
+        """
+        if not self.running:
+            return 0.0
+        peak = max(0.0, self.target_mmhg + self.unit_error.vacuum_mmhg + self.overpressure + self._noise_peak)
+        if self._position < self._waveform.pull_share:
+            goal = peak
+        else:
+            goal = min(peak, max(0.0, self._waveform.residual_mmhg[self.phase] + self._noise_residual))
+        return goal * (1 - self.leak)
+
+    def _step(self) -> None:
+        if self.running:
+            self._position += self._advance_share
+            if self._position >= 1:
+                self._position -= 1
+                self._last_cycle_peak = self._cycle_peak
+                self._begin_cycle()
+        change = self._goal() - self._vacuum
+        if change > 0:
+            self._vacuum += min(change * self._rise, self._slew)
+        elif not self.stuck:
+            self._vacuum += max(change * self._release, -self._slew)
+            if not self.running and self._vacuum < _AMBIENT_MMHG:
+                self._vacuum = 0.0
+        self._cycle_peak = max(self._cycle_peak, self._vacuum)
+        self._note(self._vacuum)
+
+    def _note(self, vacuum: float) -> None:
+        self._window_peak = max(self._window_peak, vacuum)
+        self._window_residual = min(self._window_residual, vacuum)

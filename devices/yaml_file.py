@@ -1,0 +1,140 @@
+"""Load a YAML file into a pydantic model, with errors that name file, line, key, what stands there and what would fit.
+
+Only `true` and `false` are booleans here (as in YAML 1.2), so that a command may be called `off`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Path_ = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where, and what would fit."""
+
+    line: int
+    key: str
+    message: str
+
+
+class FileError(Exception):
+    """A file that cannot be used. `str()` gives one line a problem."""
+
+    def __init__(self, file: Path | str, problems: Sequence[Problem]) -> None:
+        self.file = str(file)
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(f"{self.file}:{p.line}: {p.key}{': ' if p.key else ''}{p.message}" for p in problems)
+        )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with 1.2 booleans, and without the surprise of sexagesimal numbers (`1:30`)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+
+
+def load_yaml(file: Path, model: type[ModelT]) -> ModelT:
+    """Read `file` as one `model`. Raise `FileError` naming every problem with its line."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(file, [Problem(0, "", f"cannot be read: {error}")]) from error
+    return parse_yaml(text, model, file)
+
+
+def parse_yaml(text: str, model: type[ModelT], file: Path | str = "<text>") -> ModelT:
+    """Read `text` as one `model`; `file` is only its name in errors."""
+    data, lines = _read(text, file)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise FileError(file, _problems(error, lines)) from None
+
+
+def read_yaml(text: str, file: Path | str = "<text>") -> object:
+    """Read `text` as plain data. Raise `FileError` where it is no YAML or says a key twice."""
+    return _read(text, file)[0]
+
+
+def _read(text: str, file: Path | str) -> tuple[object, dict[Path_, int]]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return {}, {(): 1}
+        lines: dict[Path_, int] = {}
+        twice: list[Problem] = []
+        _index(node, (), lines, twice, loader)
+        if twice:
+            raise FileError(file, twice)
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise FileError(file, [Problem(mark.line + 1 if mark else 0, "", f"no YAML: {error.problem}")]) from error
+    except yaml.YAMLError as error:
+        raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
+    except ValueError as error:  # such as an impossible date
+        raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
+    finally:
+        loader.dispose()
+
+
+def _index(node: yaml.Node, path: Path_, lines: dict[Path_, int], twice: list[Problem], loader: _Loader) -> None:
+    """Note the line of every value, and every key that is said twice in one mapping."""
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Hashable] = set()
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node)
+            if not isinstance(key, Hashable):
+                continue
+            if key in seen:
+                twice.append(Problem(key_node.start_mark.line + 1, _dotted((*path, key)), "is said twice; keep one"))
+            seen.add(key)
+            lines[(*path, key)] = key_node.start_mark.line + 1
+            _index(value_node, (*path, key), lines, twice, loader)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _index(item, (*path, index), lines, twice, loader)
+
+
+def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
+    problems = []
+    for each in error.errors():
+        path: Path_ = ()
+        for part in each["loc"]:  # parts that only name a branch of a union are not in the file
+            if (*path, part) in lines:
+                path = (*path, part)
+        missing = each["type"] == "missing"
+        key = _dotted((*path, each["loc"][-1]) if missing else path)
+        there = "" if missing or isinstance(each["input"], dict | list) else f" (there stands {each['input']!r})"
+        message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "extra_forbidden":
+            message, key, there = "is not known here; is it misspelt?", _dotted(each["loc"]), ""
+        problems.append(Problem(lines.get(path, 1), key, message + there))
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def _dotted(path: Sequence[Hashable]) -> str:
+    return ".".join(str(part) for part in path)
