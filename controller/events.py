@@ -56,6 +56,7 @@ class EventType(StrEnum):
     PAIN = "pain"
     TRIP = "trip"
     UNCERTAIN = "uncertain"
+    VOLUME_LOGGED = "volume_logged"
     SESSION_FINISHED = "session_finished"
 
 
@@ -70,23 +71,30 @@ class Event(Frozen):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+StepOutcome = Literal["done", "skipped", "let_down", "dry", "not_today", "ended"]
+
+
 class PartView(Frozen):
     """One technique on one side, within a massage step."""
 
     name: str
     side: Side
     seconds: float
-    outcome: str | None = None
+    outcome: StepOutcome | None = None
 
 
 class StepView(Frozen):
-    """One step as a person sees it. `seconds`: how long it took, or takes so far; `planned_seconds`: at most."""
+    """One step as a person sees it. `seconds`: how long it took, or takes so far; `planned_seconds`: at most.
+
+    `by_hand`: no device does it, the person is led through it. `outcome` is `None` until the step is over.
+    """
 
     name: str
     title: str
     planned_seconds: float | None
     seconds: float = 0.0
-    outcome: Literal["done", "skipped", "let_down", "dry", "unavailable", "not_today", "ended"] | None = None
+    outcome: StepOutcome | None = None
+    by_hand: bool = False
     parts: tuple[PartView, ...] = ()
 
 

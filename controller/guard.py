@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
@@ -36,17 +37,17 @@ class HaltedError(Exception):
 
 
 class Run:
-    """What runs inside a `suction` block: the pumps, their setting, and the limits that were met."""
+    """What runs inside a `suction` block: the pumps and their setting. `over` from the moment they are to stop."""
 
     def __init__(self, guard: Guard, pumps: Sequence[Pump], setting: PumpSetting) -> None:
         self._guard = guard
         self.pumps = pumps
         self.setting = setting
+        self.over = False
 
     async def adjust(self, vacuum_mmhg: float, *, by_person: bool) -> Limit:
         """Change the vacuum of the running pumps; raising goes step by step. Return what it came to."""
-        limit, self.setting = await self._guard.adjust(self.pumps, self.setting, vacuum_mmhg, by_person=by_person)
-        return limit
+        return await self._guard.adjust(self, vacuum_mmhg, by_person=by_person)
 
 
 class Guard:
@@ -67,7 +68,9 @@ class Guard:
         self._clock = clock
         self._devices = tuple(devices)
         self._budgets: dict[Energy, Budget] = safety.budgets()
+        self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
         self._halts = 0
+        self._runs: list[Run] = []
         self._raised_at_seconds = 0.0
         self._stops: set[asyncio.Task[Stopped]] = set()
 
@@ -112,8 +115,13 @@ class Guard:
             await pump.start(allowed, self._timer(seconds, pump), safety.LEASE_SECONDS)
 
         async with self._on(Energy.SUCTION, pumps, start, seconds.allowed):
+            self._runs.append(run)
             self._tell(limits)
-            yield run
+            try:
+                yield run
+            finally:
+                run.over = True
+                self._runs.remove(run)
 
     @contextlib.asynccontextmanager
     async def heat(self, warmers: Sequence[Warmer], celsius: float, *, at_most_seconds: float) -> AsyncIterator[None]:
@@ -152,17 +160,18 @@ class Guard:
             self._tell([seconds, limit])
             yield
 
-    async def adjust(
-        self, pumps: Sequence[Pump], setting: PumpSetting, vacuum_mmhg: float, *, by_person: bool
-    ) -> tuple[Limit, PumpSetting]:
-        """Change running pumps to `vacuum_mmhg`. Lowering is at once; raising is 20 mmHg in 10 s at most."""
-        now_seconds, current_mmhg = self._clock.now(), setting.vacuum_mmhg or 0.0
+    async def adjust(self, run: Run, vacuum_mmhg: float, *, by_person: bool) -> Limit:
+        """Change running pumps to `vacuum_mmhg`. Lowering is at once; raising is 20 mmHg in 10 s at most.
+
+        Raise `RefusedError` when the pumps are to stop already, or cannot be set from here.
+        """
+        now_seconds, current_mmhg = self._clock.now(), run.setting.vacuum_mmhg or 0.0
         early = now_seconds - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
         pace_mmhg = current_mmhg if early else current_mmhg + safety.RAISE_STEP_MMHG
-        asked = setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg})
-        allowed, limits = asked, []
-        for pump in pumps:
-            each, met = safety.limit_pump(
+        asked = run.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg})
+        limits: list[Limit] = []
+        for pump in run.pumps:
+            _, met = safety.limit_pump(
                 asked,
                 self.owner,
                 pump.limits,
@@ -172,33 +181,42 @@ class Guard:
                 pace_mmhg=pace_mmhg,
             )
             limits += [limit for limit in met if limit.quantity == "vacuum_mmhg"]
-            if (each.vacuum_mmhg or 0.0) <= (allowed.vacuum_mmhg or 0.0):
-                allowed = each
-        if not limits:
-            raise RefusedError("the vacuum of this pump cannot be set from here")
-        if allowed.vacuum_mmhg != setting.vacuum_mmhg:
-            if (allowed.vacuum_mmhg or 0.0) > current_mmhg:
-                self._raised_at_seconds = now_seconds
-            await _all(pump.adjust(allowed) for pump in pumps)
+        if run.over or not limits:
+            raise RefusedError("the pumps are stopping" if run.over else "this pump's vacuum cannot be set from here")
         lowest = min(limits, key=lambda limit: limit.allowed)
+        if lowest.allowed != current_mmhg:
+            if lowest.allowed > current_mmhg:
+                self._raised_at_seconds = now_seconds
+            run.setting = run.setting.model_copy(update={"vacuum_mmhg": lowest.allowed})
+            await _all(pump.adjust(run.setting) for pump in run.pumps)
         if by_person:
             self._tell([lowest])
-        return lowest, allowed
+        return lowest
 
     # Stopping
 
     async def stop_all(self) -> dict[str, Stopped]:
         """Stop every device of the station at once: pumps, then heat, then vibration, none waiting for another.
 
-        Nothing that is on its way can start any more, until `arm` is called. Return what each device confirmed.
+        Nothing that is on its way can start any more. Return what each device confirmed.
         """
-        self._halts += 1
+        self._halt()
         order = {"pump": 0, "warmer": 1, "massager": 2}
         devices = [d for d in sorted(self._devices, key=lambda d: order[d.role]) if Capability.START in d.capabilities]
         # The tasks are made in order and run side by side: each sends its stop before it waits for anything.
         tasks = [self._stop_task(device) for device in devices]
         results = await asyncio.shield(asyncio.gather(*tasks))
         return {device.name: result for device, result in zip(devices, results, strict=True)}
+
+    async def settled(self) -> None:
+        """Wait until every stop that is under way has its result."""
+        if self._stops:
+            await asyncio.wait(self._stops)
+
+    def begin_session(self, symptoms: frozenset[str]) -> None:
+        """Note the symptoms of the day as far as they are known, and count suction anew."""
+        self.symptoms = symptoms
+        self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
 
     def acknowledge(self) -> None:
         """Let go of the latched trip, on the person's word."""
@@ -242,6 +260,8 @@ class Guard:
             if keeper is not None:
                 keeper.cancel()
             self._budgets[energy].use(began_seconds, self._clock.now())
+            if energy is Energy.SUCTION:
+                self._session_suction.use(began_seconds, self._clock.now())
             tasks = [self._stop_task(device) for device in devices]
             await asyncio.shield(asyncio.gather(*tasks))
 
@@ -250,7 +270,7 @@ class Guard:
             return
         self.trip = trip
         _LOGGER.warning("trip: %s: %s", trip.device, trip.words)
-        self._halts += 1
+        self._halt()
         for device in self._devices:
             if Capability.START in device.capabilities:
                 self._stop_task(device)
@@ -258,6 +278,8 @@ class Guard:
 
     def _seconds(self, energy: Energy, asked_seconds: float, devices: Sequence[Role]) -> Limit:
         left_seconds = self._budgets[energy].left(self._clock.now())
+        if energy is Energy.SUCTION:
+            left_seconds = min(left_seconds, self._session_suction.left(self._clock.now()))
         limit = min(
             (safety.limit_seconds(asked_seconds, left_seconds, device.limits) for device in devices),
             key=lambda each: each.allowed,
@@ -269,6 +291,12 @@ class Guard:
     def _timer(self, seconds: Limit, device: Role) -> float:
         most_seconds = device.limits.run_seconds or seconds.allowed + _TIMER_MARGIN_SECONDS
         return min(seconds.allowed + _TIMER_MARGIN_SECONDS, most_seconds)
+
+    def _halt(self) -> None:
+        """Let nothing that is on its way start or change anything any more."""
+        self._halts += 1
+        for run in self._runs:
+            run.over = True
 
     def _tell(self, limits: Sequence[Limit]) -> None:
         met = [limit for limit in limits if limit.limited]

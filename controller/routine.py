@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from controller import safety
 from devices.roles import Frozen
@@ -45,7 +45,7 @@ class MassageStep(Frozen):
     kind: Literal["massage"] = "massage"
     techniques: tuple[Technique, ...] = Field(min_length=1)
     seconds_each: float = Field(30, ge=10, le=180)
-    vibration: float = Field(0.0, ge=0, le=1)
+    vibration: float = Field(0.0, ge=0, le=safety.VIBRATION_INTENSITY)
 
     @property
     def planned_seconds(self) -> float:
@@ -72,7 +72,7 @@ class ExpressStep(Frozen):
 
     kind: Literal["express"] = "express"
     minutes: float = Field(15, ge=1, le=25)
-    vacuum_mmhg: float | Literal["comfort"] = "comfort"
+    vacuum_mmhg: Annotated[float, Field(ge=60, le=safety.EXPRESSION_VACUUM_MMHG)] | Literal["comfort"] = "comfort"
     rate_cpm: float = Field(54, ge=30, le=80)
     until_dry_minutes: float | None = Field(3, ge=1, le=5)
 
@@ -135,6 +135,12 @@ class Routine(Frozen):
     summary: dict[str, str]
     opt_in: Literal["vibration"] | None = None
     steps: tuple[Annotated[Step, BeforeValidator(_kind_is_the_key)], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _asks_first(self) -> Self:
+        if self.steps[0].kind != "check":
+            raise ValueError("the first step of every routine is `check`: it asks before anything is on")
+        return self
 
 
 def load_routines(*extra: Path) -> dict[str, Routine]:

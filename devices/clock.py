@@ -11,7 +11,7 @@ import contextlib
 import heapq
 import itertools
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 
@@ -68,6 +68,8 @@ class ScaledClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._driver: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
+        self._holds = 0
+        self._released = asyncio.Event()
 
     def now(self) -> float:
         """Return simulated seconds since the clock was made."""
@@ -105,11 +107,26 @@ class ScaledClock:
             finally:
                 timer.cancel()
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no simulated time pass inside the block: for work that takes real time, such as reaching a broker."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                self._real = asyncio.get_running_loop().time()
+                self._released.set()
+
     async def _drive(self) -> None:
         """Wake sleepers in order of their time, for as long as there are any."""
         loop = asyncio.get_running_loop()
         while True:
             await _settle(loop)
+            while self._holds:
+                self._released.clear()
+                await self._released.wait()
             while self._sleepers and self._sleepers[0][2].done():  # cancelled
                 heapq.heappop(self._sleepers)
             self._sooner.clear()

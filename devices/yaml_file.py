@@ -121,7 +121,10 @@ def _index(node: yaml.Node, path: Path_, lines: dict[Path_, int], twice: list[Pr
 
 def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
     problems = []
-    for each in error.errors():
+    errors = error.errors()
+    for each in errors:
+        if each["type"] == "too_short" and any(_below(other["loc"], each["loc"]) for other in errors):
+            continue  # it only seems too short, because what is in it is wrong
         path: Path_ = ()
         for part in each["loc"]:  # parts that only name a branch of a union are not in the file
             if (*path, part) in lines:
@@ -134,6 +137,10 @@ def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
             message, key, there = "is not known here; is it misspelt?", _dotted(each["loc"]), ""
         problems.append(Problem(lines.get(path, 1), key, message + there))
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def _below(inner: Sequence[Hashable], outer: Sequence[Hashable]) -> bool:
+    return len(inner) > len(outer) and tuple(inner[: len(outer)]) == tuple(outer)
 
 
 def _dotted(path: Sequence[Hashable]) -> str:

@@ -36,10 +36,12 @@ class ProfileDevice:
         side: Side,
         profile: Profile,
         wanted: Callable[[Sighting], bool],
+        may_control: bool = True,
     ) -> None:
         self.name = name
         self.side = side
         self.profile = profile
+        self.may_control = may_control  # only read an unverified device, unless its owner allowed more
         self.values: dict[str, Value] = {}
         self.dropped_packets = 0
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
@@ -72,6 +74,11 @@ class ProfileDevice:
         `undone_by` names the command that ends what this one begins: after a lost link it is sent before anything else.
         Raise `RefusedError`, `UncertainError` or `LinkLostError`.
         """
+
+        if not self.may_control:
+            raise RefusedError(
+                f"the profile of {self.name} is unverified; allow_unverified: true lets it be controlled"
+            )
 
         async def send() -> None:
             if not self.link.connected:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from devices.profiles.driver import ProfileDevice
-from devices.profiles.schema import START_VERB, STOP_VERB, Role
+from devices.profiles.schema import START_VERB, STOP_VERB, Profile, Role
 from devices.roles import (
     Capability,
     DeviceLimits,
@@ -48,7 +48,7 @@ class _ProfileRole:
     def __init__(self, device: ProfileDevice, role: Role) -> None:
         self.device = device
         self.stop_verb = STOP_VERB[role]
-        self.capabilities = _capabilities(device, role)
+        self.capabilities = capabilities_of(device.profile, role, may_control=device.may_control)
 
     @property
     def name(self) -> str:
@@ -167,9 +167,8 @@ def roles_of(device: ProfileDevice) -> list[ProfileRole]:
     return [_ROLES[role](device) for role in device.profile.roles]
 
 
-def _capabilities(device: ProfileDevice, role: Role) -> frozenset[Capability]:
-    """Work out from the commands and reports of a profile what the device can do; `capabilities` adds the rest."""
-    profile = device.profile
+def capabilities_of(profile: Profile, role: Role, *, may_control: bool = True) -> frozenset[Capability]:
+    """Work out from the commands and reports of a profile what the device can do; its `capabilities` add the rest."""
     found = set(profile.capabilities)
     start = profile.commands.get(START_VERB[role])
     if start is not None:
@@ -184,6 +183,8 @@ def _capabilities(device: ProfileDevice, role: Role) -> frozenset[Capability]:
     found |= {capability for name, capability in _BY_REPORT.items() if name in profile.reported}
     if profile.on_link_loss == "stops":
         found.add(Capability.STOPS_ON_LINK_LOSS)
+    if not may_control:
+        found.discard(Capability.START)
     return frozenset(found)
 
 

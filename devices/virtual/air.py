@@ -20,7 +20,7 @@ from bumble.transport.common import StreamPacketSink, StreamPacketSource, Transp
 
 from devices.errors import NotFoundError
 from devices.virtual.controller import AirController
-from devices.virtual.link import ADVERTISING_INTERVAL_MS, Air, Central
+from devices.virtual.link import ADVERTISING_INTERVAL_MS, Air, Central, as_static
 
 __all__ = ["Air", "Central", "open_central", "open_peripheral_host", "serve_controller"]
 
@@ -99,8 +99,8 @@ async def _serve_tcp(air: Air, transport_name: str) -> AsyncIterator[str]:
     finally:
         server.close()
         for transport in list(served):
-            transport.close()
-        await asyncio.sleep(0)  # for the `connection_lost` of those just closed
+            transport.abort()
+        await asyncio.sleep(0)  # for the `connection_lost` of those just ended
         await server.wait_closed()
 
 
@@ -125,6 +125,7 @@ async def _open_device(kind: type[_D], name: str, transport_name: str) -> AsyncI
     try:
         host = Host(transport.source, transport.sink)
         device = kind(name=name, address=hci.Address.generate_static_address(), host=host)
+        as_static(device)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await device.power_on()
@@ -135,7 +136,8 @@ async def _open_device(kind: type[_D], name: str, transport_name: str) -> AsyncI
         try:
             yield device
         finally:
-            await _say_goodbye(device)
+            if not transport.source.terminated.done():
+                await _say_goodbye(device)
     finally:
         await transport.close()
 
@@ -144,8 +146,8 @@ async def _say_goodbye(device: Device) -> None:
     """Reset the controller: a real one would keep its connections and go on advertising without its host."""
     with contextlib.suppress(BaseBumbleError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_SECONDS):
-            await device.power_off()
             await device.host.send_sync_command(hci.HCI_Reset_Command())
+            await device.power_off()
 
 
 async def _open(transport_name: str) -> Transport:

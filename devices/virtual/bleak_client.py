@@ -48,6 +48,7 @@ class BumbleClient(BaseBleakClient):
     ) -> None:
         super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
         self.address = self.address.upper()
+        self._seen_before = isinstance(address_or_ble_device, BLEDevice)
         self._name = address_or_ble_device.name if isinstance(address_or_ble_device, BLEDevice) else None
         self._wanted_services = services
         self._connection: Connection | None = None
@@ -79,9 +80,12 @@ class BumbleClient(BaseBleakClient):
             async with asyncio.timeout(timeout):
                 connection = await self.radio.connect(self.address)
         except TimeoutError:
-            raise BleakDeviceNotFoundError(
-                self.address, f"Device with address {self.address} was not found within {timeout:g} s."
-            ) from None
+            message = f"Device with address {self.address} was not found within {timeout:g} s."
+            if self._seen_before:
+                # Not as a missing device: bleak-retry-connector (4.7) then suspects a lack of connection slots, and
+                # tries nine times with pauses of 4 s.
+                raise BleakError(message) from None
+            raise BleakDeviceNotFoundError(self.address, message) from None
         self._take(connection)
         try:
             async with asyncio.timeout(timeout):
@@ -167,7 +171,7 @@ class BumbleClient(BaseBleakClient):
         keystore = self.radio.central.keystore
         for name in (self.address, f"{self.address}/P"):  # Bumble marks public addresses
             if keystore is not None and await keystore.get(name) is not None:
-                await keystore.delete(name)  # type: ignore[no-untyped-call]  # unannotated in Bumble
+                await keystore.delete(name)
 
     # ---- values ----
 

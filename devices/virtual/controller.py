@@ -162,7 +162,8 @@ class AirController(Controller):
     ) -> hci.HCI_StatusReturnParameters:
         """Start or stop listening."""
         result = super().on_hci_le_set_scan_enable_command(command)
-        self._air.solicit()
+        if self.le_scan_enable:
+            self._air.solicit()
         return result
 
     def on_hci_le_set_extended_scan_enable_command(
@@ -170,7 +171,8 @@ class AirController(Controller):
     ) -> hci.HCI_StatusReturnParameters:
         """Start or stop listening."""
         result = super().on_hci_le_set_extended_scan_enable_command(command)
-        self._air.solicit()
+        if self.le_scan_enable:
+            self._air.solicit()
         return result
 
     def on_hci_le_create_connection_command(self, command: hci.HCI_LE_Create_Connection_Command) -> None:

@@ -18,6 +18,11 @@ from devices.virtual.controller import AirController, AirHost
 ADVERTISING_INTERVAL_MS = 100.0
 
 
+def as_static(device: Device) -> None:
+    """Pair under the random static address that the device is seen with, not under its controller's public one."""
+    device.config.identity_address_type = hci.AddressType.RANDOM_DEVICE
+
+
 class Central(Device):
     """A Bumble device in the central role."""
 
@@ -45,6 +50,7 @@ class Air(LocalLink):
         """Return a central in this process, powered on. Its address is the same in every run unless one is given."""
         number = next(self._numbers)
         device = Central(name="central", address=_own_address(number, address), host=self._host("central", number))
+        as_static(device)
         await device.power_on()
         return device
 
@@ -53,6 +59,7 @@ class Air(LocalLink):
         number = next(self._numbers)
         device = Device(name=name, address=_own_address(number, address), host=self._host(name, number))
         device.advertising_interval_min = device.advertising_interval_max = ADVERTISING_INTERVAL_MS
+        as_static(device)
         await device.power_on()
         return device
 
@@ -112,6 +119,8 @@ class Air(LocalLink):
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         """Spread an advertisement to those who listen, or ask an advertiser for a connection."""
+        if sender_controller not in self._members:
+            return  # taken off the air; its host may not know
         match packet:
             case ll.ConnectInd():
                 # At once, so that two hosts cannot both believe to have it.

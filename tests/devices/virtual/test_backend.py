@@ -259,7 +259,7 @@ async def test_the_retry_connector_understands_that_a_device_is_absent(
     await bench.pump.server.stop()
     monkeypatch.setattr("bleak_retry_connector.BLEAK_TIMEOUT", 0.05)
     with pytest.raises(BleakNotFoundError):
-        await establish_connection(BleakClient, device, "pump", max_attempts=1, backend=bench.client)
+        await establish_connection(BleakClient, device, "pump", max_attempts=2, backend=bench.client)
 
 
 async def test_a_connection_attempt_waits_until_the_device_advertises(bench: Bench) -> None:

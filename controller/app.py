@@ -1,0 +1,142 @@
+"""Puts the parts together: settings in, a running service out. The only place that knows them all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from controller.commands import Args, Command, Reply
+from controller.events import Stream
+from controller.guide import load_words
+from controller.mqtt.bridge import Bridge
+from controller.mqtt.broker import embedded_broker
+from controller.mqtt.settings import BrokerUrl, MqttSettings
+from controller.mqtt.topics import Topics
+from controller.routine import Routine, load_routines
+from controller.service import Service
+from controller.settings import DeviceSettings, Settings
+from controller.station import Station
+from devices.catalog import Catalog
+from devices.clock import Clock
+from devices.profiles.driver import ProfileDevice
+from devices.radio import Radio
+
+EXTRA = 'this needs the extra `demo`: pip install "letdown[demo]"'
+
+
+class SetupError(Exception):
+    """Something to put right before Letdown can run. `str()` names the remedy."""
+
+
+@dataclass
+class App:
+    """A service and what belongs to it."""
+
+    service: Service
+    bridge: Bridge
+    stream: Stream
+    clock: Clock
+    broker: BrokerUrl
+    embedded: bool
+    stations: dict[str, Station] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await self.service.run([self.bridge])
+
+
+@contextlib.asynccontextmanager
+async def open_radio(settings: Settings, clock: Clock) -> AsyncIterator[Radio]:
+    """Open the Bluetooth that the settings name."""
+    if settings.radio.transport is None:
+        async with Radio(clock) as radio:
+            yield radio
+        return
+    require_demo()
+    from devices.virtual.radio import radio_through
+
+    async with radio_through(clock, settings.radio.transport) as radio:
+        yield radio
+
+
+@contextlib.asynccontextmanager
+async def assembled(settings: Settings, clock: Clock, radio: Radio) -> AsyncIterator[App]:
+    """Build a service from settings, with the embedded broker where no other is named. Raise `SetupError`."""
+    catalog, routines = Catalog.load(*settings.profiles), load_routines(*settings.routines)
+    stream = Stream()
+    stations = _stations(settings, clock, radio, stream, catalog, routines)
+    service = Service(stations)
+
+    async def handle(station: str, command: Command, args: Args, retained: bool) -> Reply:
+        return await service.handle(station, command, args, retained=retained)
+
+    async with contextlib.AsyncExitStack() as stack:
+        mqtt = settings.mqtt
+        if mqtt.embedded:
+            broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
+            mqtt = mqtt.model_copy(update={"brokers": (broker.url,)})
+        bridge = Bridge(mqtt, Topics(mqtt.base_topic, mqtt.node), service.stations, handle)
+        stream.subscribe(bridge.watch)
+        yield App(
+            service=service,
+            bridge=bridge,
+            stream=stream,
+            clock=clock,
+            broker=mqtt.brokers[0],
+            embedded=settings.mqtt.embedded,
+            stations=service.stations,
+        )
+
+
+def require_demo() -> None:
+    """Raise `SetupError` where the extra for virtual devices is not installed."""
+    if find_spec("bumble") is None:
+        raise SetupError(EXTRA)
+
+
+def _stations(
+    settings: Settings,
+    clock: Clock,
+    radio: Radio,
+    stream: Stream,
+    catalog: Catalog,
+    routines: dict[str, Routine],
+) -> list[Station]:
+    words = load_words(settings.language)
+    return [
+        Station(
+            name,
+            clock=clock,
+            stream=stream,
+            devices=[_device(each, clock, radio, catalog) for each in station.devices],
+            owner=settings.limits,
+            routines=routines,
+            words=words,
+        )
+        for name, station in settings.stations.items()
+    ]
+
+
+def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catalog) -> ProfileDevice:
+    profile = catalog.get(settings.profile)
+    if profile is None:
+        known = ", ".join(catalog.ids)
+        raise SetupError(f"{settings.name}: there is no profile {settings.profile}; there are {known}")
+    if profile.match.ambiguous and settings.address is None:
+        raise SetupError(f"{settings.name}: other kinds of device look like a {profile.name}; name its address")
+    return ProfileDevice(
+        radio,
+        clock,
+        name=settings.name,
+        side=settings.side,
+        profile=profile,
+        wanted=settings.wanted,
+        may_control=profile.confidence == "verified" or settings.allow_unverified,
+    )
+
+
+def with_broker(mqtt: MqttSettings, urls: list[str]) -> MqttSettings:
+    """Return the settings with the brokers that a command line names instead. Raise `ValueError`."""
+    return mqtt.model_copy(update={"brokers": tuple(BrokerUrl.parse(url) for url in urls)}) if urls else mqtt

@@ -1,0 +1,289 @@
+"""The command `letdown`. Thin: each command gathers options, and others do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from controller.app import SetupError, assembled, open_radio, require_demo, with_broker
+from controller.demo import DemoOptions, run_demo, virtual_household
+from controller.listing import device_rows, routine_rows, sighting_rows
+from controller.mqtt.broker import BrokerError
+from controller.mqtt.settings import MqttSettings
+from controller.settings import Settings, load_settings
+from controller.station import RefusedStartError
+from devices.catalog import Catalog
+from devices.clock import Clock, RealClock, ScaledClock
+from devices.errors import DeviceError
+from devices.roles import Side
+from devices.yaml_file import FileError
+
+app = typer.Typer(
+    name="letdown",
+    help="Warmth, massage, then the pump: a local controller for smart breast pumps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Your settings; see config/letdown.yaml.")]
+Virtual = Annotated[bool, typer.Option("--virtual", help="Use the virtual devices of the demo.")]
+Broker = Annotated[list[str] | None, typer.Option("--broker", help="mqtt://HOST:PORT; may be given several times.")]
+Speed = Annotated[float, typer.Option("--speed", min=0.1, max=1000, help="Simulated seconds in a real one.")]
+Seed = Annotated[int, typer.Option("--seed", help="Another seed, another mother.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+_REMOTE_GRACE_SECONDS = 1.0  # devices in another process answer in real time, however fast the clock runs
+
+
+@app.command()
+def demo(
+    *,
+    speed: Speed = 60.0,
+    seed: Seed = 1,
+    routine: Annotated[str, typer.Option(help="See `letdown routines`.")] = "classic",
+    side: Annotated[Side, typer.Option(help="left, right or both.")] = Side.BOTH,
+    language: Annotated[str, typer.Option(help="Words of the guide: en or de.")] = "en",
+    broker: Broker = None,
+    as_json: Json = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on after the session, until Ctrl+C.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run one whole session on virtual devices, and watch it."""
+    _log(logging.DEBUG if verbose else logging.ERROR)
+
+    def options() -> DemoOptions:
+        mqtt = with_broker(MqttSettings(embedded_port=0), broker or [])
+        return DemoOptions(
+            routine=routine,
+            side=side,
+            speed=speed,
+            seed=seed,
+            language=language,
+            as_json=as_json,
+            keep=keep,
+            mqtt=mqtt,
+        )
+
+    _finish(lambda: run_demo(options()))
+
+
+@app.command()
+def run(
+    *,
+    config: ConfigFile = None,
+    virtual: Virtual = False,
+    broker: Broker = None,
+    speed: Speed = 1.0,
+    seed: Seed = 1,
+    ask: Annotated[bool, typer.Option("--ask", help="With --virtual: answer the questions yourself.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the service until it is told to end."""
+    _log(logging.DEBUG if verbose else logging.INFO)
+
+    async def serve() -> int:
+        settings = _settings(config, broker)
+        async with contextlib.AsyncExitStack() as stack:
+            if virtual:
+                household = virtual_household(settings, ScaledClock(speed), seed, parent=not ask)
+                running = await stack.enter_async_context(household)
+            else:
+                clock = _clock(settings, speed)
+                radio = await stack.enter_async_context(open_radio(settings, clock))
+                running = await stack.enter_async_context(assembled(settings, clock, radio))
+            logging.getLogger("letdown").info("serving %s over MQTT at %s", ", ".join(running.stations), running.broker)
+            await running.run()
+        return 0
+
+    _finish(serve)
+
+
+@app.command()
+def scan(
+    *,
+    config: ConfigFile = None,
+    virtual: Virtual = False,
+    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 8.0,
+    addresses: Annotated[bool, typer.Option("--addresses", help="Show whole addresses.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Listen for Bluetooth devices, and say which profile fits each."""
+    _log(logging.ERROR)
+
+    async def listen() -> int:
+        settings = _settings(config, None)
+        catalog = Catalog.load(*settings.profiles)
+        async with contextlib.AsyncExitStack() as stack:
+            clock: Clock = RealClock()
+            if virtual:
+                require_demo()
+                from devices.virtual.air import Air
+                from devices.virtual.home import VirtualHome
+                from devices.virtual.radio import radio_on_air
+
+                air = Air()
+                await stack.enter_async_context(VirtualHome(clock, catalog, 1).on_air(air))
+                radio = await stack.enter_async_context(radio_on_air(clock, air))
+            else:
+                radio = await stack.enter_async_context(open_radio(settings, clock))
+            with _progress(f"listening for {seconds:g} s", quiet=as_json):
+                await clock.sleep(min(seconds, 1.0) if virtual else seconds)
+            rows = sighting_rows(radio, catalog, whole_addresses=addresses)
+        _print_rows(rows, as_json, "Nothing was heard. Is a device on, and not connected to its own app?")
+        return 0
+
+    _finish(listen)
+
+
+@app.command()
+def devices(*, config: ConfigFile = None, virtual: Virtual = False, as_json: Json = False) -> None:
+    """List the devices of your settings, and what each can do."""
+
+    async def show() -> int:
+        settings = _settings(config, None)
+        if virtual:
+            require_demo()
+            from controller.virtual import STATION, station_settings
+
+            settings = settings.model_copy(update={"stations": {STATION: station_settings()}})
+        rows = device_rows(settings, Catalog.load(*settings.profiles))
+        _print_rows(rows, as_json, "Your settings name no devices. `letdown scan` shows what is near.")
+        return 0
+
+    _finish(show)
+
+
+@app.command()
+def routines(
+    *,
+    config: ConfigFile = None,
+    language: Annotated[str | None, typer.Option(help="en or de; by default, that of your settings.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the routines."""
+
+    async def show() -> int:
+        settings = _settings(config, None)
+        _print_rows(routine_rows(settings, language or settings.language), as_json, "There are no routines.")
+        return 0
+
+    _finish(show)
+
+
+@app.command()
+def virtual(
+    *,
+    transport: Annotated[
+        str,
+        typer.Option(help="tcp-server:HOST:PORT serves all devices to `letdown run`; usb:0 puts one on air."),
+    ] = "tcp-server:127.0.0.1:6402",
+    device: Annotated[str, typer.Option(help="Which device, on a controller that can carry one.")] = "left-pump",
+    speed: Speed = 1.0,
+    seed: Seed = 1,
+    verbose: Verbose = False,
+) -> None:
+    """Serve the virtual devices to another process, or on air."""
+    _log(logging.DEBUG if verbose else logging.INFO)
+
+    async def serve() -> int:
+        require_demo()
+        from devices.virtual.serving import serve_home
+
+        await serve_home(ScaledClock(speed), seed, transport, device)
+        return 0
+
+    _finish(serve)
+
+
+def _settings(config: Path | None, brokers: list[str] | None) -> Settings:
+    settings = load_settings(config)
+    return settings.model_copy(update={"mqtt": with_broker(settings.mqtt, brokers or [])})
+
+
+def _clock(settings: Settings, speed: float) -> Clock:
+    if speed == 1.0:
+        return RealClock()
+    if settings.radio.kind != "bumble":
+        raise SetupError("--speed is for virtual devices: a real body lives in real time")
+    return ScaledClock(speed, grace_seconds=_REMOTE_GRACE_SECONDS)
+
+
+def _finish(main: Any) -> None:
+    """Run a command to its end or to a signal, and turn what went wrong into a sentence and an exit code."""
+    try:
+        code = asyncio.run(_until_signalled(main()))
+    except (FileError, SetupError, ValidationError, ValueError) as error:
+        code = _complain(error, 2)
+    except (DeviceError, BrokerError, RefusedStartError) as error:
+        code = _complain(error, 1)
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+async def _until_signalled(main: Coroutine[Any, Any, int]) -> int:
+    """Let SIGTERM and Ctrl+C cancel the command, which then ends in order, with exit code 0."""
+    task = asyncio.ensure_future(main)
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(each, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 0
+
+
+def _complain(error: Exception, code: int) -> int:
+    Console(stderr=True, soft_wrap=True).print(f"letdown: {error}", style="red", markup=False, highlight=False)
+    return code
+
+
+def _log(level: int) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in ("amqtt", "bumble", "transitions", "bleak", "bleak_retry_connector"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+@contextlib.contextmanager
+def _progress(words: str, *, quiet: bool) -> Any:
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(words):
+        yield
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))  # noqa: T201 - what was asked for
+        return
+    console = Console()
+    if not rows:
+        console.print(nothing)
+        return
+    table = Table(*[key.replace("_", " ") for key in rows[0]])
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row.values()])
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)

@@ -1,0 +1,234 @@
+"""The bridge between the stream and a broker: publishes what happens, hands in commands, and always comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from controller.commands import ALWAYS, Args, BadCommandError, Command, Outcome, Reply, parse_command
+from controller.events import Item
+from controller.mqtt.connection import RefusedError, connection, explain
+from controller.mqtt.outbox import Outbox
+from controller.mqtt.sender import Sender
+from controller.mqtt.settings import BrokerUrl, MqttSettings
+from controller.mqtt.topics import Topics
+
+_LOGGER = logging.getLogger(__name__)
+
+Handle = Callable[[str, Command, Args, bool], Awaitable[Reply]]
+
+_MOST_COMMANDS = 32  # under way at once, not counting stop and pain
+_STEADY_SECONDS = 10.0  # a connection that lasted this long was a good one: begin again with short waits
+_REFUSED_GRANT = 0x80
+# Parts of a clean exit; with 0.15 s for the connection itself they stay below 1.5 s even if the broker hangs.
+_LAST_REPLIES_SECONDS = 0.2
+_LAST_MESSAGES_SECONDS = 0.7
+_OFFLINE_SECONDS = 0.2
+
+
+class Bridge:
+    """Keeps a controller's stations on a broker while `run` runs.
+
+    `handle(station, command, args, retained)` carries a command out and returns the reply. It is awaited in a task of
+    its own for each command, so a `pain` never waits behind another. `watch` is the stream's watcher.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Topics,
+        stations: Iterable[str],
+        handle: Handle,
+        *,
+        first_wait_seconds: float = 0.5,
+        longest_wait_seconds: float = 30.0,
+    ) -> None:
+        if not settings.brokers:
+            raise ValueError("the bridge needs a broker; set mqtt.brokers, or start the embedded one and name it here")
+        self._settings = settings
+        self._topics = topics
+        self._filters = [topics.command(station) for station in stations]
+        self._handle = handle
+        self._first_wait_seconds = first_wait_seconds
+        self._longest_wait_seconds = longest_wait_seconds
+        self._stops: set[asyncio.Task[None]] = set()
+        self._commands: set[asyncio.Task[None]] = set()
+        self._lost_after_seconds = 0.0  # how long the last connection lasted; 0 if there was none
+        self._told: dict[BrokerUrl, str] = {}
+        self.outbox = Outbox(topics)
+        self.watch: Callable[[Item], None] = self.outbox.watch
+        self.connected = False
+        self.broker: BrokerUrl | None = None
+        self.trouble: str | None = None
+
+    @property
+    def published(self) -> int:
+        """How many messages a broker has acknowledged."""
+        return self.outbox.published
+
+    async def run(self) -> None:
+        """Connect and serve, again and again, until cancelled; then say goodbye within 1.5 s."""
+        brokers = self._settings.brokers
+        turn = failures = 0
+        try:
+            while True:
+                self._lost_after_seconds = 0.0
+                broker = brokers[turn % len(brokers)]
+                try:
+                    await self._serve(broker)
+                except (aiomqtt.MqttError, OSError, RefusedError) as error:
+                    self._tell(broker, explain(broker, error) + self._hint(error))
+                except Exception as error:
+                    # A mistake in this code must not leave a controller that cannot be told to stop.
+                    _LOGGER.exception("the bridge to %s failed; it connects again", broker)
+                    self._tell(broker, f"the bridge to {broker} failed: {type(error).__name__}; see the log")
+                turn += 1
+                failures = 0 if self._lost_after_seconds > _STEADY_SECONDS else failures + 1
+                await asyncio.sleep(self._wait_seconds(failures // len(brokers)))
+        finally:
+            for task in self._commands:  # stops are carried out to their end
+                task.cancel()
+
+    async def flushed(self, timeout: float) -> bool:  # noqa: ASYNC109 - the result says whether it was reached
+        """Wait until the broker has everything but telemetry, at most `timeout` seconds. Return whether it has."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while not self.outbox.idle:
+            if loop.time() >= end:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    # -- one connection -----------------------------------------------------------------------------------------------
+
+    async def _serve(self, broker: BrokerUrl) -> None:
+        """Be connected to one broker until that ends."""
+        loop = asyncio.get_running_loop()
+        status = self._topics.status()
+        async with connection(
+            broker,
+            identifier=f"letdown-{self._topics.node}",
+            will=aiomqtt.Will(status, "offline", qos=1, retain=True),
+            ca_file=self._settings.ca_file,
+        ) as client:
+            sender = Sender(client, self.outbox)
+            since = loop.time()
+            try:
+                await self._subscribe(client)
+                await client.publish(status, "online", qos=1, retain=True)
+                self.outbox.opened()
+                self.connected, self.broker, self.trouble = True, broker, None
+                self._told.clear()
+                _LOGGER.info("connected to the broker %s", broker)
+                await _first_to_end(sender.run(), self._receive(client))
+            except asyncio.CancelledError:
+                await self._farewell(client, sender)
+                raise
+            finally:
+                self.connected = False
+                self._lost_after_seconds = loop.time() - since
+                await sender.close()
+                self.outbox.closed()
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        """Subscribe to all commands, or raise: a controller that cannot hear a stop must not say it is online."""
+        wanted = [*self._filters, self._topics.status()]
+        granted = [_value(code) for code in await client.subscribe([(each, 1) for each in wanted])]
+        deaf = [topic for topic, code in zip(wanted, granted, strict=False) if code >= _REFUSED_GRANT]
+        if deaf:
+            raise RefusedError(f"does not let us subscribe to {', '.join(deaf)}; allow it in its access list")
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        """Start the handling of each message that comes in; never wait for it."""
+        async for message in client.messages:
+            topic, payload = str(message.topic), message.payload
+            station = self._topics.station_of_command(topic)
+            if station is not None and isinstance(payload, bytes | bytearray):
+                self._take(station, bytes(payload), retained=bool(message.retain))
+            elif topic == self._topics.status() and not message.retain and payload != b"online":
+                # The will of an earlier connection that the broker only now believes dead.
+                self.outbox.retain(topic, "online", again=True)
+
+    async def _farewell(self, client: aiomqtt.Client, sender: Sender) -> None:
+        """Send what is left, then `offline`: a clean disconnect does not send the will."""
+        # Whatever goes wrong here must not hide the cancellation.
+        with contextlib.suppress(Exception):
+            if tasks := self._commands | self._stops:
+                await asyncio.wait(tasks, timeout=_LAST_REPLIES_SECONDS)
+            async with asyncio.timeout(_LAST_MESSAGES_SECONDS):
+                await sender.drain()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_OFFLINE_SECONDS):
+                await client.publish(self._topics.status(), "offline", qos=1, retain=True)
+
+    def _tell(self, broker: BrokerUrl, trouble: str) -> None:
+        # A broker that is away for a day is one warning, not thousands.
+        _LOGGER.log(logging.DEBUG if trouble == self._told.get(broker) else logging.WARNING, "%s", trouble)
+        self._told[broker] = self.trouble = trouble
+
+    def _hint(self, error: Exception) -> str:
+        """Brokers hang up on the first of two clients with the same name, without a word why."""
+        if isinstance(error, RefusedError) or not 0 < self._lost_after_seconds < _STEADY_SECONDS:
+            return ""
+        return f"; if it goes on, see that no other controller is called {self._topics.node!r} (mqtt.node)"
+
+    def _wait_seconds(self, rounds: int) -> float:
+        return min(self._longest_wait_seconds, self._first_wait_seconds * 2.0 ** min(rounds, 16))
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _take(self, station: str, payload: bytes, *, retained: bool) -> None:
+        """Start carrying out a command, or refuse it."""
+        try:
+            command, args = parse_command(payload)
+        except BadCommandError as error:
+            self.outbox.reply(station, error.reply)
+            return
+        work = self._carry_out(station, command, args, retained=retained)
+        if command.action in ALWAYS:
+            _start(work, self._stops)
+        elif len(self._commands) < _MOST_COMMANDS:
+            _start(work, self._commands)
+        else:
+            work.close()
+            self.outbox.reply(station, _reply(command, "refused", "too many commands at once; send it again later"))
+
+    async def _carry_out(self, station: str, command: Command, args: Args, *, retained: bool) -> None:
+        try:
+            reply = await self._handle(station, command, args, retained)
+        except Exception:
+            _LOGGER.exception("%s at %s failed", command.action, station)
+            reply = _reply(command, "failed", "an error inside the controller; see its log")
+        self.outbox.reply(station, reply)
+
+
+def _reply(command: Command, outcome: Outcome, reason: str) -> Reply:
+    return Reply(id=command.id, action=command.action, outcome=outcome, reasons=(reason,))
+
+
+def _value(code: int | ReasonCode) -> int:
+    return code.value if isinstance(code, ReasonCode) else code
+
+
+def _start(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _first_to_end(*work: Coroutine[Any, Any, None]) -> None:
+    """Run several until the first ends, then end the others; raise what the first raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    done.pop().result()

@@ -1,0 +1,113 @@
+"""One connection to one broker: opened, closed within a bounded time, and explained when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from controller.mqtt.inbox import Inbox
+from controller.mqtt.settings import BrokerUrl
+
+WINDOW = 16  # publications that may be under way at once; paho's own limit is 20
+_KEEPALIVE_SECONDS = 15  # a broker sends the will after one and a half of these
+_ANSWER_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
+_CLOSE_SECONDS = 0.15
+
+# CONNACK codes of MQTT 3.1.1, and the MQTT 5 codes by which paho calls them.
+_NOT_WELCOME = frozenset({4, 5, 134, 135})
+
+# The first that fits; more special ones come first.
+_CAUSES: dict[type[BaseException], str] = {
+    socket.gaierror: "the broker {broker} has an unknown host name; correct it in mqtt.brokers, or see to the network",
+    ssl.SSLCertVerificationError: "the broker {broker} shows a certificate that is not trusted "
+    "({cause.verify_message}); set mqtt.ca_file to the certificate of its authority",
+    ssl.SSLError: "the broker {broker} does not speak TLS on this port; for plain MQTT write mqtt:// in mqtt.brokers",
+    FileNotFoundError: "the broker {broker} cannot be trusted: the file in mqtt.ca_file is not there; correct its path",
+    ConnectionRefusedError: "nothing answers at {broker}; start the broker there, or correct mqtt.brokers",
+    TimeoutError: "the broker {broker} does not answer; see whether it runs and whether the network reaches it",
+}
+
+
+class RefusedError(Exception):
+    """The broker is there but does not grant what the bridge needs. `str()` says what."""
+
+
+@contextlib.asynccontextmanager
+async def connection(
+    broker: BrokerUrl, *, identifier: str, will: aiomqtt.Will, ca_file: Path | None
+) -> AsyncIterator[aiomqtt.Client]:
+    """Connect for the block. Cancelled, it takes its leave; after an error it hangs up, so that the will is sent."""
+    client = aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.username,
+        password=broker.password.get_secret_value() if broker.password else None,
+        # Always the same: so the broker ends a dead connection of ours when we return, and sends its will before our
+        # `online`, not a minute after it.
+        identifier=identifier,
+        protocol=aiomqtt.ProtocolVersion.V311,
+        clean_session=True,  # a command sent while we were away must not be carried out when we return
+        will=will,
+        keepalive=_KEEPALIVE_SECONDS,
+        timeout=_ANSWER_SECONDS,
+        queue_type=Inbox,
+        tls_params=aiomqtt.TLSParameters(ca_certs=str(ca_file) if ca_file else None) if broker.tls else None,
+    )
+    client.pending_calls_threshold = WINDOW + 4
+    client._client.connect_timeout = _CONNECT_SECONDS
+    try:
+        await client.__aenter__()
+        try:
+            yield client
+        except asyncio.CancelledError:
+            client.timeout = _CLOSE_SECONDS
+            with contextlib.suppress(aiomqtt.MqttError, OSError):  # must not hide the cancellation
+                await client.__aexit__(None, None, None)
+            raise
+    finally:
+        _drop(client)
+
+
+def _drop(client: aiomqtt.Client) -> None:
+    """Close the socket, whatever state it is in.
+
+    aiomqtt 2.5 leaves it open, read and pinged after a connect that timed out or was cancelled: a ghost whose will
+    would be published long after we are back. A connect still waiting in its thread must not come to life either.
+    """
+    paho = client._client
+    paho.on_socket_open = None
+    with contextlib.suppress(OSError, ValueError):
+        paho._sock_close()
+    if client._disconnected.done():
+        client._disconnected.exception()  # seen; asyncio need not complain that nobody asked
+
+
+def explain(broker: BrokerUrl, error: BaseException) -> str:
+    """Say in one line what is wrong with a broker and what to do about it."""
+    if isinstance(error, RefusedError):
+        return f"the broker {broker} {error}"
+    if isinstance(error, aiomqtt.MqttCodeError) and _code(error) in _NOT_WELCOME:
+        who = f"the user {broker.username!r}" if broker.username else "a client without user name"
+        return (
+            f"the broker {broker} does not let {who} in; "
+            "set user name and password in mqtt.brokers: mqtt://user:password@host:port"
+        )
+    cause = error.__cause__ or error.__context__ or error  # aiomqtt keeps only the text of an OSError, as its context
+    if "timed out" in str(error):
+        cause = TimeoutError()
+    for kind, words in _CAUSES.items():
+        if isinstance(cause, kind):
+            return words.format(broker=broker, cause=cause)
+    return f"the connection to the broker {broker} failed ({error}); see whether it runs, and whether it wants mqtts://"
+
+
+def _code(error: aiomqtt.MqttCodeError) -> int | None:
+    return error.rc.value if isinstance(error.rc, ReasonCode) else error.rc

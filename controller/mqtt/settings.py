@@ -1,0 +1,105 @@
+"""What the owner says about MQTT: the brokers, the base topic, this controller's name. Passwords never show."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from controller.mqtt.topics import check_base, check_name
+from devices.roles import Frozen
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_EXAMPLE = "mqtt://user:password@broker.lan:1883, or mqtts:// for TLS"
+
+
+class BrokerUrl(Frozen):
+    """Where a broker is and how to enter. `str()` leaves user and password out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field(min_length=1)
+    port: int = Field(1883, ge=1, le=65535)
+    tls: bool = False
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> BrokerUrl:
+        """Read `mqtt://user:password@host:port` or `mqtts://…`. The `ValueError` if it is neither shows no password."""
+        try:
+            parts = urlsplit(url.strip())
+            port = parts.port
+        except ValueError:
+            raise ValueError(f"host or port of the broker's address is wrong; write {_EXAMPLE}") from None
+        if parts.scheme not in _PORTS:
+            raise ValueError(f"a broker's address begins with mqtt:// or mqtts://; write {_EXAMPLE}")
+        if not parts.hostname:
+            raise ValueError(f"the broker's address names no host; write {_EXAMPLE}")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(
+                f"the address of the broker {parts.hostname} ends with its port; write {_EXAMPLE} "
+                "(in a user name or password, write / as %2F, ? as %3F, # as %23, @ as %40)"
+            )
+        if port == 0:
+            raise ValueError(f"a broker's port is 1 to 65535, not 0; write {_EXAMPLE}")
+        return cls(
+            host=parts.hostname,
+            port=port or _PORTS[parts.scheme],
+            tls=parts.scheme == "mqtts",
+            username=unquote(parts.username) if parts.username else None,
+            password=SecretStr(unquote(parts.password)) if parts.password else None,
+        )
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"mqtt{'s' if self.tls else ''}://{host}:{self.port}"
+
+
+def default_node() -> str:
+    """Return this machine's name as it can stand in a topic."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", name).strip("-") or "local"
+
+
+class MqttSettings(Frozen):
+    """`brokers` are tried in turn; without any, the embedded broker runs on this machine for this machine only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    brokers: tuple[BrokerUrl, ...] = ()
+    base_topic: Annotated[str, AfterValidator(check_base)] = "letdown"
+    node: Annotated[str, AfterValidator(check_name)] = Field(default_factory=default_node)
+    ca_file: Path | None = Field(None, description="certificates to trust for mqtts://; without it, the system's")
+    embedded_port: int = Field(1883, ge=0, le=65535, description="port of the embedded broker; 0 takes a free one")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded broker is to run."""
+        return not self.brokers
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_broker_is_a_list_of_one(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("brokers"), str | BrokerUrl):
+            return {**data, "brokers": [data["brokers"]]}
+        return data
+
+    # The whole list is judged here, not each address by `BrokerUrl`: who prints an error may print the value that it
+    # is about, and a list is less likely to be printed than a string with a password in it.
+    @field_validator("brokers", mode="before")
+    @classmethod
+    def _addresses(cls, brokers: Any) -> Any:
+        if not isinstance(brokers, list | tuple):
+            return brokers
+        read = []
+        for number, each in enumerate(brokers, 1):
+            try:
+                read.append(BrokerUrl.parse(each) if isinstance(each, str) else each)
+            except ValueError as error:
+                raise ValueError(f"broker {number}: {error}") from None
+        return read

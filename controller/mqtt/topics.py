@@ -1,0 +1,89 @@
+"""The topics under which a controller, its stations and their devices are found. Only names; nothing is sent here."""
+
+from __future__ import annotations
+
+_CONTROLLER = "controller"  # stands where a station's name stands, for what concerns the controller itself
+_FORBIDDEN = frozenset("/+#\0")
+
+
+def check_name(name: str, what: str = "a name") -> str:
+    """Return `name` if it can be one level of a topic. Raise `ValueError` naming `what` if it cannot."""
+    if not name or name.startswith("$") or not _FORBIDDEN.isdisjoint(name):
+        raise ValueError(f"{what} must not be empty, begin with $, or contain / + #; this is {name!r}")
+    return name
+
+
+def check_station(name: str) -> str:
+    """Return `name` if a station can have it. Raise `ValueError` if not."""
+    if name == _CONTROLLER:
+        raise ValueError(f"a station cannot be called {_CONTROLLER!r}: that is where the controller's own topics are")
+    return check_name(name, "a station's name")
+
+
+def check_base(base: str) -> str:
+    """Return `base` if topics can begin with it; it may have several levels. Raise `ValueError` if not."""
+    for level in base.split("/"):
+        check_name(level, "each level of the base topic")
+    return base
+
+
+class Topics:
+    """All topics of one controller. Every function raises `ValueError` on a name that fits in no topic."""
+
+    def __init__(self, base: str = "letdown", node: str = "local") -> None:
+        self.base = check_base(base)
+        self.node = check_name(node, "the node's name")
+
+    def status(self) -> str:
+        """Whether this controller is there: `online` or `offline`."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/status"
+
+    def state(self, station: str) -> str:
+        """All there is to know of the session."""
+        return self._of(station, "state")
+
+    def guide(self, station: str) -> str:
+        """What the person is to do now."""
+        return self._of(station, "guide")
+
+    def event(self, station: str) -> str:
+        """What happened."""
+        return self._of(station, "event")
+
+    def command(self, station: str) -> str:
+        """What is asked of the station."""
+        return self._of(station, "command")
+
+    def reply(self, station: str) -> str:
+        """What became of it."""
+        return self._of(station, "reply")
+
+    def device_state(self, station: str, device: str) -> str:
+        """All there is to know of a device."""
+        return self._of_device(station, device, "state")
+
+    def device_availability(self, station: str, device: str) -> str:
+        """Whether a device is there: `online` or `offline`."""
+        return self._of_device(station, device, "availability")
+
+    def device_telemetry(self, station: str, device: str) -> str:
+        """A device's fast-changing values."""
+        return self._of_device(station, device, "telemetry")
+
+    def station_of_command(self, topic: str) -> str | None:
+        """Return the station whose command topic this is, or `None` if it is no command topic."""
+        start, end = f"{self.base}/", "/command"
+        if not (topic.startswith(start) and topic.endswith(end)):
+            return None
+        station = topic[len(start) : -len(end)]
+        try:
+            return check_station(station)
+        except ValueError:
+            return None
+
+    def _of(self, station: str, leaf: str) -> str:
+        return f"{self.base}/{check_station(station)}/{leaf}"
+
+    def _of_device(self, station: str, device: str, leaf: str) -> str:
+        check_name(device, "a device's name")
+        return f"{self.base}/{check_station(station)}/device/{device}/{leaf}"

@@ -1,0 +1,99 @@
+"""What a session measured, gathered from the readings of its devices: milk, let-down, the highest and the warmest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from controller.events import Volume
+from controller.watch import Role
+from devices.roles import Pump, PumpReading, RunState, Side, WarmerReading
+
+FLOW_ML_PER_S = 0.1  # milk that comes at this rate means let-down (0.1 g/s)
+DRY_ML_PER_S = 0.02  # less than this is a drip, not flow
+
+
+class Record:
+    """Listens to devices from `open` until `close`. `on_let_down(by)` is called once, with `device` or `flow`."""
+
+    def __init__(self, devices: Sequence[Role], now: Callable[[], float], on_let_down: Callable[[str], None]) -> None:
+        self.peak_vacuum_mmhg: float | None = None
+        self.warmest_celsius: float | None = None
+        self.flowed_at_seconds: float | None = None
+        self._devices = devices
+        self._now = now
+        self._on_let_down = on_let_down
+        self._let_down = False
+        self._before_ml: dict[str, float] = {}  # milk of a pump's earlier runs in this session
+        self._latest_ml: dict[str, float] = {}
+        self._stack = contextlib.ExitStack()
+
+    def open(self) -> None:
+        """Begin to listen."""
+        for device in self._devices:
+            reading = device.reading
+            if isinstance(reading, PumpReading) and reading.volume_ml is not None:
+                self._latest_ml[device.name] = reading.volume_ml
+                self._before_ml[device.name] = -reading.volume_ml  # what was there before does not count
+            self._stack.callback(device.on_change(lambda device=device: self._look(device)))  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._stack.close()
+
+    @property
+    def reports_flow(self) -> bool:
+        """Whether any pump measures flow, so that "dry" means something."""
+        return self.flowed_at_seconds is not None
+
+    @property
+    def volume_ml(self) -> Volume:
+        """Milk of this session; `None` for a side that nobody measures."""
+        volumes: dict[Side, float] = {}
+        for device in self._devices:
+            if device.name in self._latest_ml:
+                total = max(0.0, self._before_ml.get(device.name, 0.0) + self._latest_ml[device.name])
+                volumes[device.side] = volumes.get(device.side, 0.0) + round(total, 1)
+        if Side.BOTH in volumes:
+            return Volume(left=volumes[Side.BOTH] / 2, right=volumes[Side.BOTH] / 2)
+        return Volume(left=volumes.get(Side.LEFT), right=volumes.get(Side.RIGHT))
+
+    def dry_seconds(self, since_seconds: float) -> float:
+        """Return how long no milk has flowed, counted from `since_seconds` at the earliest."""
+        return self._now() - max(since_seconds, self.flowed_at_seconds or since_seconds)
+
+    def _look(self, device: Role) -> None:
+        reading = device.reading
+        if isinstance(reading, PumpReading):
+            self._look_at_pump(device, reading)
+        elif isinstance(reading, WarmerReading) and reading.run_state is RunState.RUNNING:
+            self.warmest_celsius = _highest(self.warmest_celsius, reading.surface_celsius)
+
+    def _look_at_pump(self, device: Pump | Role, reading: PumpReading) -> None:
+        if reading.volume_ml is not None:
+            latest_ml = self._latest_ml.get(device.name, 0.0)
+            if reading.volume_ml < latest_ml:  # the pump began to count anew
+                self._before_ml[device.name] = self._before_ml.get(device.name, 0.0) + latest_ml
+            self._latest_ml[device.name] = reading.volume_ml
+        if reading.run_state is not RunState.RUNNING:
+            return
+        self.peak_vacuum_mmhg = _highest(self.peak_vacuum_mmhg, reading.vacuum_mmhg, reading.peak_vacuum_mmhg)
+        if reading.flow_ml_per_s is not None and (
+            reading.flow_ml_per_s >= DRY_ML_PER_S or self.flowed_at_seconds is None
+        ):
+            self.flowed_at_seconds = self._now()
+        if not self._let_down:
+            if reading.let_down:
+                self.let_down("device")
+            elif (reading.flow_ml_per_s or 0.0) >= FLOW_ML_PER_S:
+                self.let_down("flow")
+
+    def let_down(self, by: str) -> None:
+        """Note the let-down, once."""
+        if not self._let_down:
+            self._let_down = True
+            self._on_let_down(by)
+
+
+def _highest(*values: float | None) -> float | None:
+    return max((value for value in values if value is not None), default=None)

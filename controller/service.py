@@ -1,0 +1,170 @@
+"""The service: stations and the MQTT bridge together, commands carried out, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from controller.commands import (
+    Action,
+    AnswerArgs,
+    Args,
+    Command,
+    Desk,
+    LogVolumeArgs,
+    Outcome,
+    Reply,
+    SetVacuumArgs,
+    StartArgs,
+)
+from controller.events import SessionState
+from controller.safety import RAISE_STEP_MMHG
+from controller.session import Session
+from controller.stage import Signal
+from controller.station import RefusedStartError, Station
+from devices.errors import DeviceError
+
+_LOGGER = logging.getLogger(__name__)
+
+_END_SECONDS = 2.2  # for stopping every device and confirming it; the whole service ends within 3 s
+
+
+class Watcher(Protocol):
+    """Something that tells others, such as the MQTT bridge."""
+
+    async def run(self) -> None:
+        """Run until cancelled; say goodbye then."""
+
+
+class Service:
+    """Runs stations and watchers. `handle` is where every command from outside comes in."""
+
+    def __init__(self, stations: Sequence[Station]) -> None:
+        self.stations = {station.name: station for station in stations}
+        self._desks = {station.name: Desk() for station in stations}
+
+    async def run(self, watchers: Sequence[Watcher] = ()) -> None:
+        """Run until cancelled; then stop every device, let the watchers say goodbye, and close the links, in order."""
+        stations = [asyncio.create_task(s.run(), name=f"station {s.name}") for s in self.stations.values()]
+        watching = [asyncio.create_task(watcher.run(), name="watcher") for watcher in watchers]
+        try:
+            done, _ = await asyncio.wait([*stations, *watching], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # none of them ends by itself, but by an error
+        finally:
+            await self._stop_everything()
+            await _cancel(watching)
+            await _cancel(stations)
+
+    async def handle(self, station_name: str, command: Command, args: Args, *, retained: bool = False) -> Reply:
+        """Carry out a command, or say why not. Never raises."""
+        station = self.stations.get(station_name)
+        if station is None:
+            return _reply(command, "refused", f"there is no station {station_name}")
+        session_id = station.session.id if station.session is not None and station.running else None
+        refusal = self._desks[station_name].refusal(command, retained=retained, session_id=session_id)
+        if refusal is not None:
+            return _reply(command, "refused", refusal)
+        try:
+            return await self._do(station, command, args)
+        except (RefusedStartError, DeviceError) as error:
+            return _reply(command, "refused", str(error))
+        except Exception:
+            _LOGGER.exception("the command %s failed", command.action.value)
+            return _reply(command, "failed", "an error in the controller; see its log")
+
+    async def _do(self, station: Station, command: Command, args: Args) -> Reply:
+        match command.action, args:
+            case ((Action.STOP | Action.PAIN), _):
+                return await self._stop(station, command)
+            case Action.START, StartArgs():
+                session = station.start(args.routine, args.side, no_symptoms=args.no_symptoms)
+                return _reply(command, "accepted").model_copy(update={"session_id": session.id})
+            case Action.ANSWER, AnswerArgs():
+                return await self._answer(station, command, args)
+            case Action.LOG_VOLUME, LogVolumeArgs():
+                station.log_volume(args.left_ml, args.right_ml)
+                return _reply(command, "accepted")
+            case Action.ACKNOWLEDGE, _:
+                there_was = station.acknowledge()
+                return _reply(command, "accepted") if there_was else _reply(command, "refused", "nothing has tripped")
+            case _:
+                return await self._during_session(station, command, args)
+
+    async def _during_session(self, station: Station, command: Command, args: Args) -> Reply:
+        session = station.session
+        if session is None or not station.running:
+            return _reply(command, "refused", "no session is running")
+        match command.action:
+            case Action.RESUME if session.state is not SessionState.PAUSED:
+                return _reply(command, "refused", "the session is not paused")
+            case Action.PAUSE | Action.RESUME | Action.SKIP:
+                session.signal(Signal(command.action.value))
+                return _reply(command, "accepted")
+            case Action.LET_DOWN:
+                session.tap_let_down()
+                return _reply(command, "accepted")
+            case _:
+                return await self._set_vacuum(session, command, args)
+
+    async def _set_vacuum(self, session: Session, command: Command, args: Args) -> Reply:
+        current_mmhg = session.vacuum_mmhg
+        if current_mmhg is None:
+            return _reply(command, "refused", "no pump is running")
+        if isinstance(args, SetVacuumArgs):
+            wanted_mmhg = args.mmhg
+        else:
+            step_mmhg = RAISE_STEP_MMHG if command.action is Action.VACUUM_UP else -RAISE_STEP_MMHG
+            wanted_mmhg = max(0.0, current_mmhg + step_mmhg)
+        limit = await session.set_vacuum(wanted_mmhg)
+        if limit.limited:
+            return _reply(command, "limited", *(f"{limit.allowed:g} mmHg: {r.words}" for r in limit.reasons))
+        return _reply(command, "accepted")
+
+    async def _stop(self, station: Station, command: Command) -> Reply:
+        devices = await station.stop(command.action.value)
+        reply = _reply(command, "accepted").model_copy(update={"devices": dict(devices)})
+        uncertain = [name for name, result in devices.items() if result == "uncertain"]
+        if not uncertain:
+            return reply
+        words = f"{', '.join(uncertain)} did not confirm: take the flange off, switch it off at its button"
+        return reply.model_copy(update={"outcome": "failed", "reasons": (words,)})
+
+    async def _answer(self, station: Station, command: Command, args: AnswerArgs) -> Reply:
+        trouble = station.answer(args.question, args.value)
+        if trouble is not None:
+            return _reply(command, "refused", trouble)
+        session = station.session
+        if args.value and station.running and session is not None and session.state is not SessionState.CHECKING:
+            await station.stop("a symptom was reported; start again for a gentle session")
+        return _reply(command, "accepted")
+
+    async def _stop_everything(self) -> None:
+        """Stop all stations side by side, and wait for their sessions to end, for as long as there is time."""
+
+        async def end(station: Station) -> None:
+            await station.stop("the controller was shut down")
+            await station.finished()
+
+        tasks = [asyncio.create_task(end(station)) for station in self.stations.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_END_SECONDS)
+            if late:
+                _LOGGER.error("not every device confirmed that it stopped: switch them off at their buttons")
+            for task in late:
+                task.cancel()
+
+
+def _reply(command: Command, outcome: Outcome, *reasons: str) -> Reply:
+    return Reply(id=command.id, action=command.action.value, outcome=outcome, reasons=reasons)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

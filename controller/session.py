@@ -1,0 +1,341 @@
+"""The engine: one routine running at one station, from its first question to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from controller import safety
+from controller.events import Event, EventType, SessionState, Snapshot, StepOutcome, StepView, Stream
+from controller.guard import Guard, HaltedError, NotAllowedError, Stopped
+from controller.guide import Words
+from controller.record import Record
+from controller.routine import MassageStep, Routine, Step
+from controller.safety import Limit, Trip
+from controller.stage import Signal, Skipped, Stage
+from controller.steps import STEPS, NobodyAnsweredError
+from controller.watch import Role
+from devices.clock import Clock
+from devices.errors import DeviceError, RefusedError
+from devices.roles import Side
+
+_LOGGER = logging.getLogger(__name__)
+
+_DONE = "the routine is done"
+PAUSE_SECONDS = 3600.0  # after an hour nobody will come back to this session
+
+
+class AbandonedError(Exception):
+    """The person did not come back from a pause."""
+
+
+class Session:
+    """Runs once. Tells everything through the stream; calls no watcher. `stop` and `pain` never wait for a step."""
+
+    def __init__(
+        self,
+        *,
+        station: str,
+        routine: Routine,
+        side: Side,
+        clock: Clock,
+        guard: Guard,
+        devices: Sequence[Role],
+        words: Words,
+        answers: dict[str, bool],
+        stream: Stream,
+    ) -> None:
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self.station = station
+        self.routine = routine
+        self.side = side
+        self.words = words
+        self.state = SessionState.IDLE
+        self._clock = clock
+        self._guard = guard
+        self._stream = stream
+        self._record = Record(devices, clock.now, self._on_let_down)
+        self._steps = [_view(step, words, side) for step in routine.steps]
+        self._index: int | None = None
+        self._step_began_seconds = 0.0
+        self._limits: dict[str, Limit] = {}
+        self._let_down_seconds: float | None = None
+        self._let_down_by: str | None = None
+        self._stimulated_at_seconds: float | None = None
+        self._reason: str | None = None
+        self._end: SessionState | None = None
+        self._uncertain = False
+        self._resumed = asyncio.Event()
+        self._body: asyncio.Task[None] | None = None
+        self._stage = Stage(
+            station=station,
+            side=side,
+            clock=clock,
+            guard=guard,
+            words=words,
+            record=self._record,
+            answers=answers,
+            changed=self._changed,
+            publish_guide=stream.publish,
+            wait_for_resume=self._wait_for_resume,
+        )
+
+    # What the person does
+
+    def signal(self, signal: Signal) -> None:
+        """Skip, pause, resume, or an answer."""
+        if signal is Signal.RESUME:
+            self._resumed.set()
+        elif not (signal is Signal.PAUSE and self.state is SessionState.PAUSED):
+            self._stage.signal(signal)
+
+    def tap_let_down(self) -> None:
+        """Note that the person felt the let-down."""
+        self._record.let_down("tap")
+
+    async def set_vacuum(self, vacuum_mmhg: float) -> Limit:
+        """Change the vacuum by the person's own command. Raise `RefusedError` when no pump runs."""
+        run = self._stage.run
+        if run is None:
+            raise RefusedError("no pump is running")
+        limit = await run.adjust(vacuum_mmhg, by_person=True)
+        self._stage.person_mmhg[run.setting.phase] = limit.allowed
+        self._changed()
+        return limit
+
+    @property
+    def vacuum_mmhg(self) -> float | None:
+        """What the running pumps were told."""
+        return self._stage.run.setting.vacuum_mmhg if self._stage.run else None
+
+    async def stop(self, state: SessionState, reason: str) -> dict[str, Stopped]:
+        """End now: stop every device first, then the session. Return what each device confirmed."""
+        self._finish(state, reason)
+        results = await self._guard.stop_all()
+        if self._body is not None:
+            self._body.cancel()
+        return results
+
+    # The run
+
+    async def run(self) -> None:
+        """Run the routine to its end, whatever that is."""
+        self._guard.on_trip = self._on_trip
+        self._guard.on_ended = self._on_device_ended
+        self._guard.on_limit = self._on_limit
+        self._guard.on_uncertain = self._on_uncertain
+        self._guard.begin_session(frozenset(name for name, yes in self._stage.answers.items() if yes))
+        self._record.open()
+        self._emit(EventType.SESSION_STARTED, routine=self.routine.id, side=self.side.value)
+        self._body = asyncio.create_task(self._run_steps(), name=f"steps of {self.id}")
+        try:
+            await self._body
+        except asyncio.CancelledError:
+            self._body.cancel()  # in case it was we who were cancelled
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._body
+            self._finish(SessionState.STOPPED, "cancelled")
+        except NobodyAnsweredError:
+            self._finish(SessionState.STOPPED, "nobody answered the questions")
+            self._guide_message("nobody_answered")
+        except AbandonedError as error:
+            self._finish(SessionState.STOPPED, str(error))
+        except TimeoutError:
+            self._finish(SessionState.STOPPED, f"a session ends after {safety.SESSION_SECONDS / 60:.0f} minutes")
+        except (HaltedError, DeviceError) as error:
+            self._finish(SessionState.FAILED, str(error))
+        except Exception:
+            _LOGGER.exception("the session failed")
+            self._finish(SessionState.FAILED, "an error in the controller; see its log")
+        else:
+            self._finish(SessionState.COMPLETED, _DONE)
+        await self._guard.settled()
+        self._record.close()
+        self._close()
+
+    async def _run_steps(self) -> None:
+        async with self._clock.timeout(safety.SESSION_SECONDS):
+            for index, step in enumerate(self.routine.steps):
+                self._begin(index)
+                try:
+                    outcome: StepOutcome = await STEPS[step.kind](step, self._stage)
+                except Skipped:
+                    outcome = "skipped"
+                except NotAllowedError as error:
+                    _LOGGER.info("%s: %s", step.kind, error)
+                    self._stage.guide(step.kind, self.words.steps[step.kind].title, str(error))
+                    outcome = "not_today"
+                self._end_step(outcome)
+
+    def _begin(self, index: int) -> None:
+        self._index = index
+        self._step_began_seconds = self._clock.now()
+        self._stage.begin_step()
+        kind = self.routine.steps[index].kind
+        self.state = SessionState.CHECKING if kind == "check" else SessionState.RUNNING
+        if kind in ("stimulate", "express") and self._stimulated_at_seconds is None:
+            self._stimulated_at_seconds = self._clock.now()
+        self._emit(EventType.STEP_STARTED, step=kind, index=index)
+
+    def _end_step(self, outcome: StepOutcome) -> None:
+        if self._index is None or self._steps[self._index].outcome is not None:
+            return
+        self._update_step(outcome)
+        step = self._steps[self._index]
+        self._emit(EventType.STEP_FINISHED, step=step.name, index=self._index, outcome=outcome, seconds=step.seconds)
+
+    def _update_step(self, outcome: StepOutcome | None = None) -> None:
+        if self._index is None or self._steps[self._index].outcome is not None:
+            return
+        self._steps[self._index] = self._steps[self._index].model_copy(
+            update={
+                "seconds": round(self._clock.now() - self._step_began_seconds, 1),
+                "outcome": outcome,
+                "by_hand": self._stage.by_hand,
+                "parts": self._stage.parts,
+            }
+        )
+
+    async def _wait_for_resume(self) -> None:
+        before, self.state = self.state, SessionState.PAUSED
+        self._resumed.clear()
+        self._emit(EventType.PAUSED)
+        self._guide_message("paused")
+        try:
+            async with self._clock.timeout(PAUSE_SECONDS):
+                await self._resumed.wait()
+        except TimeoutError:
+            raise AbandonedError("it was paused for an hour") from None
+        self.state = before
+        self._emit(EventType.RESUMED)
+
+    # What devices and the guard say
+
+    def _on_let_down(self, by: str) -> None:
+        since_seconds = self._stimulated_at_seconds
+        self._let_down_seconds = None if since_seconds is None else round(self._clock.now() - since_seconds, 1)
+        self._let_down_by = by
+        self._stage.let_down_seen = True
+        self._stage.signal(Signal.LET_DOWN)
+        self._emit(EventType.LET_DOWN, by=by, seconds=self._let_down_seconds)
+
+    def _on_trip(self, trip: Trip) -> None:
+        self._emit(EventType.TRIP, kind=trip.kind.value, device=trip.device, words=trip.words)
+        self._finish(SessionState.TRIPPED, f"{trip.device}: {trip.words}")
+        self._guide_message("tripped", device=trip.device, words=trip.words)
+        if self._body is not None:
+            self._body.cancel()
+
+    def _on_device_ended(self, device: str) -> None:
+        self._finish(SessionState.STOPPED, f"{device} was switched off at the device")
+        self._guide_message("device_ended", device=device)
+        if self._body is not None:
+            self._body.cancel()
+
+    def _on_limit(self, limits: Sequence[Limit]) -> None:
+        for limit in limits:
+            if self._limits.get(limit.quantity) == limit:
+                continue
+            self._limits[limit.quantity] = limit
+            self._emit(EventType.LIMITED, **limit.model_dump(mode="json"), words=str(limit))
+
+    def _on_uncertain(self, device: str) -> None:
+        self._uncertain = True
+        self._emit(EventType.UNCERTAIN, device=device)
+        self._guide_message("uncertain", device=device)
+
+    # What others see
+
+    def _finish(self, state: SessionState, reason: str) -> None:
+        """Decide how it ends; the first word counts."""
+        if self._end is None:
+            self._end, self._reason = state, reason
+            self.state = SessionState.STOPPING
+            if reason == "pain":
+                self._emit(EventType.PAIN)
+            self._changed()
+
+    def _close(self) -> None:
+        self._end_step("ended" if self._end is not SessionState.COMPLETED else "done")
+        self.state = self._end or SessionState.FAILED
+        snapshot = self.snapshot()
+        self._emit(
+            EventType.SESSION_FINISHED,
+            outcome=self.state.value,
+            reason=self._reason,
+            routine=self.routine.id,
+            **snapshot.model_dump(
+                mode="json", include={"let_down_seconds", "volume_ml", "peak_vacuum_mmhg", "warmest_celsius"}
+            ),
+        )
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """Say the last words, unless more important ones stand there already."""
+        if self._uncertain or self._reason not in ("stop", "pain", _DONE):
+            return
+        if self._reason == _DONE and all(step.outcome == "not_today" for step in self._steps[1:]):
+            return  # nothing happened: why, stands there
+        self._guide_message({"stop": "stopped", "pain": "pain", _DONE: "completed"}[self._reason])
+
+    def _guide_message(self, name: str, **values: object) -> None:
+        step = self._steps[self._index].name if self._index is not None else "check"
+        self._stage.guide(step, self.words.steps[step].title, self.words.message(name, **values))
+
+    def _emit(self, kind: EventType, /, **data: Any) -> None:
+        self._stream.publish(Event(station=self.station, session_id=self.id, type=kind, data=data))
+        self._changed()
+
+    def _changed(self) -> None:
+        self._update_step()
+        self._stream.publish(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """Return all there is to know right now."""
+        run = self._stage.run
+        record = self._record
+        over = self.state.over
+        return Snapshot(
+            station=self.station,
+            state=self.state,
+            session_id=self.id,
+            routine=self.routine.id,
+            side=self.side,
+            step=None if over or self._index is None else self._steps[self._index].name,
+            step_index=None if over else self._index,
+            steps=tuple(self._steps),
+            step_seconds_left=None if over else self._stage.seconds_left,
+            progress=1.0 if self.state is SessionState.COMPLETED else self._progress(),
+            phase=run.setting.phase if run else None,
+            target_vacuum_mmhg=run.setting.vacuum_mmhg if run else None,
+            rate_cpm=run.setting.rate_cpm if run else None,
+            limits=tuple(self._limits.values()),
+            let_down_seconds=self._let_down_seconds,
+            let_down_by=self._let_down_by,
+            volume_ml=record.volume_ml,
+            peak_vacuum_mmhg=record.peak_vacuum_mmhg,
+            warmest_celsius=record.warmest_celsius,
+            reason=self._reason,
+            trip=self._guard.trip,
+        )
+
+    def _progress(self) -> float:
+        """Return how far the routine is, by planned time; what ended early counts as whole."""
+        planned = done = 0.0
+        for step in self._steps:
+            planned_seconds = step.planned_seconds or 0.0
+            planned += planned_seconds
+            done += planned_seconds if step.outcome else min(step.seconds, planned_seconds)
+        return round(done / planned, 3) if planned else 0.0
+
+
+def _view(step: Step, words: Words, side: Side) -> StepView:
+    planned_seconds = step.planned_seconds
+    if isinstance(step, MassageStep) and side is Side.BOTH:
+        planned_seconds = step.planned_seconds * 2
+    return StepView(name=step.kind, title=words.steps[step.kind].title, planned_seconds=planned_seconds)

@@ -1,0 +1,109 @@
+"""The owner's settings: one YAML file and the environment (`LETDOWN_…`). Limits can only be lowered here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from controller.mqtt.settings import MqttSettings
+from controller.mqtt.topics import check_name, check_station
+from controller.safety import OwnerLimits
+from devices.radio import Sighting
+from devices.roles import Frozen, Side
+from devices.yaml_file import FileError, Problem, load_yaml
+
+
+class DeviceSettings(Frozen):
+    """One device of a station. It is known by its address, or by the very name it advertises."""
+
+    name: Annotated[str, AfterValidator(check_name)]
+    profile: str
+    side: Side = Side.BOTH
+    address: str | None = Field(None, min_length=6)
+    advertised_name: str | None = Field(None, min_length=1)
+    allow_unverified: bool = False
+
+    @model_validator(mode="after")
+    def _is_named(self) -> Self:
+        if self.address is None and self.advertised_name is None:
+            raise ValueError("say which device it is: its address, or its advertised_name (see `letdown scan`)")
+        return self
+
+    def wanted(self, sighting: Sighting) -> bool:
+        """Say whether an advertisement is this very device's."""
+        if self.address is not None:
+            return sighting.address.lower() == self.address.lower()
+        return sighting.name == self.advertised_name
+
+
+class StationSettings(Frozen):
+    """The devices used together at one place."""
+
+    devices: tuple[DeviceSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [device.name for device in self.devices]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two devices are called {name}")
+        return self
+
+
+class RadioSettings(Frozen):
+    """Which Bluetooth to use."""
+
+    kind: Literal["auto", "bumble"] = "auto"
+    transport: str | None = None
+
+    @model_validator(mode="after")
+    def _bumble_needs_a_transport(self) -> Self:
+        if (self.kind == "bumble") != (self.transport is not None):
+            raise ValueError(
+                "kind bumble goes with a transport, such as tcp-client:127.0.0.1:6402; kind auto with none"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything an owner can set. The environment goes before the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LETDOWN_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    language: str = "en"
+    radio: RadioSettings = RadioSettings()
+    limits: OwnerLimits = OwnerLimits()
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    profiles: tuple[Path, ...] = ()
+    routines: tuple[Path, ...] = ()
+    stations: dict[Annotated[str, AfterValidator(check_station)], StationSettings] = Field(
+        default_factory=lambda: {"home": StationSettings()}, min_length=1
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names what it passes
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, which comes in as `init_settings`."""
+        return env_settings, init_settings
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Read the settings from `file`, if any, and the environment. Raise `FileError`."""
+    if file is not None:
+        return load_yaml(file, Settings)
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [Problem(0, ".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        raise FileError("the environment (LETDOWN_…)", problems) from None

@@ -1,0 +1,226 @@
+"""A station: the devices used together at one place, and the one session that may run there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from controller import safety
+from controller.events import DeviceView, Event, EventType, SessionState, Snapshot, Stream, Telemetry, Volume
+from controller.guard import Guard, Stopped
+from controller.guide import Words
+from controller.routine import Routine
+from controller.safety import OwnerLimits
+from controller.session import Session
+from controller.stage import Signal
+from devices.clock import Clock
+from devices.profiles.driver import ProfileDevice
+from devices.profiles.roles import ProfileRole, roles_of
+from devices.roles import Frozen, Side
+
+_LOGGER = logging.getLogger(__name__)
+
+_VIEW_EVERY_SECONDS = 1.0
+_FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
+
+
+class RefusedStartError(Exception):
+    """A session may not start. `str()` says why."""
+
+
+class Station:
+    """Starts and ends sessions, and tells what its devices say."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        clock: Clock,
+        stream: Stream,
+        devices: Sequence[ProfileDevice],
+        owner: OwnerLimits,
+        routines: Mapping[str, Routine],
+        words: Words,
+    ) -> None:
+        self.name = name
+        self.devices = tuple(devices)
+        self.roles: tuple[ProfileRole, ...] = tuple(role for device in devices for role in roles_of(device))
+        self.guard = Guard(clock, owner, self.roles)
+        self.session: Session | None = None
+        self._clock = clock
+        self._stream = stream
+        self._routines = routines
+        self._words = words
+        self._task: asyncio.Task[None] | None = None
+        self._answers: dict[str, bool] = {}
+        self._answered_on: date | None = None
+        self._snapshot = Snapshot(station=name)
+        self._views: dict[str, DeviceView] = {}
+        self._viewed_at_seconds: dict[str, float] = {}
+        for role in self.roles:
+            role.on_change(lambda role=role: self._on_device(role))  # type: ignore[misc]
+        stream.subscribe(self._keep_snapshot)
+
+    async def run(self) -> None:
+        """Keep the devices connected and show how fresh they are, until cancelled."""
+        self._stream.publish(self._snapshot)
+        async with asyncio.TaskGroup() as group:
+            for device in self.devices:
+                group.create_task(device.run(), name=f"link {device.name}")
+            while True:
+                for role in self.roles:
+                    self._show(role, at_once=False)
+                await self._clock.sleep(_VIEW_EVERY_SECONDS)
+
+    # What is asked
+
+    @property
+    def running(self) -> bool:
+        """Whether a session is under way."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest snapshot."""
+        return self._snapshot
+
+    def start(self, routine_id: str, side: Side, *, no_symptoms: bool) -> Session:
+        """Start a session. Raise `RefusedStartError`."""
+        if self.running and self.session is not None:
+            raise RefusedStartError(f"session {self.session.id} is running; stop it first")
+        routine = self._routines.get(routine_id)
+        if routine is None:
+            raise RefusedStartError(f"there is no routine {routine_id}; there are {', '.join(self._routines)}")
+        if routine.opt_in == "vibration" and not self.guard.owner.vibration:
+            raise RefusedStartError("vibration is off; read what the routine says, then set limits.vibration to true")
+        if routine.opt_in == "vibration" and not self.guard.massagers(side):
+            raise RefusedStartError("this routine needs a massager that is connected")
+        if self.guard.trip is not None:
+            trip = self.guard.trip
+            raise RefusedStartError(f"the last session was stopped: {trip.device}: {trip.words}; acknowledge it first")
+        self._new_day()
+        if no_symptoms:
+            self._answer_open(False)
+        self.session = Session(
+            station=self.name,
+            routine=routine,
+            side=side,
+            clock=self._clock,
+            guard=self.guard,
+            devices=self.roles,
+            words=self._words,
+            answers=self._answers,
+            stream=self._stream,
+        )
+        self._task = asyncio.create_task(self.session.run(), name=f"session {self.session.id}")
+        return self.session
+
+    async def stop(self, reason: str, state: SessionState = SessionState.STOPPED) -> dict[str, Stopped]:
+        """Stop every device at once, whether a session runs or not. Return what each confirmed."""
+        if self.running and self.session is not None:
+            return await self.session.stop(state, reason)
+        return await self.guard.stop_all()
+
+    async def finished(self) -> None:
+        """Wait until the session, if any, has ended."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def answer(self, question: str, value: bool) -> str | None:
+        """Note the answer to a question of the check. Return why not, if it cannot be."""
+        self._new_day()
+        if question == "all":
+            self._answer_open(value)
+        elif question in self._words.questions:
+            self._answers[question] = value
+        else:
+            return f"there is no question {question}; there are all, {', '.join(self._words.questions)}"
+        # A yes counts at once: what is on, is the guard's business no longer to allow anew.
+        self.guard.symptoms = frozenset(name for name, yes in self._answers.items() if yes)
+        if self.session is not None:
+            self.session.signal(Signal.ANSWERED)
+        return None
+
+    def acknowledge(self) -> bool:
+        """Let go of a latched trip. Return whether there was one."""
+        there_was = self.guard.trip is not None
+        self.guard.acknowledge()
+        self._stream.publish(self._snapshot.model_copy(update={"trip": None}))
+        return there_was
+
+    def log_volume(self, left_ml: float | None, right_ml: float | None) -> None:
+        """Note milk that was measured by hand, for the latest session."""
+        session_id = self._snapshot.session_id
+        volume = Volume(left=left_ml, right=right_ml)
+        self._stream.publish(
+            Event(
+                station=self.name,
+                session_id=session_id,
+                type=EventType.VOLUME_LOGGED,
+                data={"left_ml": left_ml, "right_ml": right_ml},
+            )
+        )
+        if not self.running:
+            self._stream.publish(self._snapshot.model_copy(update={"volume_ml": volume}))
+
+    # Inside
+
+    def _new_day(self) -> None:
+        """Forget yesterday's answers: the questions are asked once a day."""
+        today = datetime.now().astimezone().date()
+        if self._answered_on != today:
+            self._answered_on = today
+            self._answers.clear()
+
+    def _answer_open(self, value: bool) -> None:
+        for question in self._words.questions:
+            self._answers.setdefault(question, value)
+
+    def _keep_snapshot(self, item: Frozen) -> None:
+        if isinstance(item, Snapshot) and item.station == self.name:
+            self._snapshot = item
+
+    def _on_device(self, role: ProfileRole) -> None:
+        self._show(role, at_once=True)
+        reading = role.reading
+        values = {name: value for name in _FAST if (value := getattr(reading, name, None)) is not None}
+        if values:
+            self._stream.publish(Telemetry(station=self.name, device=role.name, values=values))
+
+    def _show(self, role: ProfileRole, *, at_once: bool) -> None:
+        """Publish a device's view: at once when something changed that matters, else once a second."""
+        age_seconds = role.age_seconds
+        available = role.connected and age_seconds is not None and age_seconds < safety.STALE_SECONDS
+        view = DeviceView(
+            station=self.name,
+            device=role.name,
+            profile=role.device.profile.id,
+            side=role.side,
+            link=role.device.link.state,
+            available=available,
+            trouble=role.device.link.trouble,
+            reading=role.reading if available else type(role.reading)(),
+        )
+        before = self._views.get(role.name)
+        if view == before:
+            return
+        now_seconds = self._clock.now()
+        due = now_seconds - self._viewed_at_seconds.get(role.name, -_VIEW_EVERY_SECONDS) >= _VIEW_EVERY_SECONDS
+        if at_once and before is not None and _same(view, before) and not due:
+            return
+        self._views[role.name] = view
+        self._viewed_at_seconds[role.name] = now_seconds
+        self._stream.publish(view)
+
+
+def _same(one: DeviceView, other: DeviceView) -> bool:
+    """Say whether two views differ in nothing but measured values."""
+    return (one.available, one.link, one.trouble, one.reading.run_state, one.reading.fault) == (
+        other.available,
+        other.link,
+        other.trouble,
+        other.reading.run_state,
+        other.reading.fault,
+    )

@@ -1,0 +1,244 @@
+"""The steps of a routine, one coroutine each. They read like the routine; what is on shows by the indentation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from controller import safety
+from controller.events import PartView, StepOutcome
+from controller.guard import NotAllowedError
+from controller.routine import (
+    CheckStep,
+    ExpressStep,
+    MassageStep,
+    PromptStep,
+    RestStep,
+    StimulateStep,
+    WarmStep,
+)
+from controller.stage import Signal, Skipped, Stage
+from devices.roles import Phase, PumpSetting, Side
+
+ANSWER_SECONDS = 600.0  # how long the questions wait
+ADVICE_SECONDS = 60.0  # how long advice about a symptom stays, unless the person goes on
+
+
+class NobodyAnsweredError(Exception):
+    """The questions of the check stayed open."""
+
+
+async def check(_: CheckStep, stage: Stage) -> StepOutcome:
+    """Ask about symptoms. Any yes makes the day a gentle one: no heat, no vibration, no massage, low vacuum."""
+    title = stage.words.steps["check"].title
+
+    def ask() -> bool:
+        open_questions = [name for name in stage.words.questions if name not in stage.answers]
+        if open_questions:
+            question = stage.words.questions[open_questions[0]]
+            stage.guide("check", title, question.ask, question=open_questions[0])
+        return bool(open_questions)
+
+    async def answered(signal: Signal) -> bool:
+        return signal is Signal.ANSWERED
+
+    async def body(left_seconds: float) -> None:
+        until_seconds = stage.clock.now() + left_seconds
+        while ask():
+            with contextlib.suppress(Skipped):  # these questions cannot be skipped
+                if not await stage.hold(until_seconds - stage.clock.now(), on_signal=answered):
+                    raise NobodyAnsweredError
+
+    await stage.pausable(ANSWER_SECONDS, body)
+    symptoms = frozenset(name for name, yes in stage.answers.items() if yes)
+    stage.guard.symptoms = symptoms
+    if symptoms:
+        words = " ".join(stage.words.questions[name].if_yes for name in stage.words.questions if name in symptoms)
+        stage.guide("check", title, words, seconds=ADVICE_SECONDS)
+        with contextlib.suppress(Skipped):  # read; go on
+            await stage.pausable(ADVICE_SECONDS, lambda left_seconds: _held(stage, left_seconds))
+    return "done"
+
+
+async def warm(step: WarmStep, stage: Stage) -> StepOutcome:
+    """Warm with a compress, or lead the person through it."""
+    if stage.guard.symptoms:
+        return _not_today(stage, "warm", "no_heat_today")
+    warmers = stage.guard.warmers(stage.side)
+    stage.by_hand = not warmers
+
+    async def body(left_seconds: float) -> None:
+        stage.guide_step("warm", seconds=left_seconds)
+        async with contextlib.AsyncExitStack() as stack:
+            if warmers:
+                await stack.enter_async_context(stage.guard.heat(warmers, step.celsius, at_most_seconds=left_seconds))
+            await stage.hold(left_seconds)
+
+    await stage.pausable(step.planned_seconds, body)
+    return "done"
+
+
+async def massage(step: MassageStep, stage: Stage) -> StepOutcome:
+    """Lead through the techniques, side by side. A skip skips one technique."""
+    if stage.guard.symptoms:
+        return _not_today(stage, "massage", "skip_massage_today")
+    stage.by_hand = True
+    for side in stage.sides:
+        for technique in step.techniques:
+            began_seconds = stage.clock.now()
+            outcome: StepOutcome = "done"
+            try:
+                await stage.pausable(step.seconds_each, _technique(technique, side, step.vibration, stage))
+            except Skipped:
+                outcome = "skipped"
+            seconds = round(stage.clock.now() - began_seconds, 1)
+            stage.parts += (PartView(name=technique, side=side, seconds=seconds, outcome=outcome),)
+    return "skipped" if all(part.outcome == "skipped" for part in stage.parts) else "done"
+
+
+def _technique(technique: str, side: Side, vibration: float, stage: Stage) -> Callable[[float], Awaitable[None]]:
+    words = stage.words.techniques[technique]
+
+    async def body(left_seconds: float) -> None:
+        stage.guide(
+            "massage",
+            f"{words.title}: {stage.words.sides[side]}",
+            words.words,
+            technique=technique,
+            side=side,
+            picture=words.picture,
+            seconds=left_seconds,
+        )
+        massagers = stage.guard.massagers(side) if vibration and stage.owner.vibration else []
+        async with contextlib.AsyncExitStack() as stack:
+            if massagers:
+                with contextlib.suppress(NotAllowedError):  # its time is over: the hands go on
+                    await stack.enter_async_context(
+                        stage.guard.vibration(massagers, vibration, side, at_most_seconds=left_seconds)
+                    )
+            await stage.hold(left_seconds)
+
+    return body
+
+
+async def stimulate(step: StimulateStep, stage: Stage) -> StepOutcome:
+    """Run light, quick suction until the let-down, which a device, the flow or the person's tap tells."""
+
+    async def noticed(signal: Signal) -> bool:
+        return signal is Signal.LET_DOWN
+
+    async def body(left_seconds: float) -> None:
+        wanted_mmhg = stage.person_mmhg.get(Phase.STIMULATION, step.vacuum_mmhg)
+        setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=wanted_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
+        async with _suction(stage, "stimulate", setting, left_seconds):
+            await stage.hold(left_seconds, on_signal=noticed)
+
+    if not stage.let_down_seen:
+        await stage.pausable(step.at_most_seconds, body)
+    return "let_down" if stage.let_down_seen else "done"
+
+
+async def express(step: ExpressStep, stage: Stage) -> StepOutcome:
+    """Run slow, stronger suction until the time is over or no milk has come for a while."""
+    asked_mmhg = stage.owner.comfortable_mmhg if step.vacuum_mmhg == "comfort" else float(step.vacuum_mmhg)
+    dry = False
+
+    async def body(left_seconds: float) -> None:
+        nonlocal dry
+        began_seconds = stage.clock.now()
+        # Gently: begin where anyone may begin, and climb in the steps that the guard allows.
+        wanted_mmhg = stage.person_mmhg.get(Phase.EXPRESSION, asked_mmhg)
+        first_mmhg = min(wanted_mmhg, safety.FIRST_EXPRESSION_VACUUM_MMHG)
+        setting = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=first_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
+
+        async def each() -> bool:
+            await _climb(stage, asked_mmhg)
+            return _is_dry(step, stage, began_seconds)
+
+        async with _suction(stage, "express", setting, left_seconds):
+            dry = await stage.hold(left_seconds, each=each)
+
+    await stage.pausable(step.planned_seconds, body)
+    return "dry" if dry else "done"
+
+
+async def rest(step: RestStep, stage: Stage) -> StepOutcome:
+    """Wait, with nothing on."""
+    stage.by_hand = not stage.guard.pumps(stage.side)
+
+    async def body(left_seconds: float) -> None:
+        stage.guide_step("rest", seconds=left_seconds)
+        await stage.hold(left_seconds)
+
+    await stage.pausable(step.planned_seconds, body)
+    return "done"
+
+
+async def prompt(step: PromptStep, stage: Stage) -> StepOutcome:
+    """Say something, and wait until the person goes on."""
+    stage.by_hand = True
+    title = stage.words.steps["prompt"].title
+
+    async def body(left_seconds: float) -> None:
+        stage.guide("prompt", title, stage.words.prompts[step.words], seconds=left_seconds)
+        with contextlib.suppress(Skipped):  # going on is what a prompt waits for
+            await stage.hold(left_seconds)
+
+    await stage.pausable(step.at_most_seconds, body)
+    return "done"
+
+
+STEPS: dict[str, Callable[[Any, Stage], Awaitable[StepOutcome]]] = {
+    "check": check,
+    "warm": warm,
+    "massage": massage,
+    "stimulate": stimulate,
+    "express": express,
+    "rest": rest,
+    "prompt": prompt,
+}
+
+
+@contextlib.asynccontextmanager
+async def _suction(stage: Stage, step: str, setting: PumpSetting, at_most_seconds: float) -> AsyncIterator[None]:
+    """Run the pumps of this side inside the block; without any, ask the person to run theirs."""
+    pumps = stage.guard.pumps(stage.side)
+    stage.by_hand = not pumps
+    stage.guide_step(step, seconds=at_most_seconds)
+    if not pumps:
+        yield
+        return
+    async with stage.guard.suction(pumps, setting, at_most_seconds=at_most_seconds) as run:
+        stage.run = run
+        stage.changed()
+        try:
+            yield
+        finally:
+            stage.run = None
+
+
+async def _climb(stage: Stage, asked_mmhg: float) -> None:
+    """Go on towards what the routine asks for, until the person takes the vacuum into their own hands."""
+    run = stage.run
+    if run is None or run.setting.phase in stage.person_mmhg or (run.setting.vacuum_mmhg or asked_mmhg) >= asked_mmhg:
+        return
+    before_mmhg = run.setting.vacuum_mmhg
+    await run.adjust(asked_mmhg, by_person=False)
+    if run.setting.vacuum_mmhg != before_mmhg:
+        stage.changed()
+
+
+async def _held(stage: Stage, seconds: float) -> None:
+    await stage.hold(seconds)
+
+
+def _is_dry(step: ExpressStep, stage: Stage, since_seconds: float) -> bool:
+    if step.until_dry_minutes is None or not stage.record.reports_flow:
+        return False
+    return stage.record.dry_seconds(since_seconds) >= step.until_dry_minutes * 60
+
+
+def _not_today(stage: Stage, step: str, message: str) -> StepOutcome:
+    stage.guide(step, stage.words.steps[step].title, stage.words.message(message))
+    return "not_today"

@@ -1,0 +1,241 @@
+"""The three virtual devices of the open profile: a pump on a breast, a warm compress, a massager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from devices.profiles.schema import Value
+from devices.roles import Phase, Side
+from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
+from devices.virtual.breast import Breast
+from devices.virtual.duty import ACCEPTED, NOT_APPLICABLE, Duty, Result
+from devices.virtual.suction import Suction
+from devices.virtual.thermal import Pad
+
+PUMP_LIMIT_MMHG = 250
+PUMP_LIMIT_CPM = 120
+PAD_LIMIT_CELSIUS = 42.0
+
+
+class PumpBody:
+    """A pump with a flow sensor on one breast of `Mother`. Milk comes when the mother is advanced, not here."""
+
+    def __init__(self, side: Side, breast: Breast, seed: int | str) -> None:
+        self.side = side
+        self.duty = Duty(limit_run_seconds=1800)
+        self.suction = Suction(f"{seed} {side.value}")
+        self.battery = Battery(PUMP_HOURS)
+        self._breast = breast
+        self._breast_ml = breast.volume_ml
+        self._volume_ml = 0.0
+        self._peak_mmhg = 0.0
+        self._target_mmhg: float | None = None
+        self._rate_cpm: float | None = None
+        self._let_down = False
+
+    @property
+    def suction_mmhg(self) -> float:
+        """The vacuum that the breast feels, as the peak of a cycle."""
+        return self.suction.cycle_peak_mmhg if self.duty.running or self.suction.stuck else 0.0
+
+    def command(self, name: str, values: Mapping[str, Value]) -> Result:
+        """Start, adjust, pause, resume, stop, renew or acknowledge."""
+        if name == "stop":
+            self._end("commanded")
+            return ACCEPTED
+        if name == "acknowledge":
+            return self.duty.acknowledge(values)
+        if self.duty.fault is not None or (name != "start" and not self.duty.on):
+            return NOT_APPLICABLE
+        if name == "renew":
+            self.duty.renew(values)
+            return ACCEPTED
+        if name in ("pause", "resume"):
+            return self._pause(name == "pause")
+        return self._set(name, values)
+
+    def _set(self, name: str, values: Mapping[str, Value]) -> Result:
+        asked_mmhg, rate_cpm = _number(values["vacuum_mmhg"]), _number(values["rate_cpm"])
+        self._target_mmhg = min(asked_mmhg, PUMP_LIMIT_MMHG)
+        self._rate_cpm = min(rate_cpm, PUMP_LIMIT_CPM)
+        phase = Phase(str(values["phase"]))
+        if name == "start":
+            self.duty.begin(values)
+            self._volume_ml = self._peak_mmhg = 0.0
+            self._breast_ml = self._breast.volume_ml
+            self._let_down = False
+            self.suction.start(phase, self._target_mmhg, self._rate_cpm)
+        else:
+            self.duty.changed.add("changed_setting")
+            self.suction.adjust(phase=phase, vacuum_mmhg=self._target_mmhg, rate_cpm=self._rate_cpm)
+        limited = self._target_mmhg < asked_mmhg or self._rate_cpm < rate_cpm
+        return Result("limited" if limited else "accepted", {"allowed_vacuum_mmhg": round(self._target_mmhg)})
+
+    def _pause(self, paused: bool) -> Result:
+        if self.duty.running is not paused:
+            return NOT_APPLICABLE
+        self.duty.pause(paused)
+        if paused:
+            self.suction.vent()
+        else:
+            self.suction.start(self.suction.phase, self._target_mmhg or 0.0, self._rate_cpm or 60.0)
+        return ACCEPTED
+
+    def advance(self, to_seconds: float) -> None:
+        """Let the motor run, and end the run when its time, its lease or its battery is over."""
+        self.battery.advance(to_seconds, running=self.duty.running)
+        if self.battery.empty:
+            self.duty.fault = "battery_empty"
+        self.suction.advance(to_seconds)
+        self._peak_mmhg = max(self._peak_mmhg, self.suction.vacuum_mmhg)
+        milk_ml = self._breast.volume_ml
+        if milk_ml > self._breast_ml and self.duty.on:
+            self._volume_ml += milk_ml - self._breast_ml
+        self._breast_ml = milk_ml
+        if self.duty.running and self._breast.let_down and not self._let_down:
+            self._let_down = True
+            self.duty.changed.add("changed_let_down")
+        if reason := self.duty.due(to_seconds):
+            self._end(reason)
+
+    def lose_link(self) -> None:
+        """Stop: nobody could stop it any more."""
+        self._end("link_lost")
+
+    def _end(self, reason: str) -> None:
+        self.duty.end(reason)
+        self.suction.vent()
+
+    def values(self) -> dict[str, Value]:
+        """Return status, measurement, features and record."""
+        window = self.suction.take_window()
+        on = self.duty.on
+        return {
+            **self.duty.values(),
+            "limit_vacuum_mmhg": PUMP_LIMIT_MMHG,
+            "limit_rate_cpm": PUMP_LIMIT_CPM,
+            "has_flow_sensor": True,
+            "has_vacuum_sensor": True,
+            "detects_let_down": True,
+            "phase": self.suction.phase.value if on else None,
+            "target_vacuum_mmhg": round(self._target_mmhg) if on and self._target_mmhg is not None else None,
+            "rate_cpm": round(self.suction.rate_cpm) if on else None,
+            "vacuum_mmhg": self.suction.vacuum_mmhg,
+            "peak_vacuum_mmhg": window.peak_mmhg,
+            "residual_vacuum_mmhg": window.residual_mmhg,
+            "flow_ml_per_s": self._breast.flow_ml_per_s if self.duty.running else 0.0,
+            "volume_ml": self._volume_ml,
+            "let_down": self._let_down,
+            "battery_percent": self.battery.percent,
+            "record_volume_ml": self._volume_ml,
+            "record_peak_vacuum_mmhg": round(self._peak_mmhg),
+        }
+
+
+class PadBody:
+    """A warm compress, worn on the skin."""
+
+    def __init__(self, seed: int | str) -> None:
+        self.duty = Duty(limit_run_seconds=1200)
+        self.pad = Pad(f"{seed} pad")
+        self.battery = Battery(PAD_HOURS)
+        self._celsius = round(self.pad.read_celsius(), 2)
+        self._read_at_seconds = 0.0
+
+    def command(self, name: str, values: Mapping[str, Value]) -> Result:
+        """Set the target, switch off, renew or acknowledge."""
+        if name == "off":
+            self._end("commanded")
+            return ACCEPTED
+        if name == "acknowledge":
+            return self.duty.acknowledge(values)
+        if self.duty.fault is not None or (name != "set_target" and not self.duty.on):
+            return NOT_APPLICABLE
+        if name == "renew":
+            self.duty.renew(values)
+            return ACCEPTED
+        asked_celsius = _number(values["celsius"])
+        celsius = min(asked_celsius, PAD_LIMIT_CELSIUS)
+        self.duty.begin(values)
+        self.pad.set_target(celsius)
+        return Result("limited" if celsius < asked_celsius else "accepted", {"allowed_celsius": celsius})
+
+    def advance(self, to_seconds: float) -> None:
+        """Warm and cool, and end the run when its time, its lease or its battery is over."""
+        self.battery.advance(to_seconds, running=self.duty.running)
+        if self.battery.empty:
+            self.duty.fault = "battery_empty"
+        self.pad.advance(to_seconds)
+        if to_seconds - self._read_at_seconds >= 1:
+            self._read_at_seconds = to_seconds
+            self._celsius = round(self.pad.read_celsius(), 2)
+        if reason := self.duty.due(to_seconds):
+            self._end(reason)
+
+    def lose_link(self) -> None:
+        """Switch off: nobody could switch it off any more."""
+        self._end("link_lost")
+
+    def _end(self, reason: str) -> None:
+        self.duty.end(reason)
+        self.pad.off()
+
+    def values(self) -> dict[str, Value]:
+        """Return status, temperature and features."""
+        return {
+            **self.duty.values(),
+            "limit_celsius": PAD_LIMIT_CELSIUS,
+            "has_temperature_sensor": True,
+            "target_celsius": self.pad.target_celsius if self.duty.on else None,
+            "surface_celsius": self._celsius,
+            "battery_percent": self.battery.percent,
+        }
+
+
+class MassagerBody:
+    """A vibrating massager."""
+
+    def __init__(self) -> None:
+        self.duty = Duty(limit_run_seconds=600)
+        self.battery = Battery(MASSAGER_HOURS)
+        self._intensity = 0.0
+
+    def command(self, name: str, values: Mapping[str, Value]) -> Result:
+        """Run, stop, renew or acknowledge."""
+        if name == "stop":
+            self.duty.end("commanded")
+            return ACCEPTED
+        if name == "acknowledge":
+            return self.duty.acknowledge(values)
+        if self.duty.fault is not None or (name != "run" and not self.duty.on):
+            return NOT_APPLICABLE
+        if name == "renew":
+            self.duty.renew(values)
+            return ACCEPTED
+        self._intensity = _number(values["intensity"])
+        self.duty.begin(values)
+        return Result("accepted", {"allowed_intensity": self._intensity})
+
+    def advance(self, to_seconds: float) -> None:
+        """End the run when its time, its lease or its battery is over."""
+        self.battery.advance(to_seconds, running=self.duty.running)
+        if self.battery.empty:
+            self.duty.fault = "battery_empty"
+        if reason := self.duty.due(to_seconds):
+            self.duty.end(reason)
+
+    def lose_link(self) -> None:
+        """Stop: nobody could stop it any more."""
+        self.duty.end("link_lost")
+
+    def values(self) -> dict[str, Value]:
+        """Return status and features."""
+        return {
+            **self.duty.values(),
+            "intensity": self._intensity if self.duty.running else 0.0,
+            "battery_percent": self.battery.percent,
+        }
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

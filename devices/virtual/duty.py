@@ -1,0 +1,149 @@
+"""What a device of the open profile does on its own: it ends a run by its timer, its lease, a lost link or a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from devices.profiles.schema import Value
+
+
+@dataclass(frozen=True)
+class Result:
+    """A device's answer to a command; `allowed` holds what it came to where it was limited."""
+
+    result: str
+    allowed: Mapping[str, Value] = field(default_factory=dict)
+
+
+ACCEPTED = Result("accepted")
+NOT_APPLICABLE = Result("not_applicable")
+
+
+class Body(Protocol):
+    """The physical side of a virtual device."""
+
+    duty: Duty
+
+    def command(self, name: str, values: Mapping[str, Value]) -> Result:
+        """Do as told, or say why not."""
+
+    def advance(self, to_seconds: float) -> None:
+        """Let physics run up to a time of the clock."""
+
+    def lose_link(self) -> None:
+        """Do what the device does when its link is lost."""
+
+    def values(self) -> dict[str, Value]:
+        """Return everything the device can tell, by the names in its profile. Asking empties reporting windows."""
+
+
+class Duty:
+    """One run at a time, with the reasons that end it. Times are the clock's seconds."""
+
+    def __init__(self, limit_run_seconds: int, limit_lease_seconds: int = 60) -> None:
+        self.limit_run_seconds = limit_run_seconds
+        self.limit_lease_seconds = limit_lease_seconds
+        self.state = "stopped"
+        self.commanded = "stopped"
+        self.fault: str | None = None
+        self.changed: set[str] = set()
+        self.now_seconds = 0.0
+        self.annunciation = 0
+        self.annunciation_kind: str | None = None
+        self.record = 0
+        self.record_end: str | None = None
+        self.record_run_seconds = 0.0
+        self._began_seconds = 0.0
+        self._until_seconds = 0.0
+        self._lease_until_seconds = 0.0
+
+    @property
+    def on(self) -> bool:
+        """Whether a run is under way, paused or not."""
+        return self.state in ("running", "paused")
+
+    @property
+    def running(self) -> bool:
+        """Whether energy goes out."""
+        return self.state == "running"
+
+    def begin(self, values: Mapping[str, Value]) -> None:
+        """Start a run with the duration and lease of its command."""
+        self._began_seconds = self.now_seconds
+        self._until_seconds = self.now_seconds + min(_number(values["duration_seconds"]), self.limit_run_seconds)
+        self.renew(values)
+        self.state = self.commanded = "running"
+        self.changed.add("changed_state")
+
+    def renew(self, values: Mapping[str, Value]) -> None:
+        """Let the lease begin anew."""
+        lease_seconds = min(_number(values["lease_seconds"]), self.limit_lease_seconds)
+        self._lease_until_seconds = self.now_seconds + lease_seconds
+
+    def pause(self, paused: bool) -> None:
+        """Hold the run, or go on with it."""
+        self.state = self.commanded = "paused" if paused else "running"
+        self.changed.add("changed_state")
+
+    def end(self, reason: str) -> None:
+        """End the run; anything but a command is announced."""
+        if not self.on:
+            return
+        self.state = "fault" if reason == "fault" else "stopped"
+        self.commanded = "stopped"
+        self.changed.add("changed_state")
+        self.record += 1
+        self.record_end = reason
+        self.record_run_seconds = self.now_seconds - self._began_seconds
+        if reason != "commanded":
+            self.annunciation += 1
+            self.annunciation_kind = reason
+
+    def due(self, to_seconds: float) -> str | None:
+        """Move to a time, and return what ends the run there, if anything."""
+        self.now_seconds = max(self.now_seconds, to_seconds)
+        if self.on and self.fault is not None:
+            return "fault"
+        if self.on and self.now_seconds >= self._lease_until_seconds:
+            return "lease_expired"
+        if self.on and self.now_seconds >= self._until_seconds:
+            return "duration_ended"
+        return None
+
+    def acknowledge(self, values: Mapping[str, Value]) -> Result:
+        """Let go of an annunciation and of the latched flags."""
+        if values["annunciation"] != self.annunciation or self.annunciation_kind is None:
+            return NOT_APPLICABLE
+        self.annunciation_kind = None
+        self.changed.clear()
+        return ACCEPTED
+
+    def values(self) -> dict[str, Value]:
+        """Return the status, annunciation and record values."""
+        flags = ("changed_state", "changed_setting", "changed_let_down", "changed_fault")
+        return {
+            "version": 1,
+            "limit_run_seconds": self.limit_run_seconds,
+            "limit_lease_seconds": self.limit_lease_seconds,
+            "stops_on_disconnect": True,
+            "commanded": self.commanded,
+            "run_state": self.state,
+            "fault": self.fault,
+            "remaining_seconds": self._left(self._until_seconds),
+            "lease_left_seconds": self._left(self._lease_until_seconds),
+            **{flag: flag in self.changed for flag in flags},
+            "annunciation": self.annunciation if self.annunciation_kind else None,
+            "annunciation_kind": self.annunciation_kind,
+            "record": self.record,
+            "record_end": self.record_end,
+            "record_run_seconds": round(self.record_run_seconds),
+        }
+
+    def _left(self, until_seconds: float) -> int | None:
+        return max(0, round(until_seconds - self.now_seconds)) if self.on else None
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

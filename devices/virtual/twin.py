@@ -1,0 +1,172 @@
+"""A profile's twin: a real GATT server made from the same YAML, with a body behind it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from bumble.device import Device
+
+from devices.errors import DeviceError
+from devices.profiles.frames import Codec, Message
+from devices.profiles.schema import Channel, Profile, Value
+from devices.virtual.duty import Body, Result
+from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
+
+_LOGGER = logging.getLogger(__name__)
+
+_PLAIN_EVERY_SECONDS = 1.0  # a plain characteristic is notified when its value changed, and not more often
+_IDLE_EVERY_SECONDS = 1.0
+_NEWER = 128  # a counter up to this far ahead is newer; the rest of the circle is older
+
+
+class Twin:
+    """Decodes commands, encodes reports, and keeps the session duties that the profile promises."""
+
+    def __init__(self, profile: Profile, body: Body, name: str, now: Callable[[], float]) -> None:
+        self.profile = profile
+        self.body = body
+        self.name = name
+        self.server: GattServer | None = None
+        self.commands: list[Message] = []  # what it was told, for those who want to check
+        self._now = now
+        self._codec = Codec(profile)
+        self._counter = 0
+        self._last_counter: int | None = None
+        self._sent_at_seconds: dict[str, float] = {}
+        self._sent: dict[str, bytes] = {}
+
+    async def serve(self, device: Device) -> None:
+        """Become reachable on a device of the virtual radio, or of a real one."""
+        match = self.profile.match
+        advertisement = Advertisement(
+            name=self.name,
+            service_uuids=match.services,
+            manufacturer_data={} if match.manufacturer is None else {match.manufacturer: b""},
+        )
+        self.server = GattServer(device, self._services(), advertisement)
+        self.server.on_connection = self._on_connection
+        self.server.on_disconnection = self.body.lose_link
+        await self.server.start()
+
+    def tick(self) -> None:
+        """Let physics catch up, and send what is due."""
+        now_seconds = self._now()
+        state = self.body.duty.state
+        self.body.advance(now_seconds)
+        if self.body.duty.state != state:
+            self._announce()
+        if self.server is None or not self.server.connected:
+            return
+        values: dict[str, Value] | None = None
+        for report in self.profile.reports.values():
+            every_seconds = report.every_seconds
+            if every_seconds is None:
+                continue
+            if not self.body.duty.on:
+                every_seconds = max(every_seconds, _IDLE_EVERY_SECONDS)
+            if self._due(report.name, every_seconds):
+                values = values or self.body.values()
+                self._send(report.name, values)
+        for name, channel in self.profile.channels.items():
+            if channel.gives and channel.notify and self._due(name, _PLAIN_EVERY_SECONDS):
+                self._send(name, values or self.body.values(), only_changed=True)
+
+    def _due(self, name: str, every_seconds: float) -> bool:
+        now_seconds = self._now()
+        if now_seconds - self._sent_at_seconds.get(name, -every_seconds) < every_seconds - 1e-6:
+            return False
+        self._sent_at_seconds[name] = now_seconds
+        return True
+
+    def _send(self, name: str, values: dict[str, Value], *, only_changed: bool = False) -> None:
+        self._counter = (self._counter + 1) & 0xFF
+        packet = self._codec.encode_report(name, values, self._counter)
+        channel = self.profile.channels[packet.channel]
+        if self.server is None or (only_changed and self._sent.get(name) == packet.data):
+            return
+        self._sent[name] = packet.data
+        self.server.notify(channel.characteristic, packet.data)
+
+    def _announce(self) -> None:
+        """Say at once what changed: measurement first, so that the last milk counts, then state and annunciation."""
+        values = self.body.values()
+        names = {report.name: report for report in self.profile.reports.values()}
+        for name in ("measurement", "status", "annunciation"):
+            report = names.get(name)
+            if report is not None and self.profile.channels[report.channel or ""].notify:
+                self._send(name, values)
+
+    async def _on_write(self, channel: str, data: bytes) -> None:
+        try:
+            message = self._codec.decode_command(channel, data)
+        except DeviceError as error:
+            _LOGGER.info("%s ignores a packet: %s", self.name, error)
+            return
+        self.commands.append(message)
+        self.body.advance(self._now())
+        if self._is_old(message.counter):
+            result = Result("replayed")
+        else:
+            self._last_counter = message.counter
+            result = self.body.command(message.name, message.values)
+            self._announce()
+        answer = self.profile.answer
+        if answer is not None and self.profile.commands[message.name].answered:
+            unknown = {name: None for field in self._report(answer.report) for name in field if name}
+            values: dict[str, Value] = {
+                **unknown,
+                **result.allowed,
+                answer.opcode: int.from_bytes(message.opcode, "big"),
+                answer.result: result.result,
+            }
+            if answer.counter:
+                values[answer.counter] = message.counter
+            self._send(answer.report, values)
+
+    def _is_old(self, counter: int | None) -> bool:
+        """Say whether a command was overtaken by a later one: then it must not be carried out any more."""
+        if counter is None or self._last_counter is None:
+            return False
+        return not 0 < (counter - self._last_counter) & 0xFF < _NEWER
+
+    def _report(self, name: str) -> list[tuple[str, ...]]:
+        report = next(each for each in self.profile.reports.values() if each.name == name)
+        return [field.names for field in report.payload]
+
+    def _on_connection(self) -> None:
+        self._last_counter = None
+        self._sent.clear()
+        self._sent_at_seconds.clear()
+
+    def _read(self, name: str) -> bytes:
+        self.body.advance(self._now())
+        values = self.body.values()
+        if self.profile.channels[name].gives:
+            return self._codec.encode_report(name, values).data
+        report = next(each for each in self.profile.reports.values() if each.channel == name)
+        self._counter = (self._counter + 1) & 0xFF
+        return self._codec.encode_report(report.name, values, self._counter).data
+
+    def _services(self) -> list[GattService]:
+        services: dict[str, list[GattCharacteristic]] = {}
+        for name, channel in self.profile.channels.items():
+            services.setdefault(channel.service, []).append(
+                GattCharacteristic(
+                    uuid=channel.characteristic,
+                    properties=_properties(channel),
+                    read=partial(self._read, name) if channel.read else None,
+                    write=partial(self._on_write, name) if channel.write else None,
+                )
+            )
+        return [GattService(uuid, characteristics) for uuid, characteristics in services.items()]
+
+
+def _properties(channel: Channel) -> set[str]:
+    found = {name for name in ("read", "notify", "indicate") if getattr(channel, name)}
+    if channel.write in ("with-response", "both"):
+        found.add("write")
+    if channel.write in ("without-response", "both"):
+        found.add("write-without-response")
+    return found

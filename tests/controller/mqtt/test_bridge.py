@@ -1,0 +1,267 @@
+"""The bridge on a real broker: what others see of it, and how it takes commands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from controller.commands import Action, StartArgs
+from controller.events import Telemetry
+from controller.mqtt.bridge import Bridge
+from controller.mqtt.broker import embedded_broker
+from controller.mqtt.settings import BrokerUrl, MqttSettings
+from tests.controller.mqtt.ear import (
+    STATION,
+    TOPICS,
+    Desk,
+    Ear,
+    bridge_to,
+    device,
+    ear,
+    event,
+    guide,
+    running,
+    snapshot,
+    task_of,
+    telemetry,
+    until,
+)
+
+STATUS = TOPICS.status()
+
+
+@pytest.fixture
+def silence() -> Iterator[BrokerUrl]:
+    """An address where a connection is accepted and nothing is ever said."""
+    import socket
+
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+        yield BrokerUrl(host="127.0.0.1", port=door.getsockname()[1])
+
+
+async def nobody() -> BrokerUrl:
+    """An address where nothing listens."""
+    async with embedded_broker(0) as broker:
+        return broker.url
+
+
+async def test_it_is_online_while_it_runs_and_offline_after(broker: BrokerUrl, other: Ear) -> None:
+    bridge = bridge_to(broker)
+    async with running(bridge):
+        await other.until(STATUS, "online")
+        assert bridge.broker == broker
+        assert bridge.trouble is None
+    await other.until(STATUS, "offline")
+    assert not bridge.connected
+
+
+async def test_one_who_comes_later_finds_all_that_is_retained(broker: BrokerUrl) -> None:
+    bridge = bridge_to(broker)
+    async with running(bridge):
+        for item in (snapshot(step="warm"), guide(title="Rest"), device(), event(1), telemetry(40)):
+            bridge.watch(item)
+        assert await bridge.flushed(2)
+        async with ear(broker) as late:
+            await until(lambda: len(late.heard) >= 5)
+            assert all(message.retain for message in late.heard)
+            assert {message.topic.value for message in late.heard} == {
+                STATUS,
+                TOPICS.state(STATION),
+                TOPICS.guide(STATION),
+                TOPICS.device_state(STATION, "pump"),
+                TOPICS.device_availability(STATION, "pump"),
+            }
+
+
+async def test_events_and_telemetry_come_live(broker: BrokerUrl, other: Ear) -> None:
+    bridge = bridge_to(broker)
+    async with running(bridge):
+        for number in range(50):
+            bridge.watch(event(number))
+        bridge.watch(telemetry(40))
+        await until(lambda: len(other.events()) == 50)
+        assert other.events() == list(range(50))
+        topic = TOPICS.device_telemetry(STATION, "pump")
+        await until(lambda: bool(other.payloads(topic)))
+        assert Telemetry.model_validate(other.values(topic)[0]) == telemetry(40)
+
+
+async def test_a_command_is_handed_in_and_its_reply_goes_out(broker: BrokerUrl, other: Ear) -> None:
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        await other.command({"id": "7", "action": "start", "args": {"routine": "gentle"}})
+        await until(lambda: bool(other.replies()))
+    station, command, args, retained = desk.asked[0]
+    assert (station, command.action, args, retained) == (STATION, Action.START, StartArgs(routine="gentle"), False)
+    assert other.replies() == [
+        {"id": "7", "action": "start", "outcome": "accepted", "reasons": [], "session_id": None, "devices": None}
+    ]
+
+
+@pytest.mark.parametrize("payload", ["", "stop!", "[]", '{"action": "fly"}', "x" * 20_000, '{"id": "9"}'])
+async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payload: str) -> None:
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        await other.command(payload)
+        await until(lambda: bool(other.replies()))
+    assert other.replies()[0]["outcome"] == "refused"
+    assert other.replies()[0]["reasons"]
+    assert desk.asked == []
+
+
+async def test_a_retained_command_is_handed_in_as_one(broker: BrokerUrl, other: Ear) -> None:
+    await other.command({"action": "start"}, retain=True)
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        await until(lambda: bool(desk.asked))
+    assert desk.asked[0][3] is True
+
+
+async def test_an_error_in_handling_is_a_failed_reply(
+    broker: BrokerUrl, other: Ear, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    desk.error = KeyError("oops")
+    async with running(bridge_to(broker, desk=desk)):
+        await other.command({"id": "1", "action": "skip"})
+        await until(lambda: bool(other.replies()))
+        desk.error = None
+        await other.command({"id": "2", "action": "skip"})
+        await until(lambda: len(other.replies()) == 2)
+    assert [reply["outcome"] for reply in other.replies()] == ["failed", "accepted"]
+    assert "oops" in caplog.text
+    assert "oops" not in str(other.replies())
+
+
+async def test_pain_never_waits_and_too_many_others_are_refused(broker: BrokerUrl, other: Ear) -> None:
+    desk = Desk()
+    desk.slow = True
+    async with running(bridge_to(broker, desk=desk)):
+        for number in range(34):
+            await other.command({"id": str(number), "action": "skip"})
+        await until(lambda: len(other.replies()) == 2)
+        assert {reply["outcome"] for reply in other.replies()} == {"refused"}
+        assert "too many commands" in other.replies()[0]["reasons"][0]
+        await other.command({"id": "p", "action": "pain"})
+        await until(lambda: len(other.replies()) == 3)
+        assert other.replies()[2]["id"] == "p"
+        desk.let_go.set()
+        await until(lambda: len(other.replies()) == 35)
+
+
+async def test_a_stop_gets_through_a_flood(broker: BrokerUrl, other: Ear) -> None:
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        flood = [other.client.publish(TOPICS.command(STATION), "junk") for _ in range(500)]
+        await asyncio.gather(*flood)
+        await other.command({"id": "s", "action": "stop"})
+        await until(lambda: "stop" in desk.actions())
+
+
+async def test_a_broker_that_is_not_there_is_named_without_its_password(caplog: pytest.LogCaptureFixture) -> None:
+    url = await nobody()
+    wrong = BrokerUrl.parse(f"mqtt://ann:secret@{url.host}:{url.port}")
+    bridge = bridge_to(wrong)
+    with task_of(bridge):
+        await until(lambda: bridge.trouble is not None)
+        await asyncio.sleep(0.2)  # several attempts
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [f"nothing answers at {url}; start the broker there, or correct mqtt.brokers"]
+    assert "secret" not in caplog.text
+
+
+async def test_the_next_broker_of_the_list_is_tried(broker: BrokerUrl, other: Ear) -> None:
+    bridge = bridge_to(await nobody(), broker)
+    async with running(bridge):
+        await other.until(STATUS, "online")
+        assert bridge.broker == broker
+
+
+async def test_after_a_restart_of_the_broker_all_is_there_again_and_events_come_once() -> None:
+    async with embedded_broker(0) as embedded:
+        bridge = bridge_to(embedded.url)
+        task = asyncio.create_task(bridge.run())
+        await until(lambda: bridge.connected)
+        bridge.watch(snapshot(step="warm"))
+        bridge.watch(device())
+        bridge.watch(event(0))
+        assert await bridge.flushed(2)
+    await until(lambda: not bridge.connected)
+    for number in range(1, 20):
+        bridge.watch(event(number))
+    bridge.watch(snapshot(step="massage"))
+    assert not await bridge.flushed(0.05)
+    async with embedded_broker(embedded.port) as again, ear(again.url) as listener:
+        await until(lambda: len(listener.events()) >= 19)
+        await until(lambda: STATUS in {message.topic.value for message in listener.heard})
+        assert listener.events() == list(range(1, 20))
+        assert listener.steps() == ["massage"]
+        assert listener.payloads(TOPICS.device_availability(STATION, "pump")) == ["online"]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_late_will_of_its_own_is_corrected(broker: BrokerUrl, other: Ear) -> None:
+    async with running(bridge_to(broker)):
+        await other.until(STATUS, "online")
+        await other.client.publish(STATUS, "offline", 1, retain=True)
+        await until(lambda: other.payloads(STATUS) == ["online", "offline", "online"])
+
+
+async def test_on_exit_all_that_waits_is_sent_before_offline(broker: BrokerUrl, other: Ear) -> None:
+    bridge = bridge_to(broker)
+    async with running(bridge):
+        for number in range(200):
+            bridge.watch(event(number))
+        for progress in (0.1, 0.2, 0.3):
+            bridge.watch(snapshot(step="warm", progress=progress))
+            await asyncio.sleep(0)
+    await other.until(STATUS, "offline")
+    assert other.events() == list(range(200))
+    assert other.values(TOPICS.state(STATION))[-1]["progress"] == 0.3
+    assert other.heard[-1].topic.value == STATUS
+
+
+async def test_replies_of_commands_under_way_leave_before_it_does(broker: BrokerUrl, other: Ear) -> None:
+    desk = Desk()
+    desk.slow = True
+    async with running(bridge_to(broker, desk=desk)):
+        await other.command({"id": "1", "action": "skip"})
+        await until(lambda: bool(desk.asked))
+        asyncio.get_running_loop().call_later(0.05, desk.let_go.set)
+    await other.until(STATUS, "offline")
+    assert [reply["id"] for reply in other.replies()] == ["1"]
+
+
+async def test_cancelling_while_a_broker_says_nothing_is_quick(silence: BrokerUrl) -> None:
+    bridge = bridge_to(silence)
+    with task_of(bridge) as task:
+        await asyncio.sleep(0.1)
+        begin = time.monotonic()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert time.monotonic() - begin < 1.5
+    assert not bridge.connected
+
+
+async def test_no_task_is_left_behind(silence: BrokerUrl) -> None:
+    before = asyncio.all_tasks()
+    async with embedded_broker(0) as embedded:
+        for url in (embedded.url, silence, await nobody()):
+            with task_of(bridge_to(url)) as task:
+                await asyncio.sleep(0.1)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+    await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_bridge_without_broker_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="needs a broker"):
+        Bridge(MqttSettings(), TOPICS, [STATION], Desk().handle)

@@ -1,0 +1,257 @@
+"""What is kept, what is coalesced, in which order and how fast it goes. Time is a number here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+
+import pytest
+
+from controller.commands import Reply
+from controller.events import SessionState
+from controller.mqtt.outbox import Message, Outbox
+from tests.controller.mqtt.ear import STATION, TOPICS, device, event, guide, snapshot, telemetry
+
+STATE = TOPICS.state(STATION)
+
+
+class Time:
+    """Seconds, moved by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def outbox(time: Time) -> Outbox:
+    outbox = Outbox(TOPICS, now=time)
+    outbox.opened()
+    return outbox
+
+
+def take_all(outbox: Outbox) -> list[Message]:
+    taken = []
+    while (message := outbox.take()) is not None:
+        taken.append(message)
+        outbox.acknowledged(message)
+    return taken
+
+
+def steps(messages: list[Message]) -> list[str]:
+    return [json.loads(m.payload)["step"] for m in messages if m.topic == STATE]
+
+
+def test_each_kind_goes_to_its_topic_with_its_quality(outbox: Outbox) -> None:
+    for item in (event(1), snapshot(), guide(title="Rest"), device(), telemetry(40)):
+        outbox.watch(item)
+    outbox.reply(STATION, Reply(outcome="accepted"))
+    assert [(m.topic, m.qos, m.retain) for m in take_all(outbox)] == [
+        ("letdown/home/reply", 1, False),
+        ("letdown/home/state", 1, True),
+        ("letdown/home/guide", 1, True),
+        ("letdown/home/device/pump/state", 1, True),
+        ("letdown/home/device/pump/availability", 1, True),
+        ("letdown/home/event", 1, False),
+        ("letdown/home/device/pump/telemetry", 0, False),
+    ]
+    assert outbox.published == 7
+    assert outbox.idle
+
+
+def test_what_is_not_known_is_null(outbox: Outbox) -> None:
+    outbox.watch(telemetry(math.nan))
+    outbox.watch(device(vacuum_mmhg=None))
+    outbox.watch(event(1).model_copy(update={"data": {"vacuum": math.nan, "odd": object()}}))
+    state, _, happened, values = take_all(outbox)
+    assert json.loads(state.payload)["reading"]["vacuum_mmhg"] is None
+    assert json.loads(happened.payload)["data"]["vacuum"] is None
+    assert json.loads(values.payload)["values"] == {"vacuum_mmhg": None}
+
+
+def test_a_client_sees_every_step_in_order_and_only_the_latest_progress(outbox: Outbox) -> None:
+    outbox.closed()
+    for step in ("warm", "massage", "express"):
+        for progress in (0.1, 0.2, 0.3):
+            outbox.watch(snapshot(step=step, progress=progress))
+    outbox.watch(snapshot(SessionState.COMPLETED, step="express"))
+    outbox.opened()
+    sent = [json.loads(m.payload) for m in take_all(outbox)]
+    assert [(each["state"], each["step"], each["progress"]) for each in sent] == [
+        ("running", "warm", 0.3),
+        ("running", "massage", 0.3),
+        ("running", "express", 0.3),
+        ("completed", "express", 0.0),
+    ]
+
+
+def test_progress_goes_five_times_a_second_and_a_new_step_at_once(outbox: Outbox, time: Time) -> None:
+    sent = 0
+    for percent in range(100):
+        time.now = 100 + percent / 100
+        outbox.watch(snapshot(step="warm", progress=percent / 100))
+        sent += len(take_all(outbox))
+    assert sent == 5
+    outbox.watch(snapshot(step="massage"))
+    assert steps(take_all(outbox)) == ["warm", "massage"]  # how far the warming came, then what follows it
+
+
+def test_what_is_held_back_is_due_when_its_time_comes(outbox: Outbox, time: Time) -> None:
+    outbox.watch(snapshot(step="warm", progress=0.1))
+    take_all(outbox)
+    outbox.watch(snapshot(step="warm", progress=0.2))
+    assert take_all(outbox) == []
+    assert outbox.due_in() == pytest.approx(0.2)
+    time.now += 0.2
+    assert len(take_all(outbox)) == 1
+    assert outbox.due_in() is None
+
+
+def test_a_guide_counts_down_slowly_and_changes_at_once(outbox: Outbox) -> None:
+    outbox.watch(guide(title="Circles", seconds_left=30))
+    assert len(take_all(outbox)) == 1
+    outbox.watch(guide(title="Circles", seconds_left=29))
+    assert take_all(outbox) == []
+    outbox.watch(guide(title="Strokes", seconds_left=30))
+    assert len(take_all(outbox)) == 1
+
+
+def test_the_same_thing_is_said_once(outbox: Outbox, time: Time) -> None:
+    for _ in range(3):
+        outbox.watch(device(vacuum_mmhg=40))
+        take_all(outbox)
+        time.now += 1
+    assert outbox.published == 2  # state and availability
+
+
+def test_availability_is_told_when_it_changes(outbox: Outbox, time: Time) -> None:
+    told = []
+    for available in (True, True, False, False, True):
+        outbox.watch(device(available=available))
+        told += [m.payload for m in take_all(outbox) if m.topic.endswith("availability")]
+        time.now += 1
+    assert told == ["online", "offline", "online"]
+
+
+def test_telemetry_goes_ten_times_a_second_for_each_device(outbox: Outbox, time: Time) -> None:
+    sent: list[str] = []
+    for millisecond in range(0, 1000, 5):
+        time.now = 100 + millisecond / 1000
+        for name in ("left", "right"):
+            outbox.watch(telemetry(millisecond, name))
+        sent += [m.topic for m in take_all(outbox)]
+    assert sent.count(TOPICS.device_telemetry(STATION, "left")) == 10
+    assert sent.count(TOPICS.device_telemetry(STATION, "right")) == 10
+
+
+def test_telemetry_of_a_time_without_a_broker_is_forgotten(outbox: Outbox) -> None:
+    outbox.watch(telemetry(1))
+    outbox.closed()
+    outbox.watch(telemetry(2))
+    outbox.opened()
+    assert take_all(outbox) == []
+
+
+def test_events_are_kept_in_order_and_the_oldest_are_dropped_with_a_warning(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox.closed()
+    for number in range(1250):
+        outbox.watch(event(number))
+    outbox.opened()
+    assert [json.loads(m.payload)["id"] for m in take_all(outbox)] == [str(number) for number in range(250, 1250)]
+    assert outbox.dropped == 250
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    assert "letdown/home/event" in caplog.text
+
+
+def test_states_that_nobody_fetches_are_bounded(outbox: Outbox) -> None:
+    outbox.closed()
+    for number in range(500):
+        outbox.watch(snapshot(step=str(number)))
+    outbox.opened()
+    assert steps(take_all(outbox)) == [str(number) for number in range(400, 500)]
+
+
+def test_after_a_loss_everything_retained_is_told_again_and_nothing_twice(outbox: Outbox) -> None:
+    outbox.watch(snapshot(step="warm"))
+    outbox.watch(guide(title="Rest"))
+    outbox.watch(device())
+    outbox.watch(event(1))
+    before = {m.topic for m in take_all(outbox) if m.retain}
+    outbox.closed()
+    outbox.opened()
+    again = take_all(outbox)
+    assert {m.topic for m in again} == before
+    assert all(m.retain for m in again)
+
+
+def test_what_was_not_acknowledged_goes_again_in_its_order(outbox: Outbox) -> None:
+    for step in ("warm", "massage"):
+        outbox.watch(snapshot(step=step))
+    for number in range(3):
+        outbox.watch(event(number))
+    outbox.reply(STATION, Reply(id="r", outcome="accepted"))
+    while outbox.take() is not None:
+        pass
+    assert not outbox.idle
+    outbox.closed()
+    outbox.watch(snapshot(step="express"))
+    outbox.watch(event(3))
+    outbox.opened()
+    again = take_all(outbox)
+    assert again[0].topic == TOPICS.reply(STATION)
+    assert steps(again) == ["warm", "massage", "express"]
+    assert [json.loads(m.payload)["id"] for m in again if m.topic == TOPICS.event(STATION)] == ["0", "1", "2", "3"]
+
+
+def test_progress_lost_on_the_way_gives_way_to_newer_progress(outbox: Outbox) -> None:
+    outbox.watch(snapshot(step="warm", progress=0.1))
+    outbox.take()
+    outbox.closed()
+    outbox.watch(snapshot(step="warm", progress=0.5))
+    outbox.opened()
+    assert [json.loads(m.payload)["progress"] for m in take_all(outbox)] == [0.5]
+
+
+def test_in_a_hurry_nothing_is_held_back(outbox: Outbox) -> None:
+    for progress in (0.1, 0.2):
+        outbox.watch(snapshot(step="warm", progress=progress))
+        last = outbox.take(hurry=True)
+    assert last is not None
+    assert json.loads(last.payload)["progress"] == 0.2
+
+
+def test_plain_text_can_be_retained_and_repeated(outbox: Outbox) -> None:
+    for again in (False, False, True):
+        outbox.retain("letdown/x", "online", again=again)
+        take_all(outbox)
+    assert outbox.published == 2
+
+
+async def test_waiting_ends_when_something_comes(outbox: Outbox) -> None:
+    waiting = asyncio.create_task(outbox.ready())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    outbox.watch(event(1))
+    async with asyncio.timeout(1):
+        await waiting
+        await outbox.ready()  # and does not begin while something is due
+
+
+def test_the_watcher_is_quick(outbox: Outbox) -> None:
+    import time
+
+    outbox.closed()
+    items = [snapshot(step=str(n % 7), progress=n / 1e4) for n in range(1000)]
+    begin = time.perf_counter()
+    for item in items:
+        outbox.watch(item)
+    assert (time.perf_counter() - begin) / len(items) < 0.001

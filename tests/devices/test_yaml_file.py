@@ -1,0 +1,226 @@
+"""An owner's file that is wrong says where and how, in one line a problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from devices.yaml_file import FileError, Problem, load_yaml, parse_yaml, read_yaml
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Step(Strict):
+    say: str
+    seconds: int = Field(10, ge=1)
+
+
+class Plan(Strict):
+    title: str
+    minutes: int | None = None
+    steps: list[Step] = []
+    notes: dict[str, str] = {}
+    code: int | str = 0
+
+    @field_validator("title")
+    @classmethod
+    def _short(cls, value: str) -> str:
+        if len(value) > 20:
+            raise ValueError("a title has at most 20 letters")
+        return value
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(FileError) as caught:
+        parse_yaml(text, Plan, "plan.yaml")
+    assert caught.value.file == "plan.yaml"
+    return caught.value.problems
+
+
+def complaint(text: str) -> str:
+    """Return the one line that is said of `text`."""
+    with pytest.raises(FileError) as caught:
+        parse_yaml(text, Plan, "plan.yaml")
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+class TestWhatIsWrongWithTheContent:
+    def test_an_unknown_key_is_named_with_its_line(self) -> None:
+        assert complaint("title: A\nminuts: 3\n") == "plan.yaml:2: minuts: is not known here; is it misspelt?"
+
+    def test_a_wrong_type_is_named_with_what_stands_there_and_what_would_fit(self) -> None:
+        line = complaint("title: A\nminutes: many\n")
+        assert line.startswith("plan.yaml:2: minutes: ")
+        assert "valid integer" in line
+        assert "there stands 'many'" in line
+
+    def test_a_missing_key_is_named_at_the_mapping_that_misses_it(self) -> None:
+        assert complaint("title: A\nsteps:\n  - say: a\n  - seconds: 5\n") == "plan.yaml:4: steps.1.say: Field required"
+
+    def test_a_key_that_is_said_twice_is_named_at_the_second_one(self) -> None:
+        assert complaint("title: A\nminutes: 3\ntitle: B\n") == "plan.yaml:3: title: is said twice; keep one"
+
+    def test_a_key_that_is_said_twice_is_found_at_any_depth_and_in_any_spelling(self) -> None:
+        text = "title: A\nsteps:\n  - say: a\n    say: b\nnotes: {x: a, 'x': b}\n"
+        assert [(each.line, each.key) for each in problems(text)] == [(4, "steps.0.say"), (5, "notes.x")]
+
+    def test_the_same_key_in_two_mappings_is_no_repetition(self) -> None:
+        assert len(parse_yaml("title: A\nsteps:\n  - say: a\n  - say: a\n", Plan).steps) == 2
+
+    def test_a_problem_deep_in_a_list_is_found(self) -> None:
+        text = "title: A\nsteps:\n  - say: a\n  - say: b\n    seconds: 0\n"
+        line = complaint(text)
+        assert line.startswith("plan.yaml:5: steps.1.seconds: ")
+        assert "greater than or equal to 1" in line
+        assert "there stands 0" in line
+
+    def test_a_problem_in_a_list_of_lists_is_found(self) -> None:
+        class Table(Strict):
+            rows: list[list[int]]
+
+        with pytest.raises(FileError) as caught:
+            parse_yaml("rows:\n  - [1, 2]\n  - - 3\n    - four\n", Table, "t.yaml")
+        assert [(each.line, each.key) for each in caught.value.problems] == [(4, "rows.1.1")]
+
+    def test_a_rule_of_our_own_is_told_in_its_own_words(self) -> None:
+        line = complaint("title: a title that goes on and on\n")
+        assert line.startswith("plan.yaml:1: title: a title has at most 20 letters")
+
+    def test_a_value_that_fits_no_branch_of_a_union_is_named_by_the_key_in_the_file(self) -> None:
+        assert {(each.line, each.key) for each in problems("title: A\ncode: [1]\n")} == {(2, "code")}
+
+    def test_several_problems_are_told_in_the_order_of_the_file(self) -> None:
+        found = problems("zebra: 1\nsteps:\n  - say: a\n    seconds: x\nminutes: y\ntitle: [A]\n")
+        assert [each.line for each in found] == [1, 4, 5, 6]
+        assert [each.key for each in found] == ["zebra", "steps.0.seconds", "minutes", "title"]
+
+    def test_each_problem_has_a_line_of_its_own_in_the_message(self) -> None:
+        with pytest.raises(FileError) as caught:
+            parse_yaml("title: [A]\nminutes: y\n", Plan, "plan.yaml")
+        assert [line.split(" ")[0] for line in str(caught.value).splitlines()] == ["plan.yaml:1:", "plan.yaml:2:"]
+
+    @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n"])
+    def test_an_empty_file_is_told_what_it_misses(self, text: str) -> None:
+        assert [(each.line, each.key) for each in problems(text)] == [(1, "title")]
+
+    @pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n", "null\n"])
+    def test_a_file_that_is_no_mapping_is_refused_at_its_first_line(self, text: str) -> None:
+        assert [(each.line, each.key) for each in problems(text)] == [(1, "")]
+
+
+class TestWhatIsNoYaml:
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("title: A\nsteps:\n\t- say: a\n", 3),
+            ("title: A\nnotes: {a: b\n", 3),
+            ("title: A\n  minutes: 3\n", 2),
+            ("title: 'A\n", 2),
+            ("title: A\n---\ntitle: B\n", 2),
+            ("title: *nobody\n", 1),
+            ("title: A\nnotes: !!python/name:os.system x\n", 2),
+            ("title: A\n? [a]\n: b\n", 2),
+        ],
+    )
+    def test_broken_yaml_is_named_with_its_line(self, text: str, line: int) -> None:
+        (found,) = problems(text)
+        assert found.line == line
+        assert found.message.startswith("no YAML: ")
+
+    def test_a_tab_is_called_a_tab(self) -> None:
+        assert r"'\t'" in complaint("title:\n\tA\n")
+
+    @pytest.mark.parametrize("text", ["title: 2024-13-45\n", "title: !!int x\n"])
+    def test_a_value_that_yaml_itself_cannot_read_is_a_problem_of_the_file(self, text: str) -> None:
+        assert "no YAML" in complaint(text)
+
+    @pytest.mark.xfail(
+        strict=True,
+        raises=Exception,
+        reason="the loader is made outside the try, so its ReaderError escapes (devices/yaml_file.py:83)",
+    )
+    @pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b"])
+    def test_a_control_character_is_a_problem_of_the_file(self, character: str) -> None:
+        assert problems(f"title: A{character}\n")
+
+    @pytest.mark.xfail(
+        strict=True, raises=RecursionError, reason="RecursionError escapes (devices/yaml_file.py:91, :106)"
+    )
+    @pytest.mark.parametrize("text", ["title: &a [*a]\n", "[" * 3000], ids=["alias", "brackets"])
+    def test_a_file_without_bottom_is_a_problem_of_the_file(self, text: str) -> None:
+        assert problems(text)
+
+    @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]) | st.sampled_from("\n\t :-[]{}#&*!|>'\"")))
+    def test_no_text_gives_anything_but_data_or_a_file_error(self, text: str) -> None:
+        try:
+            parse_yaml(text, Plan)
+        except FileError as error:
+            assert error.problems  # noqa: PT017 - either is fine, but nothing else
+        except Exception as error:
+            if type(error).__name__ not in ("ReaderError", "RecursionError"):  # the two known ones, above
+                raise
+
+
+class TestWhatStaysText:
+    @pytest.mark.parametrize("key", ["off", "on", "yes", "no", "y", "n", "Off", "NO", "True", "FALSE"])
+    def test_a_key_such_as_off_is_text(self, key: str) -> None:
+        assert read_yaml(f"{key}: x\n") == {key: "x"}
+
+    @pytest.mark.parametrize("value", ["off", "yes", "NO", "True", "1:30", "12:30:45", "1_000", "0o17", "0b11", "08", "2a19"])
+    def test_a_value_such_as_one_thirty_is_text(self, value: str) -> None:
+        assert read_yaml(f"a: {value}\n") == {"a": value}
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [("true", True), ("false", False), ("0", 0), ("-5", -5), ("+5", 5), ("0x1F", 31), ("1.5", 1.5), ("~", None)],
+    )
+    def test_plain_numbers_and_booleans_are_what_they_look_like(self, written: str, meant: object) -> None:
+        value = read_yaml(f"[{written}]")
+        assert value == [meant]
+        assert type(value[0]) is type(meant)  # type: ignore[index]
+
+    def test_the_loader_of_yaml_itself_is_left_as_it_was(self) -> None:
+        import yaml
+
+        assert yaml.safe_load("off: 1:30") == {False: 90}
+
+
+class TestFiles:
+    def test_a_good_file_is_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "plan.yaml"
+        file.write_text("title: Größe\nminutes: 3\n", encoding="utf-8")
+        assert load_yaml(file, Plan) == Plan(title="Größe", minutes=3)
+
+    def test_a_byte_order_mark_does_no_harm(self, tmp_path: Path) -> None:
+        file = tmp_path / "plan.yaml"
+        file.write_text("title: A\n", encoding="utf-8-sig")
+        assert load_yaml(file, Plan).title == "A"
+
+    def test_windows_line_ends_are_counted_as_lines(self, tmp_path: Path) -> None:
+        file = tmp_path / "plan.yaml"
+        file.write_bytes(b"title: A\r\n\r\nminutes: x\r\n")
+        with pytest.raises(FileError) as caught:
+            load_yaml(file, Plan)
+        assert str(caught.value).startswith(f"{file}:3: minutes: ")
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(FileError, match=r"nowhere\.yaml:0: cannot be read: .*No such file"):
+            load_yaml(tmp_path / "nowhere.yaml", Plan)
+
+    def test_a_folder_in_place_of_a_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(FileError, match="cannot be read: "):
+            load_yaml(tmp_path, Plan)
+
+    def test_a_file_that_is_not_utf_8_is_named(self, tmp_path: Path) -> None:
+        file = tmp_path / "plan.yaml"
+        file.write_bytes("title: Größe\n".encode("latin-1"))
+        with pytest.raises(FileError, match=r"plan\.yaml:0: cannot be read: .*utf-8"):
+            load_yaml(file, Plan)
