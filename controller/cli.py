@@ -53,7 +53,7 @@ _REMOTE_GRACE_SECONDS = 1.0  # devices in another process answer in real time, h
 def demo(
     *,
     speed: Speed = 60.0,
-    seed: Seed = 1,
+    seed: Seed = 2,
     routine: Annotated[str, typer.Option(help="See `letdown routines`.")] = "classic",
     side: Annotated[Side, typer.Option(help="left, right or both.")] = Side.BOTH,
     language: Annotated[str, typer.Option(help="Words of the guide: en or de.")] = "en",
@@ -88,7 +88,7 @@ def run(
     virtual: Virtual = False,
     broker: Broker = None,
     speed: Speed = 1.0,
-    seed: Seed = 1,
+    seed: Seed = 2,
     ask: Annotated[bool, typer.Option("--ask", help="With --virtual: answer the questions yourself.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -193,7 +193,7 @@ def virtual(
     ] = "tcp-server:127.0.0.1:6402",
     device: Annotated[str, typer.Option(help="Which device, on a controller that can carry one.")] = "left-pump",
     speed: Speed = 1.0,
-    seed: Seed = 1,
+    seed: Seed = 2,
     verbose: Verbose = False,
 ) -> None:
     """Serve the virtual devices to another process, or on air."""

@@ -157,7 +157,8 @@ class Desk:
 
 
 def _text(value: object) -> str | None:
-    return value[:128] if isinstance(value, str) else None
+    """Return a text as it can be sent back: JSON lets half a surrogate pair in, but not out."""
+    return value[:128].encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def _explain(error: ValidationError) -> list[str]:

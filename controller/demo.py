@@ -32,7 +32,7 @@ class DemoOptions:
     routine: str = "classic"
     side: Side = Side.BOTH
     speed: float = 60.0
-    seed: int = 1
+    seed: int = 2
     language: str = "en"
     as_json: bool = False
     keep: bool = False

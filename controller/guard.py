@@ -203,7 +203,7 @@ class Guard:
         self._halt()
         order = {"pump": 0, "warmer": 1, "massager": 2}
         devices = [d for d in sorted(self._devices, key=lambda d: order[d.role]) if Capability.START in d.capabilities]
-        # The tasks are made in order and run side by side: each sends its stop before it waits for anything.
+        # Made in order and run side by side: each task writes its stop before it waits for anything.
         tasks = [self._stop_task(device) for device in devices]
         results = await asyncio.shield(asyncio.gather(*tasks))
         return {device.name: result for device, result in zip(devices, results, strict=True)}

@@ -115,8 +115,12 @@ class Session:
 
     async def stop(self, state: SessionState, reason: str) -> dict[str, Stopped]:
         """End now: stop every device first, then the session. Return what each device confirmed."""
-        self._finish(state, reason)
-        results = await self._guard.stop_all()
+        decided = self._decide(state, reason)
+        stopping = asyncio.ensure_future(self._guard.stop_all())
+        await asyncio.sleep(0)  # the stops are written before anything is told to anyone
+        if decided:
+            self._tell_end()
+        results = await stopping
         if self._body is not None:
             self._body.cancel()
         return results
@@ -252,13 +256,22 @@ class Session:
     # What others see
 
     def _finish(self, state: SessionState, reason: str) -> None:
-        """Decide how it ends; the first word counts."""
-        if self._end is None:
-            self._end, self._reason = state, reason
-            self.state = SessionState.STOPPING
-            if reason == "pain":
-                self._emit(EventType.PAIN)
-            self._changed()
+        """Decide how it ends, and tell it."""
+        if self._decide(state, reason):
+            self._tell_end()
+
+    def _decide(self, state: SessionState, reason: str) -> bool:
+        """Note how it ends; the first word counts. Return whether this was it."""
+        if self._end is not None:
+            return False
+        self._end, self._reason = state, reason
+        self.state = SessionState.STOPPING
+        return True
+
+    def _tell_end(self) -> None:
+        if self._reason == "pain":
+            self._emit(EventType.PAIN)
+        self._changed()
 
     def _close(self) -> None:
         self._end_step("ended" if self._end is not SessionState.COMPLETED else "done")

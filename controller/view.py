@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
-from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -13,10 +13,11 @@ from rich.text import Text
 
 from controller.events import DeviceView, Guide, Item, SessionState, Snapshot, StepView, Telemetry
 from controller.summary import minutes
-from devices.roles import RunState
+from devices.roles import PumpReading, RunState, WarmerReading
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SAMPLES = 36
+_COLUMNS = 2
 _FULL_ML = 120.0
 _MOST_MMHG = 250.0
 
@@ -80,34 +81,53 @@ class View:
             return Text("")
         left = "" if guide.seconds_left is None else f"  {minutes(guide.seconds_left)}"
         body = Text.assemble((guide.title, "bold magenta"), (left, "bold"), "\n", guide.words)
-        return Panel(body, title="now", title_align="left", border_style="magenta", height=6)
+        return Panel(body, title="now", title_align="left", border_style="magenta", height=5)
 
     def _readings(self, snapshot: Snapshot) -> RenderableType:
-        panels = [self._device(view) for view in self._devices.values()]
-        milk = Table.grid(padding=(0, 1))
-        for side in ("left", "right"):
-            value = getattr(snapshot.volume_ml, side)
-            amount = "unknown" if value is None else f"{value:6.1f} mL"
-            milk.add_row(side, ProgressBar(total=_FULL_ML, completed=value or 0, width=16), amount)
-        let_down = "waiting" if snapshot.let_down_seconds is None else f"after {snapshot.let_down_seconds:.0f} s"
-        milk.add_row("let-down", Text(let_down, style="bold green" if snapshot.let_down_seconds else "dim"))
-        return Columns([*panels, Panel(milk, title="milk", title_align="left", width=42)], equal=False)
+        panels = [*map(_device, self._devices.values(), map(self._wave_of, self._devices)), _milk(snapshot)]
+        grid = Table.grid(expand=True)
+        for _ in range(_COLUMNS):
+            grid.add_column(ratio=1)
+        for first in range(0, len(panels), _COLUMNS):
+            grid.add_row(*panels[first : first + _COLUMNS])
+        return grid
 
-    def _device(self, view: DeviceView) -> RenderableType:
-        reading = view.reading
-        on = reading.run_state is RunState.RUNNING
-        lines = [Text(reading.run_state.value if view.available else view.link.value, style="green" if on else "dim")]
-        if view.device in self._vacuum_mmhg:
-            lines.append(Text(_wave(self._vacuum_mmhg[view.device]), style="cyan"))
-            target = getattr(reading, "target_vacuum_mmhg", None)
-            lines.append(Text("" if target is None else f"{target:.0f} mmHg, {reading.rate_cpm:.0f} cpm"))  # type: ignore[union-attr]
-        celsius = getattr(reading, "surface_celsius", None)
-        if celsius is not None:
-            target = getattr(reading, "target_celsius", None)
-            lines.append(Text(f"{celsius:.1f} °C" + ("" if target is None else f" → {target:.1f} °C")))
-        if reading.battery_percent is not None:
-            lines.append(Text(f"battery {reading.battery_percent:.0f} %", style="dim"))
-        return Panel(Group(*lines), title=view.device, title_align="left", width=40, height=6)
+    def _wave_of(self, device: str) -> str:
+        return _wave(self._vacuum_mmhg.get(device, ()))
+
+
+def _device(view: DeviceView, wave: str) -> RenderableType:
+    reading = view.reading
+    on = reading.run_state is RunState.RUNNING
+    lines = [Text(reading.run_state.value if view.available else view.link.value, style="green" if on else "dim")]
+    match reading:
+        case PumpReading():
+            target = (reading.target_vacuum_mmhg, reading.rate_cpm)
+            words = "" if None in target else f"  {target[0]:.0f} mmHg, {target[1]:.0f} cpm"
+            lines[0].append(words, style="bold")
+            lines.append(Text(wave, style="cyan", no_wrap=True, overflow="crop"))
+        case WarmerReading() if reading.surface_celsius is not None:
+            target_words = "" if reading.target_celsius is None else f" → {reading.target_celsius:.1f} °C"
+            lines.append(Text(f"{reading.surface_celsius:.1f} °C{target_words}", style="red" if on else "dim"))
+        case _:
+            lines.append(Text(""))
+    if reading.battery_percent is not None:
+        lines.append(Text(f"battery {reading.battery_percent:.0f} %", style="dim"))
+    return Panel(Group(*lines), title=view.device, title_align="left", height=5)
+
+
+def _milk(snapshot: Snapshot) -> RenderableType:
+    milk = Table.grid(padding=(0, 1), expand=True)
+    milk.add_column(width=8)
+    milk.add_column(ratio=1)
+    milk.add_column(width=9, justify="right")
+    for side in ("left", "right"):
+        value = getattr(snapshot.volume_ml, side)
+        amount = "unknown" if value is None else f"{value:.1f} mL"
+        milk.add_row(side, ProgressBar(total=_FULL_ML, completed=value or 0), amount)
+    let_down = "waiting" if snapshot.let_down_seconds is None else f"after {snapshot.let_down_seconds:.0f} s"
+    milk.add_row("let-down", Text(let_down, style="bold green" if snapshot.let_down_seconds else "dim"))
+    return Panel(milk, title="milk", title_align="left", height=5)
 
 
 def _mark(step: StepView, current: bool) -> str:
@@ -132,6 +152,6 @@ def _time(step: StepView, current: bool) -> Text:
     return Text(minutes(step.seconds) + planned, justify="right")
 
 
-def _wave(samples: deque[float]) -> str:
+def _wave(samples: Iterable[float]) -> str:
     top = len(_BARS) - 1
     return "".join(_BARS[min(top, round(max(0.0, value) / _MOST_MMHG * top))] for value in samples)

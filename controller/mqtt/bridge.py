@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.commands import ALWAYS, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
-from controller.mqtt.connection import RefusedError, connection, explain
+from controller.mqtt.connection import STEADY_SECONDS, RefusedError, connection, explain
 from controller.mqtt.outbox import Outbox
 from controller.mqtt.sender import Sender
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -24,7 +24,6 @@ _LOGGER = logging.getLogger(__name__)
 Handle = Callable[[str, Command, Args, bool], Awaitable[Reply]]
 
 _MOST_COMMANDS = 32  # under way at once, not counting stop and pain
-_STEADY_SECONDS = 10.0  # a connection that lasted this long was a good one: begin again with short waits
 _REFUSED_GRANT = 0x80
 # Parts of a clean exit; with 0.15 s for the connection itself they stay below 1.5 s even if the broker hangs.
 _LAST_REPLIES_SECONDS = 0.2
@@ -59,7 +58,7 @@ class Bridge:
         self._longest_wait_seconds = longest_wait_seconds
         self._stops: set[asyncio.Task[None]] = set()
         self._commands: set[asyncio.Task[None]] = set()
-        self._lost_after_seconds = 0.0  # how long the last connection lasted; 0 if there was none
+        self._lasted_seconds = 0.0  # of the last connection; 0 if there was none
         self._told: dict[BrokerUrl, str] = {}
         self.outbox = Outbox(topics)
         self.watch: Callable[[Item], None] = self.outbox.watch
@@ -78,19 +77,21 @@ class Bridge:
         turn = failures = 0
         try:
             while True:
-                self._lost_after_seconds = 0.0
+                self._lasted_seconds = 0.0
                 broker = brokers[turn % len(brokers)]
                 try:
                     await self._serve(broker)
                 except (aiomqtt.MqttError, OSError, RefusedError) as error:
-                    self._tell(broker, explain(broker, error) + self._hint(error))
+                    self._tell(broker, explain(broker, error, lasted_seconds=self._lasted_seconds))
                 except Exception as error:
                     # A mistake in this code must not leave a controller that cannot be told to stop.
                     _LOGGER.exception("the bridge to %s failed; it connects again", broker)
                     self._tell(broker, f"the bridge to {broker} failed: {type(error).__name__}; see the log")
+                if self._lasted_seconds > STEADY_SECONDS:
+                    failures = 0
+                await asyncio.sleep(self._wait_seconds(failures // len(brokers)))  # longer after each round of all
+                failures += 1
                 turn += 1
-                failures = 0 if self._lost_after_seconds > _STEADY_SECONDS else failures + 1
-                await asyncio.sleep(self._wait_seconds(failures // len(brokers)))
         finally:
             for task in self._commands:  # stops are carried out to their end
                 task.cancel()
@@ -132,7 +133,7 @@ class Bridge:
                 raise
             finally:
                 self.connected = False
-                self._lost_after_seconds = loop.time() - since
+                self._lasted_seconds = loop.time() - since
                 await sender.close()
                 self.outbox.closed()
 
@@ -172,12 +173,6 @@ class Bridge:
         _LOGGER.log(logging.DEBUG if trouble == self._told.get(broker) else logging.WARNING, "%s", trouble)
         self._told[broker] = self.trouble = trouble
 
-    def _hint(self, error: Exception) -> str:
-        """Brokers hang up on the first of two clients with the same name, without a word why."""
-        if isinstance(error, RefusedError) or not 0 < self._lost_after_seconds < _STEADY_SECONDS:
-            return ""
-        return f"; if it goes on, see that no other controller is called {self._topics.node!r} (mqtt.node)"
-
     def _wait_seconds(self, rounds: int) -> float:
         return min(self._longest_wait_seconds, self._first_wait_seconds * 2.0 ** min(rounds, 16))
 
@@ -189,6 +184,11 @@ class Bridge:
             command, args = parse_command(payload)
         except BadCommandError as error:
             self.outbox.reply(station, error.reply)
+            return
+        except Exception:
+            # It must not cost the connection, over which a stop may come next.
+            _LOGGER.exception("a command for %s cannot be read", station)
+            self.outbox.reply(station, Reply(outcome="refused", reasons=("this command cannot be read",)))
             return
         work = self._carry_out(station, command, args, retained=retained)
         if command.action in ALWAYS:

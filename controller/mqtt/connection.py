@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -16,10 +17,15 @@ from controller.mqtt.inbox import Inbox
 from controller.mqtt.settings import BrokerUrl
 
 WINDOW = 16  # publications that may be under way at once; paho's own limit is 20
+STEADY_SECONDS = 10.0  # a connection that lasted this long was a good one
 _KEEPALIVE_SECONDS = 15  # a broker sends the will after one and a half of these
 _ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _CLOSE_SECONDS = 0.15
+
+# What paho logs as an error is a lost connection, of which the bridge tells in its own words.
+_PAHO_LOGGER = logging.getLogger(f"{__name__}.paho")
+_PAHO_LOGGER.setLevel(logging.CRITICAL)
 
 # CONNACK codes of MQTT 3.1.1, and the MQTT 5 codes by which paho calls them.
 _NOT_WELCOME = frozenset({4, 5, 134, 135})
@@ -32,7 +38,9 @@ _CAUSES: dict[type[BaseException], str] = {
     ssl.SSLError: "the broker {broker} does not speak TLS on this port; for plain MQTT write mqtt:// in mqtt.brokers",
     FileNotFoundError: "the broker {broker} cannot be trusted: the file in mqtt.ca_file is not there; correct its path",
     ConnectionRefusedError: "nothing answers at {broker}; start the broker there, or correct mqtt.brokers",
-    TimeoutError: "the broker {broker} does not answer; see whether it runs and whether the network reaches it",
+    ConnectionError: "the broker {broker} hangs up; see whether it wants mqtt:// or mqtts://",
+    TimeoutError: "the broker {broker} does not answer; see whether it runs, whether the network reaches it, and "
+    "whether it wants mqtt:// or mqtts://",
 }
 
 
@@ -59,6 +67,9 @@ async def connection(
         keepalive=_KEEPALIVE_SECONDS,
         timeout=_ANSWER_SECONDS,
         queue_type=Inbox,
+        logger=_PAHO_LOGGER,
+        # Without it, the reply to a pain waits some 40 ms for the acknowledgement of the packet before it.
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         tls_params=aiomqtt.TLSParameters(ca_certs=str(ca_file) if ca_file else None) if broker.tls else None,
     )
     client.pending_calls_threshold = WINDOW + 4
@@ -90,8 +101,11 @@ def _drop(client: aiomqtt.Client) -> None:
         client._disconnected.exception()  # seen; asyncio need not complain that nobody asked
 
 
-def explain(broker: BrokerUrl, error: BaseException) -> str:
-    """Say in one line what is wrong with a broker and what to do about it."""
+def explain(broker: BrokerUrl, error: BaseException, *, lasted_seconds: float = 0.0) -> str:
+    """Say in one line what is wrong with a broker and what to do about it.
+
+    `lasted_seconds` is how long the connection lasted that is now lost; 0 if there was none.
+    """
     if isinstance(error, RefusedError):
         return f"the broker {broker} {error}"
     if isinstance(error, aiomqtt.MqttCodeError) and _code(error) in _NOT_WELCOME:
@@ -103,10 +117,15 @@ def explain(broker: BrokerUrl, error: BaseException) -> str:
     cause = error.__cause__ or error.__context__ or error  # aiomqtt keeps only the text of an OSError, as its context
     if "timed out" in str(error):
         cause = TimeoutError()
+    if lasted_seconds and not isinstance(cause, TimeoutError):
+        # Brokers hang up on the first of two clients with the same name, without a word why.
+        twins = "; if it goes on, see that no other controller has the same mqtt.node"
+        short = lasted_seconds < STEADY_SECONDS
+        return f"the connection to the broker {broker} was lost; see whether it still runs{twins if short else ''}"
     for kind, words in _CAUSES.items():
         if isinstance(cause, kind):
             return words.format(broker=broker, cause=cause)
-    return f"the connection to the broker {broker} failed ({error}); see whether it runs, and whether it wants mqtts://"
+    return f"the broker {broker} cannot be used ({error}); see its log"
 
 
 def _code(error: aiomqtt.MqttCodeError) -> int | None:

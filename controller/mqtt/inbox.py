@@ -7,7 +7,7 @@ import logging
 
 from aiomqtt import Message
 
-from controller.commands import ALWAYS, BadCommandError, parse_command
+from controller.commands import ALWAYS, parse_command
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,5 +36,5 @@ class Inbox(asyncio.Queue[Message]):
 def _always(message: Message) -> bool:
     try:
         return isinstance(message.payload, bytes) and parse_command(message.payload)[0].action in ALWAYS
-    except BadCommandError:
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no stop
         return False

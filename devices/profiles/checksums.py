@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 ChecksumKind = Literal[
@@ -59,13 +60,27 @@ def checksum_size(kind: ChecksumKind) -> int:
 
 
 def _crc(crc: _Crc, data: bytes) -> int:
+    table, mask = _table(crc), (1 << crc.bits) - 1
     value = crc.initial
-    top, mask = 1 << (crc.bits - 1), (1 << crc.bits) - 1
     for byte in data:
-        value ^= byte if crc.reflected else byte << (crc.bits - 8)
+        if crc.reflected:
+            value = (value >> 8) ^ table[(value ^ byte) & 0xFF]
+        else:
+            value = (value << 8 & mask) ^ table[(value >> crc.bits - 8) ^ byte]
+    return value
+
+
+@cache
+def _table(crc: _Crc) -> tuple[int, ...]:
+    """Return what each byte does to the checksum, worked out bit by bit."""
+    top, mask = 1 << (crc.bits - 1), (1 << crc.bits) - 1
+    table = []
+    for byte in range(256):
+        value = byte if crc.reflected else byte << (crc.bits - 8)
         for _ in range(8):
             if crc.reflected:
                 value = (value >> 1) ^ (crc.polynomial if value & 1 else 0)
             else:
                 value = ((value << 1) ^ (crc.polynomial if value & top else 0)) & mask
-    return value
+        table.append(value)
+    return tuple(table)

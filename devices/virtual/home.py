@@ -66,9 +66,9 @@ class VirtualHome:
             self.twins[each.key] = Twin(profile, bodies[each.key], each.advertised_name, clock.now)
 
     @contextlib.asynccontextmanager
-    async def on_air(self, air: Air) -> AsyncIterator[None]:
-        """Serve all devices on a virtual radio inside the block."""
-        for number, twin in enumerate(self.twins.values(), 1):
+    async def on_air(self, air: Air, first_number: int = 1) -> AsyncIterator[None]:
+        """Serve all devices on a virtual radio inside the block, at addresses that end in numbers from the first."""
+        for number, twin in enumerate(self.twins.values(), first_number):
             await twin.serve(await air.add_peripheral(twin.name, f"F0:1E:7D:00:00:{number:02X}"))
         async with self._running():
             yield

@@ -39,7 +39,13 @@ class Mosquitto:
         self.port = port
         self._config = folder / "mosquitto.conf"
         self._process: asyncio.subprocess.Process | None = None
-        lines = [f"listener {port} {self.host}", "persistence false", "user root", *config_lines]
+        lines = [
+            f"listener {port} {self.host}",
+            "persistence false",
+            "user root",
+            "set_tcp_nodelay true",
+            *config_lines,
+        ]
         if not any(line.startswith("allow_anonymous") for line in lines):
             lines.append("allow_anonymous true")
         self._config.write_text("\n".join(lines) + "\n", encoding="utf-8")

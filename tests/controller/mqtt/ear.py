@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -65,7 +66,7 @@ class Ear:
         self.heard: list[aiomqtt.Message] = []
 
     def payloads(self, topic: str) -> list[str]:
-        return [bytes(m.payload).decode() for m in self.heard if m.topic.value == topic]  # type: ignore[arg-type]
+        return [bytes(m.payload).decode() for m in self.heard if m.topic.value == topic]
 
     def values(self, topic: str) -> list[Any]:
         return [json.loads(payload) for payload in self.payloads(topic)]
@@ -96,6 +97,7 @@ class Ear:
 async def ear(broker: BrokerUrl, **options: Any) -> AsyncIterator[Ear]:
     """Listen to everything on a broker."""
     async with contextlib.AsyncExitStack() as stack:
+        options.setdefault("socket_options", [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
         client = aiomqtt.Client(broker.host, broker.port, **options)
         await client.__aenter__()
 

@@ -115,6 +115,20 @@ async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payl
     assert desk.asked == []
 
 
+async def test_a_command_that_breaks_the_reader_costs_no_connection(
+    broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        with monkeypatch.context() as patch:
+            patch.setattr("controller.mqtt.bridge.parse_command", lambda _: 1 / 0)
+            await other.command({"action": "skip"})
+            await until(lambda: bool(other.replies()))
+        await other.command({"action": "stop"})
+        await until(lambda: desk.actions() == ["stop"])
+    assert other.replies()[0]["outcome"] == "refused"
+
+
 async def test_a_retained_command_is_handed_in_as_one(broker: BrokerUrl, other: Ear) -> None:
     await other.command({"action": "start"}, retain=True)
     desk = Desk()
@@ -260,6 +274,29 @@ async def test_no_task_is_left_behind(silence: BrokerUrl) -> None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
     await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_controller_that_may_not_hear_commands_does_not_say_it_is_online() -> None:
+    heard = []
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A broker that lets everybody in and grants no subscription (0x80 in SUBACK)."""
+        while head := await reader.read(1):
+            body = await reader.readexactly((await reader.readexactly(1))[0])
+            heard.append(head[0] >> 4)
+            if heard[-1] == 1:  # CONNECT
+                writer.write(b"\x20\x02\x00\x00")
+            elif heard[-1] == 8:  # SUBSCRIBE
+                writer.write(b"\x90\x04" + body[:2] + b"\x80\x01")
+        writer.close()
+
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    bridge = bridge_to(BrokerUrl(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    with task_of(bridge):
+        await until(lambda: bridge.trouble is not None)
+    server.close()
+    assert "does not let us subscribe to letdown/home/command; allow it" in str(bridge.trouble)
+    assert 3 not in heard  # PUBLISH
 
 
 async def test_a_bridge_without_broker_is_a_mistake() -> None:

@@ -13,6 +13,7 @@ from devices.profiles.checksums import ChecksumKind, checksum, checksum_size
 
 KINDS: tuple[ChecksumKind, ...] = get_args(ChecksumKind)
 CRCS = tuple(kind for kind in KINDS if kind.startswith("crc"))
+WIDE = tuple(kind for kind in CRCS if checksum_size(kind) == 2)
 REFLECTED = ("crc16-kermit", "crc16-modbus", "crc16-mcrf4xx")
 
 
@@ -68,8 +69,10 @@ def test_one_flipped_bit_changes_every_checksum(data: bytes, place: int, kind: C
     assert checksum(kind, flipped) != checksum(kind, data)
 
 
-@given(data=st.binary(min_size=2, max_size=64), place=st.integers(0), kind=st.sampled_from(CRCS))
-def test_two_bytes_that_change_places_change_every_crc(data: bytes, place: int, kind: ChecksumKind) -> None:
+@given(data=st.binary(min_size=2, max_size=64), place=st.integers(0), kind=st.sampled_from(WIDE))
+def test_two_bytes_that_change_places_change_every_crc_of_two_bytes(
+    data: bytes, place: int, kind: ChecksumKind
+) -> None:
     at = place % (len(data) - 1)
     swapped = data[:at] + data[at + 1 : at + 2] + data[at : at + 1] + data[at + 2 :]
     assert (checksum(kind, swapped) == checksum(kind, data)) == (swapped == data)

@@ -141,7 +141,7 @@ class TestRefused:
     @pytest.mark.xfail(
         strict=True,
         raises=(ValueError, OverflowError),
-        reason="round() of nan or inf is outside the try (devices/profiles/fields.py:81)",
+        reason="round() of nan or inf is outside the try (fields._to_wire)",
     )
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
     def test_what_is_no_number_at_all_is_refused(self, value: float) -> None:
@@ -152,7 +152,7 @@ class TestRefused:
         strict=True,
         raises=AssertionError,
         reason="the range is checked before rounding: what is in range can be sent as more than the range allows "
-        "(devices/profiles/fields.py:79)",
+        "(fields._to_wire)",
     )
     def test_rounding_does_not_lead_out_of_the_range(self) -> None:
         described = fields({"celsius": "u8", "range": [30, 41.5]})
@@ -208,14 +208,22 @@ def test_whatever_is_in_range_comes_back_within_one_step(field: FieldSpec, share
 
 
 @given(kind=st.sampled_from(sorted(INTEGER_TYPES)), data=st.data(), order=ORDERS)
-def test_every_code_of_every_type_comes_back_as_the_same_bytes(kind: str, data: st.DataObject, order: ByteOrder) -> None:
+def test_every_code_of_every_type_comes_back_as_the_same_bytes(
+    kind: str, data: st.DataObject, order: ByteOrder
+) -> None:
     scale = data.draw(st.sampled_from([1, 0.1, 0.01, 0.001, 0.5, 3, -2]))
     described = fields({"a": kind, "scale": scale, "offset": data.draw(st.sampled_from([0, -40, 0.25]))})
-    wire = data.draw(st.integers(lowest(kind), highest(kind))).to_bytes(INTEGER_TYPES[kind][0], order, signed=kind[0] == "s")
+    wire = data.draw(st.integers(lowest(kind), highest(kind))).to_bytes(
+        INTEGER_TYPES[kind][0], order, signed=kind[0] == "s"
+    )
     assert pack(described, unpack(described, wire, order), order) == wire
 
 
-@given(kind=st.sampled_from(["u8", "u16", "u24", "u32"]), flags=st.dictionaries(st.integers(0, 7), st.booleans(), min_size=1), order=ORDERS)
+@given(
+    kind=st.sampled_from(["u8", "u16", "u24", "u32"]),
+    flags=st.dictionaries(st.integers(0, 7), st.booleans(), min_size=1),
+    order=ORDERS,
+)
 def test_flags_come_back_as_they_were(kind: str, flags: dict[int, bool], order: ByteOrder) -> None:
     described = fields({"a": kind, "flags": {bit: f"bit{bit}" for bit in flags}})
     values: dict[str, Value] = {f"bit{bit}": on for bit, on in flags.items()}
@@ -233,7 +241,9 @@ ANY_FIELD = st.one_of(
 
 
 @given(described=st.lists(ANY_FIELD, max_size=4), data=st.binary(max_size=12), order=ORDERS)
-def test_no_bytes_raise_anything_but_a_protocol_error(described: list[FieldSpec], data: bytes, order: ByteOrder) -> None:
+def test_no_bytes_raise_anything_but_a_protocol_error(
+    described: list[FieldSpec], data: bytes, order: ByteOrder
+) -> None:
     try:
         values = unpack(described, data, order)
     except ProtocolError:
@@ -254,7 +264,9 @@ def test_bytes_of_the_wrong_length_are_never_read(
 
 @given(
     described=ANY_FIELD.filter(lambda field: field.const is None and not field.flags),
-    value=st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    value=st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
+    ),
 )
 def test_no_value_raises_anything_but_a_refusal(described: FieldSpec, value: Value) -> None:
     try:

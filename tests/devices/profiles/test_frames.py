@@ -131,7 +131,8 @@ class TestLayout:
 
     def test_a_command_through_a_channel_of_its_own_goes_there(self) -> None:
         channels = {
-            name: {"service": "ffb0", "characteristic": uuid, "write": "both"} for name, uuid in (("a", "0001"), ("b", "0002"))
+            name: {"service": "ffb0", "characteristic": uuid, "write": "both"}
+            for name, uuid in (("a", "0001"), ("b", "0002"))
         }
         device = codec(
             {"layout": ["opcode", "payload"]},
@@ -212,7 +213,12 @@ FRAMES = st.sampled_from(
         CRC,
         {"layout": ["opcode", "payload"]},
         {"layout": ["payload", "counter", "opcode"]},
-        *(whole(counts, kind, over) for counts in ("frame", "payload", "rest") for kind in ("u8", "u16") for over in ("frame", "payload")),
+        *(
+            whole(counts, kind, over)
+            for counts in ("frame", "payload", "rest")
+            for kind in ("u8", "u16")
+            for over in ("frame", "payload")
+        ),
         whole(checksum="crc16-modbus"),
         whole(checksum="crc8", over="payload"),
         whole(checksum="sum8-twos-complement"),
@@ -251,8 +257,12 @@ def test_a_frame_that_is_cut_off_is_never_read(frame: dict[str, Any], value: int
         device.decode_report("control", data[:-cut])
 
 
-@given(value=st.integers(0, 0xFFFF), counter=st.integers(0, 255), bits=st.sets(st.integers(0, 47), min_size=1, max_size=3))
-def test_a_frame_with_a_crc_and_up_to_three_flipped_bits_is_never_read(value: int, counter: int, bits: set[int]) -> None:
+@given(
+    value=st.integers(0, 0xFFFF), counter=st.integers(0, 255), bits=st.sets(st.integers(0, 47), min_size=1, max_size=3)
+)
+def test_a_frame_with_a_crc_and_up_to_three_flipped_bits_is_never_read(
+    value: int, counter: int, bits: set[int]
+) -> None:
     device = codec(CRC)
     data = bytearray(device.encode_report("state", {"value": value}, counter).data)
     for bit in bits:

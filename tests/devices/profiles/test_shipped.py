@@ -237,7 +237,9 @@ class TestOpenProfile:
 
     @every_open_profile
     def test_even_without_its_checksum_no_flipped_bit_turns_one_opcode_into_another(self, profile: Profile) -> None:
-        known = {command.opcode for command in profile.commands.values()} | {bytes.fromhex(op) for op in profile.reports}
+        known = {command.opcode for command in profile.commands.values()} | {
+            bytes.fromhex(op) for op in profile.reports
+        }
         for opcode, bit in itertools.product(sorted(known, key=bytes), range(8)):
             assert bytes([opcode[0] ^ 1 << bit]) not in known
 

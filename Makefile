@@ -1,0 +1,62 @@
+# `make demo` and `make test` are all the set-up there is: both make .venv and install the locked requirements first.
+# Needs Python 3.11 or newer and make. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test test-system bench lint format lock wheel clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## install, and run one whole session on virtual devices
+	$(BIN)/letdown demo
+
+test: $(VENV)/.dev ## the tests that need nothing but Python, in under two minutes
+	$(BIN)/python -m pytest -q -n 2 tests -m "not system"
+
+test-system: $(VENV)/.dev ## the tests that need system programs; installs what is missing (Debian, Ubuntu)
+	tests/system/install
+	$(BIN)/python -m pytest -q tests -m system
+
+bench: $(VENV)/.dev ## measure against a bare bleak + aiomqtt loop in the same run
+	$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, and the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff put things in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.dev ## renew the locked requirements
+	$(BIN)/uv pip compile $(LOCK) --extra demo --group build -o requirements/demo.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra demo --group build --group dev -o requirements/dev.txt pyproject.toml
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove what was made
+	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Letdown needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/demo.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo

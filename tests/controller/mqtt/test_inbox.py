@@ -1,0 +1,32 @@
+"""A flood of commands costs neither memory nor a stop."""
+
+from __future__ import annotations
+
+import pytest
+from aiomqtt import Message
+
+from controller.mqtt.inbox import Inbox
+
+
+def message(payload: bytes) -> Message:
+    return Message("letdown/home/command", payload, 1, retain=False, mid=1, properties=None)
+
+
+def test_in_a_flood_only_stop_and_pain_get_in(caplog: pytest.LogCaptureFixture) -> None:
+    inbox = Inbox()
+    for _ in range(1000):
+        inbox.put_nowait(message(b'{"action": "skip"}'))
+    for payload in (b'{"action": "stop"}', b"stop, please", b'{"action": "pain", "id": "1"}', b'"stop"'):
+        inbox.put_nowait(message(payload))
+    waiting = [inbox.get_nowait().payload for _ in range(inbox.qsize())]
+    assert len(waiting) == 258
+    assert waiting[256:] == [b'{"action": "stop"}', b'{"action": "pain", "id": "1"}']
+    assert inbox.dropped == 746
+    assert len(caplog.records) == 1
+
+
+def test_even_a_flood_of_stops_is_bounded() -> None:
+    inbox = Inbox()
+    for _ in range(10_000):
+        inbox.put_nowait(message(b'{"action": "stop"}'))
+    assert inbox.qsize() == 4096
