@@ -1,0 +1,56 @@
+"""Words shared by all parts of a profile: how bytes, UUIDs and names are written in YAML, and the verbs of each role."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+Role = Literal["pump", "warmer", "massager"]
+ByteOrder = Literal["little", "big"]
+Value = bool | int | float | str | None
+
+# The verbs of each role are the names of the commands that a profile gives it.
+STOP_VERB: dict[Role, str] = {"pump": "stop", "warmer": "off", "massager": "stop"}
+START_VERB: dict[Role, str] = {"pump": "start", "warmer": "set_target", "massager": "run"}
+
+OWNER = "owner"  # stands where nobody published a value, and the owner's settings supply it
+
+_BASE_UUID = "0000{}-0000-1000-8000-00805f9b34fb"
+
+
+def full_uuid(value: object) -> str:
+    """Return a UUID as 128 bits in lower case; `"180f"` is short for one of the Bluetooth SIG, `owner` stays."""
+    text = str(value).lower()
+    if text == OWNER:
+        return text
+    if re.fullmatch(r"[0-9a-f]{4}", text):
+        return _BASE_UUID.format(text)
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        return text
+    raise ValueError("a UUID has four hex digits (180f, in quotes) or 32 in the form 8-4-4-4-12")
+
+
+def hex_bytes(value: object) -> object:
+    """Return bytes that are written as hex digits in quotes."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('bytes are written as hex digits in quotes, like "55 aa"')  # noqa: TRY004 - pydantic wants it
+    try:
+        return bytes.fromhex(value)
+    except ValueError:
+        raise ValueError('bytes are pairs of hex digits, like "55 aa"') from None
+
+
+def one_or_more(value: object) -> object:
+    """Let one thing stand for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Uuid = Annotated[str, BeforeValidator(full_uuid)]
+HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
