@@ -22,6 +22,7 @@ from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
 from devices.radio import Radio
+from devices.roles import Side
 
 EXTRA = 'this needs the extra `demo`: pip install "letdown[demo]"'
 
@@ -126,15 +127,31 @@ def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catal
         raise SetupError(f"{settings.name}: there is no profile {settings.profile}; there are {known}")
     if profile.match.ambiguous and settings.address is None:
         raise SetupError(f"{settings.name}: other kinds of device look like a {profile.name}; name its address")
+    if profile.sides == "one" and settings.side is Side.BOTH:
+        raise SetupError(f"{settings.name}: a {profile.name} serves one breast; say side: left or side: right")
+    if missing := [channel for channel in profile.template if channel not in settings.uuids]:
+        lines = ", ".join(f"{channel}: [SERVICE, CHARACTERISTIC]" for channel in missing)
+        raise SetupError(f"{settings.name}: nobody published the UUIDs of a {profile.name}; say uuids: {{{lines}}}")
     return ProfileDevice(
         radio,
         clock,
         name=settings.name,
         side=settings.side,
-        profile=profile,
+        profile=profile.with_uuids(settings.uuids),
         wanted=settings.wanted,
         may_control=profile.confidence == "verified" or settings.allow_unverified,
+        max_level=settings.max_level,
     )
+
+
+def device_named(name: str, settings: Settings, clock: Clock, radio: Radio) -> ProfileDevice:
+    """Return one device of the settings. Raise `SetupError` when there is none of that name."""
+    devices = [device for station in settings.stations.values() for device in station.devices]
+    for device in devices:
+        if device.name == name:
+            return _device(device, clock, radio, Catalog.load(*settings.profiles))
+    names = ", ".join(device.name for device in devices) or "none"
+    raise SetupError(f"your settings name no device {name}; there are: {names}")
 
 
 def with_broker(mqtt: MqttSettings, urls: list[str]) -> MqttSettings:

@@ -8,7 +8,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,18 +17,22 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from controller.app import SetupError, assembled, open_radio, require_demo, with_broker
+from controller.app import SetupError, assembled, device_named, open_radio, require_demo, with_broker
 from controller.demo import DemoOptions, run_demo, virtual_household
-from controller.listing import device_rows, routine_rows, sighting_rows
+from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, sighting_rows
 from controller.mqtt.broker import BrokerError
 from controller.mqtt.settings import MqttSettings
 from controller.settings import Settings, load_settings
 from controller.station import RefusedStartError
+from controller.trial import try_device
 from devices.catalog import Catalog
 from devices.clock import Clock, RealClock, ScaledClock
 from devices.errors import DeviceError
+from devices.profiles.proof import prove
+from devices.profiles.schema import Profile
+from devices.radio import Radio
 from devices.roles import Side
-from devices.yaml_file import FileError
+from devices.yaml_file import FileError, load_yaml
 
 app = typer.Typer(
     name="letdown",
@@ -130,14 +134,7 @@ def scan(
         async with contextlib.AsyncExitStack() as stack:
             clock: Clock = RealClock()
             if virtual:
-                require_demo()
-                from devices.virtual.air import Air
-                from devices.virtual.home import VirtualHome
-                from devices.virtual.radio import radio_on_air
-
-                air = Air()
-                await stack.enter_async_context(VirtualHome(clock, catalog, 1).on_air(air))
-                radio = await stack.enter_async_context(radio_on_air(clock, air))
+                radio = await stack.enter_async_context(_virtual_radio(clock, settings))
             else:
                 radio = await stack.enter_async_context(open_radio(settings, clock))
             with _progress(f"listening for {seconds:g} s", quiet=as_json):
@@ -149,22 +146,103 @@ def scan(
     _finish(listen)
 
 
-@app.command()
-def devices(*, config: ConfigFile = None, virtual: Virtual = False, as_json: Json = False) -> None:
-    """List the devices of your settings, and what each can do."""
+devices_app = typer.Typer(invoke_without_command=True, help="List the devices of your settings, or try one.")
+app.add_typer(devices_app, name="devices")
+
+
+@devices_app.callback()
+def devices(
+    context: typer.Context, *, config: ConfigFile = None, virtual: Virtual = False, as_json: Json = False
+) -> None:
+    """List the devices of your settings, what each can do, and what it cannot."""
+    if context.invoked_subcommand is not None:
+        return
 
     async def show() -> int:
-        settings = _settings(config, None)
-        if virtual:
-            require_demo()
-            from controller.virtual import STATION, station_settings
-
-            settings = settings.model_copy(update={"stations": {STATION: station_settings()}})
+        settings = _virtual_settings(config) if virtual else _settings(config, None)
         rows = device_rows(settings, Catalog.load(*settings.profiles))
         _print_rows(rows, as_json, "Your settings name no devices. `letdown scan` shows what is near.")
         return 0
 
     _finish(show)
+
+
+@devices_app.command("test")
+def devices_test(
+    name: Annotated[str, typer.Argument(help="The device's name in your settings.")],
+    *,
+    config: ConfigFile = None,
+    virtual: Virtual = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before running it. Nobody may be attached!")] = False,
+) -> None:
+    """Connect one device, read it, run it shortly at its lowest, and stop it. With nobody attached."""
+    _log(logging.ERROR)
+    console = Console()
+
+    async def work() -> int:
+        settings = _virtual_settings(config) if virtual else _settings(config, None)
+        clock: Clock = RealClock()
+        async with contextlib.AsyncExitStack() as stack:
+            radio = await stack.enter_async_context(
+                _virtual_radio(clock, settings) if virtual else open_radio(settings, clock)
+            )
+            device = device_named(name, settings, clock, radio)
+            went_well = await try_device(
+                device,
+                clock,
+                lambda words: console.print(words, highlight=False),
+                lambda words: yes or typer.confirm(words),
+            )
+        return 0 if went_well else 1
+
+    _finish(work)
+
+
+profiles_app = typer.Typer(invoke_without_command=True, help="List the device profiles, or check one.")
+app.add_typer(profiles_app, name="profiles")
+
+
+@profiles_app.callback()
+def profiles(
+    context: typer.Context,
+    *,
+    config: ConfigFile = None,
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,
+) -> None:
+    """List the device profiles, what their devices can do, and where their facts come from."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def show() -> int:
+        catalog = Catalog.load(*_settings(config, None).profiles)
+        if markdown:
+            print(profiles_markdown(catalog), end="")  # noqa: T201 - a file, for docs/
+            return 0
+        columns = None if as_json else ("id", "name", "confidence", "roles", "mind", "needs")
+        rows = [{key: row[key] for key in columns or row} for row in profile_rows(catalog)]
+        _print_rows(rows, as_json, "There are no profiles.")
+        return 0
+
+    _finish(show)
+
+
+@profiles_app.command("check")
+def profiles_check(file: Annotated[Path, typer.Argument(help="A profile, in YAML.")], *, as_json: Json = False) -> None:
+    """Check a profile of your own, and dry-run it: every example, every command, every report."""
+
+    async def check() -> int:
+        profile = load_yaml(file, Profile)
+        findings = prove(profile)
+        rows = [{"what": each.what, "holds": each.holds, "shows": each.shows} for each in findings]
+        _print_rows(rows, as_json, "There is nothing to try: give it commands and examples.")
+        wrong = [each for each in findings if not each.holds]
+        if not as_json:
+            words = f"{len(wrong)} of {len(findings)} do not hold" if wrong else f"all {len(findings)} hold"
+            Console().print(f"{profile.name}: {words}")
+        return 2 if wrong else 0
+
+    _finish(check)
 
 
 @app.command()
@@ -212,6 +290,25 @@ def virtual(
 def _settings(config: Path | None, brokers: list[str] | None) -> Settings:
     settings = load_settings(config)
     return settings.model_copy(update={"mqtt": with_broker(settings.mqtt, brokers or [])})
+
+
+def _virtual_settings(config: Path | None) -> Settings:
+    require_demo()
+    from controller.virtual import STATION, station_settings
+
+    return _settings(config, None).model_copy(update={"stations": {STATION: station_settings()}})
+
+
+@contextlib.asynccontextmanager
+async def _virtual_radio(clock: Clock, settings: Settings) -> AsyncIterator[Radio]:
+    require_demo()
+    from devices.virtual.air import Air
+    from devices.virtual.home import VirtualHome
+    from devices.virtual.radio import radio_on_air
+
+    air = Air()
+    async with VirtualHome(clock, Catalog.load(*settings.profiles), 1).on_air(air), radio_on_air(clock, air) as radio:
+        yield radio
 
 
 def _clock(settings: Settings, speed: float) -> Clock:

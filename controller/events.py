@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from controller.cautions import Caution
 from controller.safety import Limit, Trip
 from devices.link import LinkState
 from devices.roles import Frozen, MassagerReading, Phase, PumpReading, Side, WarmerReading
@@ -126,6 +127,7 @@ class Snapshot(Frozen):
     progress: float = 0.0
     phase: Phase | None = None
     target_vacuum_mmhg: float | None = None
+    level: int | None = None
     rate_cpm: float | None = None
     limits: tuple[Limit, ...] = ()
     let_down_seconds: float | None = None
@@ -162,6 +164,7 @@ class DeviceView(Frozen):
     link: LinkState
     available: bool
     trouble: str | None = None
+    cautions: tuple[Caution, ...] = ()
     reading: PumpReading | WarmerReading | MassagerReading
 
 

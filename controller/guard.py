@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
 
 from controller import safety
@@ -17,11 +17,12 @@ from controller.keeper import Keeper
 from controller.safety import Budget, Energy, Limit, OwnerLimits, Trip
 from controller.watch import Role
 from devices.clock import Clock
-from devices.errors import DeviceError, LinkLostError, RefusedError
+from devices.errors import DeviceError, LinkLostError, RefusedError, UncertainError
 from devices.roles import Capability, Massager, Pump, PumpSetting, Side, Warmer
 
 _LOGGER = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.1
 _TIMER_MARGIN_SECONDS = 3.0  # a device's own timer is the second net: it ends just after ours
 
 Stopped = Literal["stopped", "uncertain", "unreachable"]
@@ -45,9 +46,10 @@ class Run:
         self.setting = setting
         self.over = False
 
-    async def adjust(self, vacuum_mmhg: float, *, by_person: bool) -> Limit:
-        """Change the vacuum of the running pumps; raising goes step by step. Return what it came to."""
-        return await self._guard.adjust(self, vacuum_mmhg, by_person=by_person)
+    async def adjust(self, *, vacuum_mmhg: float | None = None, level: int | None = None, by_person: bool) -> Limit:
+        """Change the vacuum or level of the running pumps; raising goes step by step. Return what it came to."""
+        wanted = self.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg, "level": level})
+        return await self._guard.adjust(self, wanted, by_person=by_person)
 
 
 class Guard:
@@ -82,7 +84,15 @@ class Guard:
 
     def warmers(self, side: Side) -> list[Warmer]:
         """Return the warm compresses of a side that can be started from here."""
-        return [d for d in self._of(side) if d.role == "warmer"]
+        return [d for d in self._of(side) if d.role == "warmer" and self._may_heat(d)]
+
+    def all_of(self, role: str, side: Side) -> list[Role]:
+        """Return all devices of a role and side that are connected, also those that only tell something."""
+        return [d for d in self._devices if d.role == role and d.side.covers(side) and d.connected]
+
+    def _may_heat(self, warmer: Warmer) -> bool:
+        """Say whether a compress that is only on or off, at whatever temperature, is allowed."""
+        return Capability.TARGET_CELSIUS in warmer.capabilities or self.owner.heat_without_temperature
 
     def massagers(self, side: Side) -> list[Massager]:
         """Return the massagers of a side that can be started from here."""
@@ -104,7 +114,12 @@ class Guard:
         settings: dict[str, PumpSetting] = {}
         for pump in pumps:
             settings[pump.name], met = safety.limit_pump(
-                setting, self.owner, pump.limits, pump.capabilities, symptoms=bool(self.symptoms)
+                setting,
+                self.owner,
+                pump.limits,
+                pump.capabilities,
+                symptoms=bool(self.symptoms),
+                max_level=pump.max_level,
             )
             limits += met
         run.setting = min(settings.values(), key=lambda each: each.vacuum_mmhg or 0.0)
@@ -128,6 +143,8 @@ class Guard:
         """Warm inside the block."""
         if self.symptoms:
             raise NotAllowedError("no heat on a day with symptoms")
+        if any(Capability.TARGET_CELSIUS not in warmer.capabilities for warmer in warmers):
+            at_most_seconds = min(at_most_seconds, safety.BLIND_HEAT_SECONDS)
         seconds = self._seconds(Energy.HEAT, at_most_seconds, warmers)
         limits = {
             warmer.name: safety.limit_heat(celsius, seconds.allowed, self.owner, warmer.limits) for warmer in warmers
@@ -160,38 +177,44 @@ class Guard:
             self._tell([seconds, limit])
             yield
 
-    async def adjust(self, run: Run, vacuum_mmhg: float, *, by_person: bool) -> Limit:
-        """Change running pumps to `vacuum_mmhg`. Lowering is at once; raising is 20 mmHg in 10 s at most.
+    async def adjust(self, run: Run, wanted: PumpSetting, *, by_person: bool) -> Limit:
+        """Change running pumps to a wanted vacuum or level. Lowering is at once; raising is one step in 10 s at most.
 
         Raise `RefusedError` when the pumps are to stop already, or cannot be set from here.
         """
-        now_seconds, current_mmhg = self._clock.now(), run.setting.vacuum_mmhg or 0.0
+        now_seconds, by_level = self._clock.now(), run.setting.vacuum_mmhg is None
         early = now_seconds - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
-        pace_mmhg = current_mmhg if early else current_mmhg + safety.RAISE_STEP_MMHG
-        asked = run.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg})
-        limits: list[Limit] = []
-        for pump in run.pumps:
-            _, met = safety.limit_pump(
-                asked,
-                self.owner,
-                pump.limits,
-                pump.capabilities,
-                symptoms=bool(self.symptoms),
-                by_person=by_person,
-                pace_mmhg=pace_mmhg,
-            )
-            limits += [limit for limit in met if limit.quantity == "vacuum_mmhg"]
+        current = float((run.setting.level if by_level else run.setting.vacuum_mmhg) or 0)
+        limits = [limit for pump in run.pumps for limit in self._limits_of(pump, wanted, run, early, by_person)]
         if run.over or not limits:
-            raise RefusedError("the pumps are stopping" if run.over else "this pump's vacuum cannot be set from here")
+            raise RefusedError("the pumps are stopping" if run.over else "this pump is set at the pump itself")
         lowest = min(limits, key=lambda limit: limit.allowed)
-        if lowest.allowed != current_mmhg:
-            if lowest.allowed > current_mmhg:
+        if lowest.allowed != current:
+            if lowest.allowed > current:
                 self._raised_at_seconds = now_seconds
-            run.setting = run.setting.model_copy(update={"vacuum_mmhg": lowest.allowed})
-            await _all(pump.adjust(run.setting) for pump in run.pumps)
+            value = int(lowest.allowed) if by_level else lowest.allowed
+            setting = run.setting.model_copy(update={lowest.quantity: value})
+            await _all(pump.adjust(setting) for pump in run.pumps)
+            run.setting = setting  # only now: what was not confirmed is not remembered as done
         if by_person:
             self._tell([lowest])
         return lowest
+
+    def _limits_of(self, pump: Pump, wanted: PumpSetting, run: Run, early: bool, by_person: bool) -> Iterator[Limit]:
+        """Yield what limits a wanted vacuum or level of one running pump."""
+        vacuum_mmhg, level = run.setting.vacuum_mmhg or 0.0, run.setting.level or 0
+        _, met = safety.limit_pump(
+            wanted,
+            self.owner,
+            pump.limits,
+            pump.capabilities,
+            symptoms=bool(self.symptoms),
+            by_person=by_person,
+            pace_mmhg=vacuum_mmhg if early else vacuum_mmhg + safety.RAISE_STEP_MMHG,
+            pace_level=level if early else level + 1,
+            max_level=pump.max_level,
+        )
+        yield from (limit for limit in met if limit.quantity in ("vacuum_mmhg", "level"))
 
     # Stopping
 
@@ -206,7 +229,7 @@ class Guard:
         # Made in order and run side by side: each task writes its stop before it waits for anything.
         tasks = [self._stop_task(device) for device in devices]
         results = await asyncio.shield(asyncio.gather(*tasks))
-        return {device.name: result for device, result in zip(devices, results, strict=True)}
+        return dict(zip((device.name for device in devices), results, strict=True))
 
     async def settled(self) -> None:
         """Wait until every stop that is under way has its result."""
@@ -231,6 +254,8 @@ class Guard:
     async def _stop(self, device: Role) -> Stopped:
         try:
             await device.stop()
+            if device.role == "pump":
+                await self._released(device)
         except LinkLostError:
             return "unreachable"
         except DeviceError as error:
@@ -238,6 +263,14 @@ class Guard:
             self.on_uncertain(device.name)
             return "uncertain"
         return "stopped"
+
+    async def _released(self, pump: Pump) -> None:
+        """Wait until the vacuum has let go. A valve may be stuck, whatever the pump says of itself."""
+        end_seconds = self._clock.now() + safety.VENT_SECONDS
+        while (pump.reading.vacuum_mmhg or 0.0) >= safety.RELEASE_MMHG:
+            if self._clock.now() >= end_seconds:
+                raise UncertainError(f"{pump.name} says it stopped, but its vacuum does not let go")
+            await self._clock.sleep(_LOOK_SECONDS)
 
     # Inside
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from controller.cautions import cautions_by
 from controller.guide import load_words
 from controller.routine import MassageStep, Routine, load_routines
-from controller.settings import Settings
+from controller.settings import DeviceSettings, Settings
 from devices.catalog import Catalog, fit
 from devices.profiles.roles import capabilities_of
+from devices.profiles.schema import Profile
 from devices.radio import Radio, Sighting, masked
+from devices.roles import Capability
 
 
 def sighting_rows(radio: Radio, catalog: Catalog, *, whole_addresses: bool) -> list[dict[str, Any]]:
@@ -45,27 +48,97 @@ def _sighting_row(sighting: Sighting, catalog: Catalog, *, whole_addresses: bool
 
 
 def device_rows(settings: Settings, catalog: Catalog) -> list[dict[str, Any]]:
-    """Return the configured devices, and what their profiles can do."""
-    rows = []
-    for station_name, station in settings.stations.items():
-        for device in station.devices:
-            profile = catalog.get(device.profile)
-            rows.append(
-                {
-                    "station": station_name,
-                    "name": device.name,
-                    "side": device.side.value,
-                    "profile": device.profile,
-                    "known_by": device.advertised_name if device.address is None else masked(device.address),
-                    "confidence": profile.confidence if profile else "there is no such profile",
-                    "roles": list(profile.roles) if profile else [],
-                    "can": sorted(each.value for role in profile.roles for each in capabilities_of(profile, role))
-                    if profile
-                    else [],
-                    "on_link_loss": profile.on_link_loss if profile else "unknown",
-                }
-            )
-    return rows
+    """Return the configured devices, what each can do, and what it cannot."""
+    return [
+        _device_row(station_name, device, catalog.get(device.profile))
+        for station_name, station in settings.stations.items()
+        for device in station.devices
+    ]
+
+
+def _device_row(station: str, device: DeviceSettings, profile: Profile | None) -> dict[str, Any]:
+    row = {
+        "station": station,
+        "name": device.name,
+        "side": device.side.value,
+        "profile": device.profile,
+        "known_by": device.advertised_name if device.address is None else masked(device.address),
+        "confidence": "there is no such profile" if profile is None else profile.confidence,
+    }
+    if profile is None:
+        return row | {"roles": [], "can": [], "mind": [], "on_link_loss": "unknown"}
+    may_control = profile.confidence == "verified" or device.allow_unverified
+    return row | _abilities(profile, may_control=may_control)
+
+
+def _abilities(profile: Profile, *, may_control: bool = True) -> dict[str, Any]:
+    can: set[Capability] = set()
+    mind: list[str] = []
+    for role in profile.roles:
+        abilities = capabilities_of(profile, role, may_control=may_control)
+        can |= abilities
+        mind += [each.value for each in cautions_by(role, abilities, profile.on_link_loss) if each.value not in mind]
+    return {
+        "roles": list(profile.roles),
+        "can": sorted(each.value for each in can),
+        "mind": mind,
+        "on_link_loss": profile.on_link_loss,
+    }
+
+
+def profile_rows(catalog: Catalog) -> list[dict[str, Any]]:
+    """Return every profile, what its devices can do, and where its facts come from."""
+    return [
+        {
+            "id": profile.id,
+            "name": profile.name,
+            "confidence": profile.confidence,
+            **_abilities(profile),
+            "limits": profile.limits.model_dump(exclude_none=True),
+            "own_timer_seconds": profile.own_timer_seconds,
+            "needs": _needs(profile),
+            "provenance": profile.provenance,
+            "notes": list(profile.notes),
+        }
+        for profile in sorted(catalog, key=lambda each: (each.roles, each.id))
+    ]
+
+
+def _needs(profile: Profile) -> list[str]:
+    """Return what an owner has to say before such a device can be used."""
+    needs = ["allow_unverified"] if profile.confidence == "unverified" else []
+    needs += ["address"] if profile.match.ambiguous else []
+    return needs + (["uuids"] if profile.template else [])
+
+
+def profiles_markdown(catalog: Catalog) -> str:
+    """Return docs/devices.md."""
+    lines = [
+        "# Devices",
+        "",
+        "Made by `make docs` from `config/profiles`; do not edit. `unverified` means that nobody has tried the profile on",
+        "hardware: it controls a device only after `allow_unverified: true`.",
+        "",
+        "| device | profile | roles | can | mind | link lost | needs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = profile_rows(catalog)
+    for row in rows:
+        cells = [row["name"], f"`{row['id']}` ({row['confidence']})", ", ".join(row["roles"]), _words(row["can"])]
+        cells += [_words(row["mind"]), row["on_link_loss"], _words(row["needs"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## Where the facts come from", ""]
+    for row in rows:
+        limits = ", ".join(f"{_words([name])} {value:g}" for name, value in row["limits"].items())
+        lines.append(
+            f"- **{row['name']}** (`{row['id']}`): {row['provenance']}." + (f" Limits: {limits}." if limits else "")
+        )
+        lines += [f"  - {note}" for note in row["notes"]]
+    return "\n".join(lines) + "\n"
+
+
+def _words(names: list[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def routine_rows(settings: Settings, language: str) -> list[dict[str, Any]]:

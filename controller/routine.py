@@ -140,6 +140,10 @@ class Routine(Frozen):
     def _asks_first(self) -> Self:
         if self.steps[0].kind != "check":
             raise ValueError("the first step of every routine is `check`: it asks before anything is on")
+        massage_seconds = sum(2 * step.planned_seconds for step in self.steps if step.kind == "massage")
+        if massage_seconds > safety.MASSAGE_SECONDS:
+            minutes = safety.MASSAGE_SECONDS / 60
+            raise ValueError(f"steps: massage is {massage_seconds / 60:g} min for both sides; {minutes:g} at most")
         return self
 
 

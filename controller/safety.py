@@ -33,7 +33,7 @@ VACUUM_TRIP_MMHG = 270.0  # 250 and the 20 that devices may be off, for one cycl
 VACUUM_TRIP_AT_ONCE_MMHG = 300.0
 RELEASE_MMHG = 60.0  # suction must fall below this ...
 RELEASE_SECONDS = 4.0  # ... at least this often
-LOWEST_STEP_MMHG = 10.0  # what a person's "a little more" or "less" is rounded to
+VENT_SECONDS = 2.0  # how long a pump that stopped may take to let go
 
 # Heat
 HEAT_CELSIUS = 42.0  # IEC 60601-1: 43 °C for contact of 10 min and more
@@ -54,7 +54,11 @@ MASSAGE_SECONDS = 600.0
 # Links
 LEASE_SECONDS = 10.0
 STALE_SECONDS = 10.0
-UNMAPPED_LEVEL = 3  # a level that nobody measured in mmHg
+
+# Devices that tell less
+FIRST_LEVEL = 1  # of a pump whose levels nobody measured in mmHg
+UNMAPPED_LEVEL = 3  # the highest such level, until the owner names another
+BLIND_HEAT_SECONDS = 300.0  # ours: heat that is only on or off, and measured by nobody
 
 
 class Energy(StrEnum):
@@ -118,6 +122,7 @@ class OwnerLimits(Frozen):
     comfort_vacuum_mmhg: float | None = Field(None, ge=60, le=EXPRESSION_VACUUM_MMHG)
     stimulation_vacuum_mmhg: float = Field(120, ge=40, le=120)
     heat_celsius: float = Field(HEAT_CELSIUS, ge=36, le=HEAT_CELSIUS)
+    heat_without_temperature: bool = False
     vibration: bool = False
 
     @property
@@ -195,6 +200,21 @@ def limit_vibration(asked: float) -> Limit:
     return lowest("intensity", asked, layers, step=0.01)
 
 
+def limit_level(asked: int, device: DeviceLimits, *, max_level: int | None, symptoms: bool, pace: int | None) -> Limit:
+    """Limit a level that nobody measured in mmHg: the third at most, until the owner names another `max_level`."""
+    if max_level is None:
+        layers = [Reason(who="hard", allows=UNMAPPED_LEVEL, words="nobody measured this pump's levels")]
+    else:
+        layers = [Reason(who="owner", allows=max_level, words="your max_level for this pump")]
+    if device.level is not None:
+        layers.append(Reason(who="device", allows=device.level, words="what the pump can do"))
+    if symptoms:
+        layers.append(Reason(who="symptoms", allows=FIRST_LEVEL, words="today's symptoms"))
+    if pace is not None:
+        layers.append(Reason(who="pace", allows=pace, words=f"one level in {RAISE_EVERY_SECONDS:g} s"))
+    return lowest("level", asked, layers, step=1)
+
+
 def limit_seconds(asked_seconds: float, left_seconds: float, device: DeviceLimits) -> Limit:
     """Limit a wished duration to what is `left_seconds` of the allowed time, and to the device's own maximum."""
     layers = [Reason(who="hard", allows=left_seconds, words="the time that is allowed in one go")]
@@ -212,10 +232,13 @@ def limit_pump(
     symptoms: bool,
     by_person: bool = False,
     pace_mmhg: float | None = None,
+    pace_level: int | None = None,
+    max_level: int | None = None,
 ) -> tuple[PumpSetting, tuple[Limit, ...]]:
     """Return the setting that is allowed, in what the pump can be told, and the limits met on the way."""
     limits: list[Limit] = []
-    setting = asked
+    # What cannot be set is not said to be set.
+    setting = asked.model_copy(update={"vacuum_mmhg": None, "rate_cpm": None, "level": None})
     if asked.vacuum_mmhg is not None and Capability.VACUUM_MMHG in capabilities:
         vacuum = limit_vacuum(
             asked.phase, asked.vacuum_mmhg, owner, device, symptoms=symptoms, by_person=by_person, pace_mmhg=pace_mmhg
@@ -226,11 +249,8 @@ def limit_pump(
         rate = limit_rate(asked.phase, asked.rate_cpm, device)
         limits.append(rate)
         setting = setting.model_copy(update={"rate_cpm": rate.allowed})
-    if Capability.LEVELS in capabilities:
-        layers = [Reason(who="hard", allows=UNMAPPED_LEVEL, words="nobody measured this pump's levels")]
-        if device.level is not None:
-            layers.append(Reason(who="device", allows=device.level, words="what the pump can do"))
-        level = lowest("level", asked.level or 1, layers, step=1)
+    if Capability.LEVELS in capabilities and Capability.VACUUM_MMHG not in capabilities:
+        level = limit_level(asked.level or FIRST_LEVEL, device, max_level=max_level, symptoms=symptoms, pace=pace_level)
         limits.append(level)
         setting = setting.model_copy(update={"level": int(level.allowed)})
     return setting, tuple(limits)

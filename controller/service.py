@@ -21,11 +21,10 @@ from controller.commands import (
     StartArgs,
 )
 from controller.events import SessionState
-from controller.safety import RAISE_STEP_MMHG
 from controller.session import Session
 from controller.stage import Signal
 from controller.station import RefusedStartError, Station
-from devices.errors import DeviceError
+from devices.errors import DeviceError, UncertainError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -70,6 +69,8 @@ class Service:
             return _reply(command, "refused", refusal)
         try:
             return await self._do(station, command, args)
+        except UncertainError as error:
+            return _reply(command, "failed", str(error))
         except (RefusedStartError, DeviceError) as error:
             return _reply(command, "refused", str(error))
         except Exception:
@@ -111,17 +112,13 @@ class Service:
                 return await self._set_vacuum(session, command, args)
 
     async def _set_vacuum(self, session: Session, command: Command, args: Args) -> Reply:
-        current_mmhg = session.vacuum_mmhg
-        if current_mmhg is None:
-            return _reply(command, "refused", "no pump is running")
         if isinstance(args, SetVacuumArgs):
-            wanted_mmhg = args.mmhg
+            limit = await session.set_vacuum(args.mmhg)
         else:
-            step_mmhg = RAISE_STEP_MMHG if command.action is Action.VACUUM_UP else -RAISE_STEP_MMHG
-            wanted_mmhg = max(0.0, current_mmhg + step_mmhg)
-        limit = await session.set_vacuum(wanted_mmhg)
+            limit = await session.nudge(up=command.action is Action.VACUUM_UP)
         if limit.limited:
-            return _reply(command, "limited", *(f"{limit.allowed:g} mmHg: {r.words}" for r in limit.reasons))
+            unit = "mmHg" if limit.quantity == "vacuum_mmhg" else "(level)"
+            return _reply(command, "limited", *(f"{limit.allowed:g} {unit}: {r.words}" for r in limit.reasons))
         return _reply(command, "accepted")
 
     async def _stop(self, station: Station, command: Command) -> Reply:

@@ -99,19 +99,27 @@ class Session:
         self._record.let_down("tap")
 
     async def set_vacuum(self, vacuum_mmhg: float) -> Limit:
-        """Change the vacuum by the person's own command. Raise `RefusedError` when no pump runs."""
+        """Change the vacuum by the person's own command. Raise `RefusedError` when that cannot be."""
         run = self._stage.run
         if run is None:
             raise RefusedError("no pump is running")
-        limit = await run.adjust(vacuum_mmhg, by_person=True)
-        self._stage.person_mmhg[run.setting.phase] = limit.allowed
+        limit = await run.adjust(vacuum_mmhg=vacuum_mmhg, by_person=True)
+        if run.setting.vacuum_mmhg is not None:
+            self._stage.person_mmhg[run.setting.phase] = run.setting.vacuum_mmhg
         self._changed()
         return limit
 
-    @property
-    def vacuum_mmhg(self) -> float | None:
-        """What the running pumps were told."""
-        return self._stage.run.setting.vacuum_mmhg if self._stage.run else None
+    async def nudge(self, up: bool) -> Limit:
+        """Ask for a little more or less vacuum: 20 mmHg, or one level. Raise `RefusedError` when that cannot be."""
+        setting = self._stage.run.setting if self._stage.run else None
+        if self._stage.run is None or setting is None:
+            raise RefusedError("no pump is running")
+        if setting.level is not None:
+            limit = await self._stage.run.adjust(level=max(1, setting.level + (1 if up else -1)), by_person=True)
+            self._changed()
+            return limit
+        step_mmhg = safety.RAISE_STEP_MMHG if up else -safety.RAISE_STEP_MMHG
+        return await self.set_vacuum(max(0.0, (setting.vacuum_mmhg or 0.0) + step_mmhg))
 
     async def stop(self, state: SessionState, reason: str) -> dict[str, Stopped]:
         """End now: stop every device first, then the session. Return what each device confirmed."""
@@ -326,6 +334,7 @@ class Session:
             progress=1.0 if self.state is SessionState.COMPLETED else self._progress(),
             phase=run.setting.phase if run else None,
             target_vacuum_mmhg=run.setting.vacuum_mmhg if run else None,
+            level=run.setting.level if run else None,
             rate_cpm=run.setting.rate_cpm if run else None,
             limits=tuple(self._limits.values()),
             let_down_seconds=self._let_down_seconds,

@@ -11,13 +11,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import check_name, check_station
 from controller.safety import OwnerLimits
+from devices.profiles.vocabulary import Uuid
 from devices.radio import Sighting
 from devices.roles import Frozen, Side
 from devices.yaml_file import FileError, Problem, load_yaml
 
 
 class DeviceSettings(Frozen):
-    """One device of a station. It is known by its address, or by the very name it advertises."""
+    """One device of a station. It is known by its address, or by the very name it advertises.
+
+    `allow_unverified`: control it though nobody has tried its profile on hardware. `max_level`: the highest level, for
+    a pump whose levels nobody measured. `uuids`: [service, characteristic] of each channel that a template leaves open.
+    """
 
     name: Annotated[str, AfterValidator(check_name)]
     profile: str
@@ -25,6 +30,8 @@ class DeviceSettings(Frozen):
     address: str | None = Field(None, min_length=6)
     advertised_name: str | None = Field(None, min_length=1)
     allow_unverified: bool = False
+    max_level: int | None = Field(None, ge=1)
+    uuids: dict[str, tuple[Uuid, Uuid]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
+from controller.cautions import cautions_for
 from controller.events import Guide, PartView
 from controller.guard import Guard, Run
 from controller.guide import Words
 from controller.record import Record
 from controller.safety import OwnerLimits
+from controller.watch import Role
 from devices.clock import Clock
 from devices.roles import Phase, Side
 
@@ -100,11 +102,16 @@ class Stage:
         self._guide = Guide(station=self.station, step=step, title=title, words=words, **more)
         self._publish_guide(self._guide)
 
-    def guide_step(self, step: str, *, seconds: float | None = None) -> None:
-        """Show the words of a kind of step, with a device or by hand."""
+    def guide_step(self, step: str, *, seconds: float | None = None, devices: Sequence[Role] = ()) -> None:
+        """Show the words of a kind of step, with a device or by hand, and what to know about its devices."""
         words = self.words.steps[step]
         text = words.by_hand if self.by_hand else words.with_device
-        self.guide(step, words.title, text or words.by_hand or words.with_device, side=self.side, seconds=seconds)
+        cautions = [
+            self.words.message(f"caution_{caution.value}", device=device.name)
+            for device in devices
+            for caution in cautions_for(device)
+        ]
+        self.guide(step, words.title, " ".join([text, *cautions]), side=self.side, seconds=seconds)
 
     async def hold(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from controller import safety
+from controller.cautions import cautions_for
 from controller.events import DeviceView, Event, EventType, SessionState, Snapshot, Stream, Telemetry, Volume
 from controller.guard import Guard, Stopped
 from controller.guide import Words
@@ -18,7 +19,7 @@ from controller.stage import Signal
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfileRole, roles_of
-from devices.roles import Frozen, Side
+from devices.roles import Capability, Frozen, Side
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ class Station:
     def _new_day(self) -> None:
         """Forget yesterday's answers: the questions are asked once a day."""
         today = datetime.now().astimezone().date()
-        if self._answered_on != today:
+        if self._answered_on != today and not self.running:
             self._answered_on = today
             self._answers.clear()
 
@@ -191,8 +192,10 @@ class Station:
 
     def _show(self, role: ProfileRole, *, at_once: bool) -> None:
         """Publish a device's view: at once when something changed that matters, else once a second."""
+        silent = Capability.REPORTS_REGULARLY not in role.capabilities
         age_seconds = role.age_seconds
-        available = role.connected and age_seconds is not None and age_seconds < safety.STALE_SECONDS
+        fresh = age_seconds is not None and age_seconds < safety.STALE_SECONDS
+        available = role.connected and (fresh or silent)
         view = DeviceView(
             station=self.name,
             device=role.name,
@@ -201,6 +204,7 @@ class Station:
             link=role.device.link.state,
             available=available,
             trouble=role.device.link.trouble,
+            cautions=cautions_for(role),
             reading=role.reading if available else type(role.reading)(),
         )
         before = self._views.get(role.name)

@@ -69,7 +69,7 @@ async def warm(step: WarmStep, stage: Stage) -> StepOutcome:
     stage.by_hand = not warmers
 
     async def body(left_seconds: float) -> None:
-        stage.guide_step("warm", seconds=left_seconds)
+        stage.guide_step("warm", seconds=left_seconds, devices=warmers)
         async with contextlib.AsyncExitStack() as stack:
             if warmers:
                 await stack.enter_async_context(stage.guard.heat(warmers, step.celsius, at_most_seconds=left_seconds))
@@ -205,7 +205,7 @@ async def _suction(stage: Stage, step: str, setting: PumpSetting, at_most_second
     """Run the pumps of this side inside the block; without any, ask the person to run theirs."""
     pumps = stage.guard.pumps(stage.side)
     stage.by_hand = not pumps
-    stage.guide_step(step, seconds=at_most_seconds)
+    stage.guide_step(step, seconds=at_most_seconds, devices=pumps or stage.guard.all_of("pump", stage.side))
     if not pumps:
         yield
         return
@@ -221,10 +221,12 @@ async def _suction(stage: Stage, step: str, setting: PumpSetting, at_most_second
 async def _climb(stage: Stage, asked_mmhg: float) -> None:
     """Go on towards what the routine asks for, until the person takes the vacuum into their own hands."""
     run = stage.run
-    if run is None or run.setting.phase in stage.person_mmhg or (run.setting.vacuum_mmhg or asked_mmhg) >= asked_mmhg:
+    if run is None or run.setting.vacuum_mmhg is None or run.setting.phase in stage.person_mmhg:
+        return
+    if run.setting.vacuum_mmhg >= asked_mmhg:
         return
     before_mmhg = run.setting.vacuum_mmhg
-    await run.adjust(asked_mmhg, by_person=False)
+    await run.adjust(vacuum_mmhg=asked_mmhg, by_person=False)
     if run.setting.vacuum_mmhg != before_mmhg:
         stage.changed()
 

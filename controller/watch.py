@@ -6,9 +6,13 @@ from typing import Protocol
 
 from controller import safety
 from controller.safety import Trip, TripKind
-from devices.roles import Massager, Pump, PumpReading, Reading, RunState, Warmer, WarmerReading
+from devices.roles import Capability, Massager, Pump, PumpReading, Reading, RunState, Warmer, WarmerReading
 
 Role = Pump | Warmer | Massager
+
+
+_SLOWEST_CPM = 20.0  # of a pump that does not tell its rate: cleared pumps go down to 20
+_CYCLE_SLACK = 1.25  # a pump's rate may be off, and reports do not fall on its peaks
 
 
 class Rule(Protocol):
@@ -22,10 +26,15 @@ class VacuumRule:
     """Too much suction for one cycle, or far too much once."""
 
     def __init__(self) -> None:
-        self._high_since_seconds: float | None = None
+        self._first_high_seconds = 0.0
+        self._last_high_seconds: float | None = None
 
     def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
-        """Trip at 300 mmHg once, or above 270 mmHg for one cycle."""
+        """Trip at 300 mmHg once, or when more than 270 mmHg comes again a cycle later.
+
+        Between two peaks a pump lets go. So what counts is that high readings go on for a cycle with no gap longer
+        than one between them.
+        """
         if not isinstance(reading, PumpReading):
             return None
         known = [value for value in (reading.vacuum_mmhg, reading.peak_vacuum_mmhg) if value is not None]
@@ -33,13 +42,13 @@ class VacuumRule:
         if highest >= safety.VACUUM_TRIP_AT_ONCE_MMHG:
             return TripKind.VACUUM, f"the vacuum reached {highest:.0f} mmHg"
         if highest <= safety.VACUUM_TRIP_MMHG:
-            self._high_since_seconds = None
             return None
-        if self._high_since_seconds is None:
-            self._high_since_seconds = now_seconds
-        cycle_seconds = 60 / (reading.rate_cpm or 60)
-        if now_seconds - self._high_since_seconds >= cycle_seconds:
-            return TripKind.VACUUM, f"the vacuum stayed at {highest:.0f} mmHg for a whole cycle"
+        cycle_seconds = 60 / (reading.rate_cpm or _SLOWEST_CPM)
+        if self._last_high_seconds is None or now_seconds - self._last_high_seconds > cycle_seconds * _CYCLE_SLACK:
+            self._first_high_seconds = now_seconds
+        self._last_high_seconds = now_seconds
+        if now_seconds - self._first_high_seconds >= cycle_seconds / _CYCLE_SLACK:
+            return TripKind.VACUUM, f"the vacuum reached {highest:.0f} mmHg for a whole cycle"
         return None
 
 
@@ -130,6 +139,8 @@ class Watch:
         return None if self.device.connected else (TripKind.LINK_LOST, "the Bluetooth link was lost")
 
     def _freshness(self, now_seconds: float) -> tuple[TripKind, str] | None:
+        if Capability.REPORTS_REGULARLY not in self.device.capabilities:
+            return None  # it never says anything by itself; its silence means nothing
         age_seconds = self.device.age_seconds
         if age_seconds is None:
             age_seconds = now_seconds - self._began_seconds

@@ -30,8 +30,11 @@ def fit(profile: Profile, sighting: Sighting) -> Fit:
     missing = [uuid for uuid in match.services if uuid not in sighting.services]
     if missing:
         return Fit(profile, False, f"it does not advertise the service {missing[0]}")
-    if match.manufacturer is not None and match.manufacturer not in sighting.manufacturers:
-        return Fit(profile, False, f"it does not carry manufacturer id {match.manufacturer:#06x}")
+    wanted = match.manufacturer
+    if wanted is not None and not wanted.fits(sighting.manufacturers.get(wanted.id)):
+        return Fit(profile, False, f"its manufacturer data is not {wanted.id:#06x} {wanted.data}".rstrip())
+    if match.address is not None and not fnmatchcase(sighting.address.upper(), match.address.upper()):
+        return Fit(profile, False, f"its address is not like {match.address}")
     if match.ambiguous:
         return Fit(profile, True, "it fits, but so do devices of other kinds: name the address")
     return Fit(profile, True, "it fits")
@@ -48,10 +51,10 @@ class Catalog:
         """Read the shipped profiles and those in the owner's folders. Raise `FileError` for any that is wrong."""
         found: dict[str, tuple[Path, Profile]] = {}
         for folder in (SHIPPED / "profiles", *extra):
-            for file in sorted(folder.glob("*.yaml")):
+            for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
                 profile = load_yaml(file, Profile)
                 if profile.id in found:
-                    raise FileError(file, [Problem(1, "id", f"{profile.id} is taken by {found[profile.id][0]}")])
+                    raise FileError(file, [Problem(0, "id", f"{profile.id} is taken by {found[profile.id][0]}")])
                 found[profile.id] = (file, profile)
         return cls(profile for _, profile in found.values())
 

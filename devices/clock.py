@@ -50,8 +50,9 @@ class RealClock:
 class ScaledClock:
     """Simulated seconds, at most `speed` of them in a real second, and never more than the code can follow.
 
-    Time moves from one wake-up to the next and stands still while anything is left to do. So a busy machine makes a
-    simulation slower, never wrong, and the same seed gives the same session to the last digit.
+    Time moves from one wake-up to the next and stands still while this event loop has anything left to do (it does not
+    know of threads or sockets). So a busy machine makes a simulation slower, never wrong, and the same seed gives the
+    same session to the last digit. One such clock belongs to a loop: two would wait for each other.
 
     `grace_seconds` is the real time that a *timeout* lasts at least. It is 0 where everything answers in this process,
     and about 1 s where virtual devices live in another process and answer in real time.
@@ -69,10 +70,12 @@ class ScaledClock:
         self._driver: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
         self._holds = 0
+        self._idle = False  # nothing is left to do, and the next wake-up is waited for
         self._released = asyncio.Event()
 
     def now(self) -> float:
         """Return simulated seconds since the clock was made."""
+        self._catch_up()
         return self._now
 
     async def sleep(self, seconds: float) -> None:
@@ -81,6 +84,7 @@ class ScaledClock:
             await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
+        self._catch_up()
         if self._driver is None or self._driver.done():
             self._real = loop.time()
             self._driver = loop.create_task(self._drive(), name="scaled clock")
@@ -119,6 +123,14 @@ class ScaledClock:
                 self._real = asyncio.get_running_loop().time()
                 self._released.set()
 
+    def _catch_up(self) -> None:
+        """Where something from outside asks for the time while all wait, let it be what has passed since."""
+        if self._idle and math.isfinite(self._speed):
+            real = asyncio.get_running_loop().time()
+            due = self._sleepers[0][0] if self._sleepers else math.inf
+            self._now = min(due, self._now + max(0.0, real - self._real) * self._speed)
+            self._real = real
+
     async def _drive(self) -> None:
         """Wake sleepers in order of their time, for as long as there are any."""
         loop = asyncio.get_running_loop()
@@ -136,8 +148,11 @@ class ScaledClock:
             if math.isfinite(self._speed):
                 wait = self._real + (due - self._now) / self._speed - loop.time()
                 if wait > 0:
+                    self._idle = True
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._sooner.wait(), wait)
+                    self._idle = False
+                    if self._sooner.is_set():
                         continue
             # Late by more than this pace: the lag is forgiven, so that time never runs to catch up.
             self._real = max(self._real + (due - self._now) / self._speed, loop.time() - 0.05)

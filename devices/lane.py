@@ -30,7 +30,8 @@ class Lane:
             try:
                 return await task
             except asyncio.CancelledError:
-                if generation != self._generation:  # cut off by `clear`, not by our caller
+                caller = asyncio.current_task()
+                if generation != self._generation and not (caller and caller.cancelling()):  # cut off by `clear` alone
                     raise RefusedError("overtaken by a stop") from None
                 task.cancel()
                 raise

@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import bleak
 from bleak.backends.characteristic import BleakGATTCharacteristic
-from bleak.exc import BleakError, BleakGATTProtocolError
+from bleak.exc import BleakGATTProtocolError
 
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.lane import Lane
-from devices.radio import Radio, Sighting, masked
+from devices.radio import BLEAK_ERRORS, Radio, Sighting, masked
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,6 +35,18 @@ class LinkState(StrEnum):
     CONNECTED = "connected"
     LOST = "lost"
     CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a characteristic is: by its UUIDs, or by its handle. Printed as a person would say it."""
+
+    service: str | None = None
+    characteristic: str | None = None
+    handle: int | None = None
+
+    def __str__(self) -> str:
+        return self.characteristic or f"{self.handle or 0:#06x}"
 
 
 class Link:
@@ -92,57 +105,73 @@ class Link:
         finally:
             await self._drop(LinkState.CLOSED)
 
-    async def write(self, service: str, characteristic: str, data: bytes, *, response: bool) -> None:
+    async def write(self, place: Place, data: bytes, *, response: bool) -> None:
         """Write at once, past the lane. With `response`, return when the device has acknowledged.
 
         Raise `LinkLostError` (nothing was sent), `RefusedError` (the device turned it down) or `UncertainError`.
         """
-        client, target = self._target(service, characteristic)
+        client, target = self._target(place)
         try:
             async with self._clock.timeout(_ANSWER_SECONDS):
                 await client.write_gatt_char(target, data, response=response)
         except BleakGATTProtocolError as error:
-            raise RefusedError(f"{self.name} turned the write down: {error}") from error
-        except (BleakError, TimeoutError, OSError) as error:
-            raise UncertainError(f"{self.name} did not acknowledge a write: {error or 'no answer'}") from error
+            raise RefusedError(f"{self.name} turned the write down: {error.args[-1]}") from error
+        except BLEAK_ERRORS as error:
+            raise UncertainError(f"{self.name} did not acknowledge a write: {_words(error)}") from error
 
-    async def read(self, service: str, characteristic: str) -> bytes:
+    async def read(self, place: Place) -> bytes:
         """Read a characteristic. Raise `LinkLostError` or `ProtocolError`."""
-        client, target = self._target(service, characteristic)
+        client, target = self._target(place)
         try:
             async with self._clock.timeout(_ANSWER_SECONDS):
                 return bytes(await client.read_gatt_char(target))
-        except (BleakError, TimeoutError, OSError) as error:
+        except BLEAK_ERRORS as error:
             self._raise_read(error)
 
-    async def subscribe(self, service: str, characteristic: str, callback: Callable[[bytes], None]) -> None:
-        """Call `callback` with every notification or indication of a characteristic."""
-        client, target = self._target(service, characteristic)
+    async def subscribe(self, place: Place, callback: Callable[[bytes], None], *, start_notify: bool = False) -> None:
+        """Call `callback` with every notification or indication of a characteristic, while this connection lasts.
+
+        `start_notify`: use BlueZ's StartNotify, for devices that its AcquireNotify breaks.
+        """
+        client, target = self._target(place)
+        lost = self._lost
+
+        def hear(_: BleakGATTCharacteristic, data: bytearray) -> None:
+            if not lost.is_set():  # a dropped connection may still have something to say; nobody believes it
+                callback(bytes(data))
+
+        options: dict[str, Any] = {"bluez": {"use_start_notify": True}} if start_notify else {}
         try:
             async with self._clock.timeout(_ANSWER_SECONDS):
-                await client.start_notify(target, lambda _, data: callback(bytes(data)))
-        except (BleakError, TimeoutError, OSError) as error:
+                await client.start_notify(target, hear, **options)
+        except BLEAK_ERRORS as error:
             self._raise_read(error)
 
-    def has(self, service: str, characteristic: str) -> frozenset[str]:
+    def has(self, place: Place) -> frozenset[str]:
         """Return the properties of a characteristic in bleak's words; an empty set where the device has none such."""
         with contextlib.suppress(DeviceError):
-            return frozenset(self._target(service, characteristic)[1].properties)
+            return frozenset(self._target(place)[1].properties)
         return frozenset()
 
     def _raise_read(self, error: Exception) -> NoReturn:
         if self._lost.is_set():
             raise LinkLostError(f"{self.name}: the link was lost") from error
-        raise ProtocolError(f"{self.name} did not answer: {error or 'no answer'}") from error
+        if isinstance(error, BleakGATTProtocolError):
+            raise ProtocolError(f"{self.name} does not let it be read: {error.args[-1]}") from error
+        raise ProtocolError(f"{self.name} did not answer: {_words(error)}") from error
 
-    def _target(self, service: str, characteristic: str) -> tuple[bleak.BleakClient, BleakGATTCharacteristic]:
+    def _target(self, place: Place) -> tuple[bleak.BleakClient, BleakGATTCharacteristic]:
         if self._client is None or self._lost.is_set():
             raise LinkLostError(f"{self.name} is not connected")
-        found_service = self._client.services.get_service(service)
-        found = found_service.get_characteristic(characteristic) if found_service else None
-        if found is None:
-            raise ProtocolError(f"{self.name} has no characteristic {characteristic}; is it another model?")
-        return self._client, found
+        try:
+            characteristics = list(self._client.services.characteristics.values())
+        except BLEAK_ERRORS as error:  # the table of services is gone
+            raise LinkLostError(f"{self.name} is not connected") from error
+        for each in characteristics:
+            by_uuid = (each.service_uuid.lower(), each.uuid.lower()) == (place.service, place.characteristic)
+            if by_uuid or each.handle == place.handle:
+                return self._client, each
+        raise ProtocolError(f"{self.name} has no characteristic {place}; is it another model?")
 
     async def _connect(self, seen_since_seconds: float) -> None:
         self._set(LinkState.SEARCHING)
@@ -170,10 +199,14 @@ class Link:
             try:
                 async with asyncio.timeout(_DISCONNECT_SECONDS):
                     await client.disconnect()
-            except (BleakError, TimeoutError, OSError) as error:
-                _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, error or "no answer")
+            except BLEAK_ERRORS as error:
+                _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, _words(error))
 
     def _set(self, state: LinkState) -> None:
         if state is not self.state:
             self.state = state
             self._on_change()
+
+
+def _words(error: Exception) -> str:
+    return str(error) or "no answer"

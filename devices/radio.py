@@ -25,6 +25,9 @@ from devices.errors import LinkLostError, NotFoundError
 
 _LOGGER = logging.getLogger(__name__)
 
+# What bleak and its backends raise. EOFError and AttributeError come from a D-Bus connection that died (dbus-fast 5).
+BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AttributeError)
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -68,7 +71,7 @@ class Radio:
         self._scanner = bleak.BleakScanner(self._on_advertisement, **options)
         try:
             await self._scanner.start()
-        except (BleakError, OSError) as error:
+        except BLEAK_ERRORS as error:
             self._scanner = None
             raise NotFoundError(
                 f"Bluetooth cannot scan: {error}. Is there an adapter, is it switched on, and is bluetoothd running? "
@@ -79,7 +82,7 @@ class Radio:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         scanner, self._scanner = self._scanner, None
         if scanner is not None:
-            with contextlib.suppress(BleakError, OSError):
+            with contextlib.suppress(*BLEAK_ERRORS):
                 await scanner.stop()
 
     async def find(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting:
@@ -97,9 +100,9 @@ class Radio:
         options: dict[str, Any] = {}
         if self._client_class:
             options["backend"] = self._client_class
-        else:
-            await close_stale_connections(sighting.device)
         try:
+            if self._client_class is None:
+                await close_stale_connections(sighting.device)
             return await establish_connection(
                 bleak.BleakClient,
                 sighting.device,
@@ -109,7 +112,7 @@ class Radio:
             )
         except BleakNotFoundError as error:
             raise NotFoundError(f"{name} does not answer: {error}") from error
-        except (BleakError, TimeoutError, OSError) as error:
+        except BLEAK_ERRORS as error:
             raise LinkLostError(f"{name} cannot be connected: {error}") from error
 
     @contextlib.contextmanager

@@ -55,6 +55,7 @@ class Capability(StrEnum):
     LEASE = "lease"
     OWN_TIMER = "own_timer"
     STOPS_ON_LINK_LOSS = "stops_on_link_loss"
+    REPORTS_REGULARLY = "reports_regularly"
 
 
 class RunState(StrEnum):
@@ -150,12 +151,20 @@ class Device(Protocol):
         """The most it can do."""
 
     @property
+    def on_link_loss(self) -> Literal["stops", "continues", "unknown"]:
+        """What it does by itself when the link is lost, as far as anybody knows."""
+
+    @property
+    def max_level(self) -> int | None:
+        """The highest level that the owner allows for a device whose levels nobody measured; `None`: not said."""
+
+    @property
     def connected(self) -> bool:
         """Whether there is a connection now; says nothing about freshness."""
 
     @property
     def age_seconds(self) -> float | None:
-        """How long ago the device last said anything; `None` if never."""
+        """How old the oldest value is that must stay fresh while the device runs; `None` if it was never told."""
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on every reading and every change of the link; the result unsubscribes."""

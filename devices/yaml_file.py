@@ -78,7 +78,10 @@ def read_yaml(text: str, file: Path | str = "<text>") -> object:
 
 
 def _read(text: str, file: Path | str) -> tuple[object, dict[Path_, int]]:
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:  # such as a control character
+        raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
     try:
         node = loader.get_single_node()
         if node is None:
@@ -94,7 +97,11 @@ def _read(text: str, file: Path | str) -> tuple[object, dict[Path_, int]]:
         raise FileError(file, [Problem(mark.line + 1 if mark else 0, "", f"no YAML: {error.problem}")]) from error
     except yaml.YAMLError as error:
         raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
-    except ValueError as error:  # such as an impossible date
+    except RecursionError as error:
+        raise FileError(
+            file, [Problem(0, "", "no YAML for settings: it goes round in a circle, or too deep")]
+        ) from error
+    except (ValueError, AttributeError) as error:  # such as an impossible date, or a number that is none
         raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
     finally:
         loader.dispose()
@@ -129,6 +136,10 @@ def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
         for part in each["loc"]:  # parts that only name a branch of a union are not in the file
             if (*path, part) in lines:
                 path = (*path, part)
+        if not path and each["type"] == "value_error":
+            # A rule about the whole file: its sentence says the place first, as in "commands.start: ...".
+            problems += [_whole_file(sentence, lines) for sentence in _sentences(each["msg"])]
+            continue
         missing = each["type"] == "missing"
         key = _dotted((*path, each["loc"][-1]) if missing else path)
         there = "" if missing or isinstance(each["input"], dict | list) else f" (there stands {each['input']!r})"
@@ -137,6 +148,19 @@ def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
             message, key, there = "is not known here; is it misspelt?", _dotted(each["loc"]), ""
         problems.append(Problem(lines.get(path, 1), key, message + there))
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def _sentences(message: str) -> list[str]:
+    return message.removeprefix("Value error, ").split("; ")
+
+
+def _whole_file(sentence: str, lines: dict[Path_, int]) -> Problem:
+    where = re.split(r"[: ]", sentence, maxsplit=1)[0]
+    path: Path_ = ()
+    for part in where.split("."):
+        if (*path, part) in lines:
+            path = (*path, part)
+    return Problem(lines.get(path, 1), "", sentence)
 
 
 def _below(inner: Sequence[Hashable], outer: Sequence[Hashable]) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
-from devices.link import Link
-from devices.profiles.frames import Codec, Message, Packet
-from devices.profiles.schema import Channel, Profile, Value
+from devices.link import Link, Place
+from devices.profiles import duties
+from devices.profiles.codec import Codec, Message, Packet
+from devices.profiles.schema import Channel, Profile
+from devices.profiles.vocabulary import Value
 from devices.radio import Radio, Sighting
 from devices.roles import RunState, Side
 
@@ -20,8 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _STOP_SECONDS = 2.0  # a stop that is not confirmed by then is uncertain
 _READ_BACK_SECONDS = 0.1
-
-_AnswerKey = tuple[int, int | None]
+_NOT_RUNNING = (RunState.STOPPED, RunState.FAULT)
+_LIMIT = "limit_"  # values of this prefix say what the device *is*; they outlive a lost link
 
 
 class ProfileDevice:
@@ -37,36 +40,49 @@ class ProfileDevice:
         profile: Profile,
         wanted: Callable[[Sighting], bool],
         may_control: bool = True,
+        max_level: int | None = None,
     ) -> None:
         self.name = name
         self.side = side
         self.profile = profile
         self.may_control = may_control  # only read an unverified device, unless its owner allowed more
+        self.max_level = max_level
         self.values: dict[str, Value] = {}
         self.dropped_packets = 0
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
-        self._clock = clock
+        self.clock = clock
         self._codec = Codec(profile)
+        self._places = {name: _place(channel) for name, channel in profile.channels.items()}
         self._counter = 0
-        self._answers: dict[_AnswerKey, asyncio.Future[Message]] = {}
-        self._heard_at_seconds: float | None = None
+        self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
+        self._told_at_seconds: dict[str, float] = {}
+        self._news: dict[str, int] = {}  # which packet, counted from the first, told a value last
+        self._packets = 0
         self._callbacks: list[Callable[[], None]] = []
         self._on: set[str] = set()  # stop verbs of what was started and not yet confirmed as stopped
+        self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
         self._stops: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Keep the device connected, until cancelled."""
-        await self.link.run()
+        try:
+            await self.link.run()
+        finally:
+            self._end_tasks()
 
-    @property
-    def age_seconds(self) -> float | None:
-        """How long ago the device last said anything; `None` if never since it was connected."""
-        return None if self._heard_at_seconds is None else self._clock.now() - self._heard_at_seconds
+    def age_seconds(self, values: Iterable[str]) -> float | None:
+        """Return how old the oldest of these values is; `None` if one was never told since the device was connected."""
+        told = [self._told_at_seconds.get(name) for name in values]
+        known = [at_seconds for at_seconds in told if at_seconds is not None]
+        return self.clock.now() - min(known) if known and len(known) == len(told) else None
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on every report and every change of the link; the result unsubscribes."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
+
+    # Commands
 
     async def command(self, name: str, values: Mapping[str, Value], *, undone_by: str | None = None) -> None:
         """Send a command in its turn, and wait for the device's answer where the profile describes one.
@@ -74,7 +90,6 @@ class ProfileDevice:
         `undone_by` names the command that ends what this one begins: after a lost link it is sent before anything else.
         Raise `RefusedError`, `UncertainError` or `LinkLostError`.
         """
-
         if not self.may_control:
             raise RefusedError(
                 f"the profile of {self.name} is unverified; allow_unverified: true lets it be controlled"
@@ -85,15 +100,42 @@ class ProfileDevice:
                 raise LinkLostError(f"{self.name} is not connected")
             if undone_by is not None:
                 self._on.add(undone_by)
-            await self._exchange(name, values)
+                start, before = self._running.get(undone_by, (name, {}))
+                self._running[undone_by] = (start, {**before, **values})  # a change counts when the start is repeated
+            await self.send(name, values)
 
         await self.link.lane.run(send)
+
+    async def renew(self, values: Mapping[str, Value]) -> None:
+        """Renew the lease of what runs: by the device's own command, or by sending its last start once more."""
+        renew = self.profile.commands.get("renew")
+        if renew is None:
+            return
+        if renew.repeat is None:
+            await self.command("renew", values)
+            return
+
+        async def again() -> None:
+            # Looked up when its turn comes: a stop in the meantime has taken it away.
+            for start, last in list(self._running.values()):
+                if start == renew.repeat:
+                    await self.send(start, last)
+
+        await self.link.lane.run(again)
+
+    async def send(self, name: str, values: Mapping[str, Value], *, within_seconds: float | None = None) -> None:
+        """Send a command at once, part by part where it is a sequence. For those who hold the lane, or set up."""
+        for part, part_values, wait_seconds in self._codec.packets(name, values):
+            await self._exchange(part, part_values, within_seconds=within_seconds)
+            if wait_seconds:
+                await self.clock.sleep(wait_seconds)
 
     async def stop(self, verb: str) -> None:
         """Send a stop past everything, then again behind whatever was in flight, and read back that it took.
 
         Goes on even if the caller is cancelled. Raise `UncertainError` if not confirmed in 2 s, `LinkLostError`.
         """
+        self._running.pop(verb, None)
         task = self._stops.get(verb)
         if task is None or task.done():
             task = asyncio.create_task(self._stop(verb), name=f"stop {self.name}")
@@ -104,15 +146,20 @@ class ProfileDevice:
         await asyncio.shield(task)
 
     async def _stop(self, verb: str) -> None:
+        if verb not in self.profile.commands:
+            raise UncertainError(f"{self.name} cannot be stopped from here: switch it off at its button")
         if not self.link.connected:
-            raise LinkLostError(f"{self.name} is not connected: whether it stopped is not known")
+            if verb in self._on:
+                raise UncertainError(f"{self.name} was running when its link was lost: whether it stopped is not known")
+            raise LinkLostError(f"{self.name} is not connected, and was not running as far as is known")
         try:
-            async with self._clock.timeout(_STOP_SECONDS):
+            async with self.clock.timeout(_STOP_SECONDS):
+                since = self._packets
                 self.link.lane.clear()
                 await self._write_urgently(verb)
                 await self._stop_again(verb)
-                await self._read_back_stopped()
-        except (TimeoutError, ProtocolError, RefusedError) as error:
+                await self._read_back_stopped(since)
+        except (TimeoutError, ProtocolError, RefusedError, LinkLostError) as error:
             reason = str(error) or f"no answer in {_STOP_SECONDS:g} s"
             raise UncertainError(f"{self.name} did not confirm that it stopped: {reason}") from None
         self._on.discard(verb)
@@ -120,123 +167,203 @@ class ProfileDevice:
     async def _stop_again(self, verb: str) -> None:
         """Stop once more, acknowledged. The first write may have overtaken a start on its way; this one cannot."""
         try:
-            await self.link.lane.run(lambda: self._exchange(verb, {}, within_seconds=_STOP_SECONDS / 2))
+            await self.link.lane.run(lambda: self.send(verb, {}, within_seconds=_STOP_SECONDS / 2))
         except (UncertainError, RefusedError):
             if "run_state" not in self.profile.reported:
                 raise  # where it can be read back, what it reads decides
 
     async def _write_urgently(self, verb: str) -> None:
         with contextlib.suppress(DeviceError):  # the acknowledged one follows, and is judged
-            await self._write(self._encode(verb, {}), urgent=True)
+            for part, values, _ in self._codec.packets(verb, {}):
+                await self._write(self._encode(part, values), urgent=True)
 
-    async def _read_back_stopped(self) -> None:
-        """Wait until the device itself says it is not running. Where it cannot tell, nobody pretends it did."""
+    async def _read_back_stopped(self, since: int) -> None:
+        """Wait until the device itself says that it does not run. Where it cannot tell, nobody pretends it did.
+
+        Only what it says from now on counts; from a device that cannot be asked, what it said since packet `since`.
+        """
         if "run_state" not in self.profile.reported:
             return
+        if self._can_be_asked("run_state"):
+            since = self._packets
         while True:
-            await self._read_all(only="run_state")
-            if self.values.get("run_state") in (RunState.STOPPED, RunState.FAULT):
+            await self._ask("run_state")
+            if self._news.get("run_state", -1) >= since and self.values.get("run_state") in _NOT_RUNNING:
                 return
-            await self._clock.sleep(_READ_BACK_SECONDS)
+            await self.clock.sleep(_READ_BACK_SECONDS)
 
-    async def _exchange(self, name: str, values: Mapping[str, Value], *, within_seconds: float | None = None) -> None:
+    # Bytes out
+
+    async def _exchange(self, name: str, values: Mapping[str, Value], *, within_seconds: float | None) -> None:
         packet = self._encode(name, values)
-        answer = self.profile.answer if self.profile.commands[name].answered else None
-        if answer is None:
+        command, answer = self.profile.commands[name], self.profile.answer
+        if command.answered_by is not None:
+            await self._answered(packet, (command.answered_by, None, None), within_seconds or _STOP_SECONDS)
+            return
+        if answer is None or not command.answered:
             await self._write(packet)
             return
-        opcode = int.from_bytes(self.profile.commands[name].opcode or b"", "big")
-        key: _AnswerKey = (opcode, self._counter if answer.counter else None)
+        opcode = int.from_bytes(command.opcode or b"", "big") if answer.opcode else None
+        key = (answer.report, opcode, self._counter if answer.counter else None)
+        message = await self._answered(packet, key, within_seconds or answer.within_seconds)
+        if answer.result is not None and message.values[answer.result] not in answer.accepted:
+            words = str(message.values[answer.result]).replace("_", " ")
+            raise RefusedError(f"{self.name} answered {name} with {words}")
+
+    async def _answered(
+        self, packet: Packet, key: tuple[str, int | None, int | None], within_seconds: float
+    ) -> Message:
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[key] = future
         try:
             await self._write(packet)
-            async with self._clock.timeout(within_seconds or answer.within_seconds):
-                message = await future
+            async with self.clock.timeout(within_seconds):
+                return await future
         except TimeoutError:
-            raise UncertainError(f"{self.name} did not answer {name}") from None
+            raise UncertainError(f"{self.name} did not answer {packet.command}") from None
         finally:
             self._answers.pop(key, None)
-        result = message.values[answer.result]
-        if result not in answer.accepted:
-            raise RefusedError(f"{self.name} answered {name} with {str(result).replace('_', ' ')}")
+            if future.done() and not future.cancelled():
+                future.exception()  # looked at, in case the write failed first
 
     def _encode(self, name: str, values: Mapping[str, Value]) -> Packet:
-        self._counter = (self._counter + 1) & 0xFF
+        counter_bytes = self.profile.frame.counter_bytes if self.profile.frame else 1
+        self._counter = (self._counter + 1) % (1 << 8 * counter_bytes)
         return self._codec.encode_command(name, values, self._counter)
 
     async def _write(self, packet: Packet, *, urgent: bool = False) -> None:
-        channel = self.profile.channels[packet.channel]
+        channel, quirks = self.profile.channels[packet.channel], self.profile.link
         response = channel.write == "with-response" or (channel.write == "both" and not urgent)
-        await self.link.write(channel.service, channel.characteristic, packet.data, response=response)
+        size = quirks.chunk_bytes or len(packet.data) or 1
+        for at in range(0, len(packet.data), size):
+            await self.link.write(self._places[packet.channel], packet.data[at : at + size], response=response)
+            if quirks.gap_seconds and not urgent:
+                await self.clock.sleep(quirks.gap_seconds)
+
+    # A new connection
 
     async def _set_up(self) -> None:
-        """Check the model, subscribe, end what a lost link left on, and read everything once."""
+        """Check the model, subscribe, end what a lost link left on, greet, and read everything once."""
         for name, channel in self.profile.channels.items():
             self._check(name, channel)
         for name, channel in self.profile.channels.items():
-            if (channel.notify or channel.indicate) and self.link.has(channel.service, channel.characteristic):
-                await self.link.subscribe(channel.service, channel.characteristic, partial(self._on_packet, name))
+            if (channel.notify or channel.indicate) and self.link.has(self._places[name]):
+                joiner = self._codec.joiner(name)
+                hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_packet, name)
+                await self.link.subscribe(self._places[name], hear, start_notify=self.profile.link.start_notify)
+        await duties.greet(self, self.profile.session)
         for verb in list(self._on):
             _LOGGER.warning("%s was running when its link was lost: stopping it", self.name)
+            since = self._packets
             await self._write_urgently(verb)
-            await self._exchange(verb, {})
-            await self._read_back_stopped()
+            await self.send(verb, {})
+            try:
+                async with self.clock.timeout(_STOP_SECONDS):
+                    await self._read_back_stopped(since)
+            except TimeoutError:
+                raise UncertainError(f"{self.name} was running, and does not confirm that it stopped") from None
             self._on.discard(verb)
-        await self._read_all()
+        await self.read_all()
+        for duty in duties.periodic(self, self.profile.session):
+            self._begin(duty)
 
     def _check(self, name: str, channel: Channel) -> None:
-        has = self.link.has(channel.service, channel.characteristic)
+        has = self.link.has(self._places[name])
         if not has:
             if channel.optional:
                 return
             raise ProtocolError(f"{self.name} is no {self.profile.name}: it has no characteristic for {name}")
-        needs = {"read"} if channel.read else set()
-        needs |= {"notify"} if channel.notify else set()
-        needs |= {"indicate"} if channel.indicate else set()
-        needs |= {"write"} if channel.write in ("with-response", "both") else set()
-        needs |= {"write-without-response"} if channel.write in ("without-response", "both") else set()
-        if missing := needs - has:
+        if missing := channel.needs - has:
             raise ProtocolError(f"{self.name} is no {self.profile.name}: {name} cannot {', '.join(sorted(missing))}")
 
-    async def _read_all(self, only: str | None = None) -> None:
+    async def read_all(self, only: str | None = None) -> None:
         """Read every readable channel, or those that carry the value `only`."""
         for name, channel in self.profile.channels.items():
-            if not channel.read or not self.link.has(channel.service, channel.characteristic):
+            if not channel.read or not self.link.has(self._places[name]):
                 continue
             if only is None or only in self._carried_by(name, channel):
-                self._on_packet(name, await self.link.read(channel.service, channel.characteristic))
+                await self.read(name)
+
+    async def read(self, channel: str) -> None:
+        """Read one channel, and take in what it says."""
+        self._on_packet(channel, await self.link.read(self._places[channel]))
+
+    def _can_be_asked(self, value: str) -> bool:
+        return any(
+            channel.read and value in self._carried_by(name, channel) for name, channel in self.profile.channels.items()
+        ) or any(poll.command for poll in self.profile.session.poll)
+
+    async def _ask(self, value: str) -> None:
+        """Read the channels that carry a value, and send the polls that ask for it."""
+        await self.read_all(only=value)
+        for poll in self.profile.session.poll:
+            if poll.command is not None:
+                await self.link.lane.run(partial(self.send, poll.command, {}))
 
     def _carried_by(self, name: str, channel: Channel) -> set[str]:
-        payloads = [channel.gives] if channel.gives else []
-        payloads += [report.payload for report in self.profile.reports.values() if report.channel == name]
-        return {value for payload in payloads for field in payload for value in field.names}
+        values = {value for field in channel.gives or () for value in field.names}
+        for report in self.profile.reports.values():
+            if self._codec.channel_of(report) == name:
+                values |= set(report.names)
+        return values
+
+    # Bytes in
+
+    def _on_piece(self, channel: str, join: Callable[[bytes], list[bytes]], data: bytes) -> None:
+        for whole in join(data):
+            self._on_packet(channel, whole)
 
     def _on_packet(self, channel: str, data: bytes) -> None:
         try:
-            message = self._codec.decode_report(channel, data)
+            message = self._codec.decode_report(channel, data, self.values)
         except ProtocolError as error:
             self.dropped_packets += 1
             _LOGGER.debug("%s: dropped a packet on %s: %s", self.name, channel, error)
             return
-        self._heard_at_seconds = self._clock.now()
+        self._packets += 1
+        report = self.profile.reports.get(message.name)
+        if report is not None and report.acknowledge is not None:
+            self._begin(self._acknowledge(report.acknowledge, message.values))
         answer = self.profile.answer
         if answer is not None and message.name == answer.report:
-            counter = message.values[answer.counter] if answer.counter else None
-            future = self._answers.get(
-                (_whole(message.values[answer.opcode]), None if counter is None else _whole(counter))
-            )
-            if future is not None and not future.done():
-                future.set_result(message)
-            return
+            opcode = _whole(message.values[answer.opcode]) if answer.opcode else None
+            counter = _whole(message.values[answer.counter]) if answer.counter else None
+            self._resolve((message.name, opcode, counter), message)
+            if answer.result is not None:
+                return  # an answer only answers; what also carries readings goes on
+        self._resolve((message.name, None, None), message)
         self.values.update(message.values)
+        self._news.update(dict.fromkeys(message.values, self._packets))
+        self._told_at_seconds.update(dict.fromkeys(message.values, self.clock.now()))
         self._changed()
+
+    def _resolve(self, key: tuple[str, int | None, int | None], message: Message) -> None:
+        future = self._answers.get(key)
+        if future is not None and not future.done():
+            future.set_result(message)
+
+    async def _acknowledge(self, command: str, values: Mapping[str, Value]) -> None:
+        await self.link.lane.run(partial(self.send, command, values))
+
+    # The link
+
+    def _begin(self, duty: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the commands, until it is done or the link is lost."""
+        task = asyncio.create_task(duties.quietly(duty, self.name), name=f"duty of {self.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def _on_link_change(self) -> None:
         if not self.link.connected:
             # What was true a moment ago is not known any more; only what the device *is* stays.
-            self.values = {name: value for name, value in self.values.items() if name.startswith("limit_")}
-            self._heard_at_seconds = None
+            self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}
+            self._running.clear()
+            self._told_at_seconds.clear()
+            self._end_tasks()
             for future in self._answers.values():
                 if not future.done():
                     future.set_exception(UncertainError(f"{self.name}: the link was lost before it answered"))
@@ -245,6 +372,10 @@ class ProfileDevice:
     def _changed(self) -> None:
         for callback in tuple(self._callbacks):
             callback()
+
+
+def _place(channel: Channel) -> Place:
+    return Place(channel.service, channel.characteristic, channel.handle)
 
 
 def _whole(value: Value) -> int:

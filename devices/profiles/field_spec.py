@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from devices.profiles.vocabulary import ByteOrder, HexBytes, Name, one_or_more
 from devices.roles import Frozen
@@ -29,12 +30,12 @@ _KEYS = {
 class FieldSpec(Frozen):
     """One value, or bytes without a value.
 
-    In a file: `{vacuum_mmhg: u16, scale: 0.1, range: [0, 250]}` for a value; `"55 aa"` for fixed bytes; `{skip: 2}` for
-    bytes that nobody described; `{rest: skip}` for all that follows; `{inverse_of: level}` for FF minus that byte.
+    In a file: `{vacuum_mmhg: u16, scale: 0.1, range: [0, 250]}` for a value; `"55 aa"` for fixed bytes; `{skip: 2}`
+    for bytes that nobody described; `{rest: skip}` for all that follows; `{inverse_of: level}` for FF minus that byte.
 
-    An integer on the wire means `(wire - bias) * scale + offset`, in the unit of its name; `full_scale: 20` is short for
-    `scale: 1/20`. `unit: fahrenheit` means that the wire speaks °F where the name says celsius; `unit: NAME` takes the
-    unit from another value, `celsius` or `fahrenheit`. `range` bounds the value, not the wire.
+    An integer on the wire means `(wire - bias) * scale + offset`, in the unit of its name; `full_scale: 20` is short
+    for `scale: 1/20`. `unit: fahrenheit`: the wire speaks °F where the name says celsius; `unit: NAME` takes the unit
+    from another value, `celsius` or `fahrenheit`. `range` bounds the value, not the wire.
     """
 
     name: Name | None = None
@@ -49,8 +50,8 @@ class FieldSpec(Frozen):
     bias: int = 0
     offset: float = 0.0
     unit: Name | None = None
-    meanings: Mapping[int, str | bool] | None = Field(None, alias="is")
-    otherwise: str | bool | None = None
+    meanings: Mapping[int, str | StrictBool] | None = Field(None, alias="is")
+    otherwise: str | StrictBool | None = None
     flags: Mapping[int, Name] | None = None
     unknown: int | None = None
     order: ByteOrder | None = None
@@ -63,12 +64,14 @@ class FieldSpec(Frozen):
             return {"const": data}
         if not isinstance(data, dict):
             return data
+        if "name" in data:  # in a text protocol the name stands outside
+            return data
         if "rest" in data:
-            if data != {"rest": "skip"} and data != {"rest": True}:
+            if data not in ({"rest": "skip"}, {"rest": True}):
                 raise ValueError("what follows can only be skipped: {rest: skip}")
             return {"rest": True}
         names = [key for key in data if key not in _KEYS]
-        if not names and data.keys() & {"const", "skip", "inverse_of", "name"}:
+        if not names and data.keys() & {"const", "skip", "inverse_of"}:
             return data
         if len(names) != 1:
             listed = ", ".join(map(str, names)) or "none"
@@ -78,16 +81,25 @@ class FieldSpec(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        kinds = [self.name, self.const, self.skip, self.rest or None, self.inverse_of]
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("a field is one thing: a value, fixed bytes, skip, rest or inverse_of")
         if self.name is None:
             return self
         if self.type not in FIELD_TYPES:
             raise ValueError(f"{self.type!r} is no field type; there are {', '.join(FIELD_TYPES)}")
         if self.scale == 0:
             raise ValueError("scale cannot be 0")
+        if not all(map(math.isfinite, (self.scale, self.offset, self.full_scale or 0, *(self.range or ())))):
+            raise ValueError("numbers are finite")
+        if self.scale != 1 and self.full_scale is not None:
+            raise ValueError("say scale or full_scale, not both")
         if self.range is not None and self.range[0] > self.range[1]:
             raise ValueError("range is [lowest, highest]")
         if self.type in ("bool", "text") and (self.meanings or self.flags):
             raise ValueError("`is` and `flags` belong to integers")
+        if self.meanings and self.flags:
+            raise ValueError("say what the number `is` or what its bits are (`flags`), not both")
         if (self.type == "text") != (self.size is not None):
             raise ValueError("a text has a size in bytes, and nothing else has: {model: text, size: 8}")
         self._check_codes()
@@ -104,6 +116,8 @@ class FieldSpec(Frozen):
                 raise ValueError(f"bit {bit} is not in {self.type}")
         if self.meanings and len(set(self.meanings.values())) != len(self.meanings):
             raise ValueError("two codes mean the same; then it could not be written")
+        if self.unknown in (self.meanings or {}):
+            raise ValueError(f"{self.unknown} cannot both mean something and be unknown")
 
     @property
     def width(self) -> int:

@@ -2,46 +2,74 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.schema import INTEGER_TYPES, ByteOrder, FieldSpec, Value
+from devices.profiles.field_spec import FieldSpec
+from devices.profiles.vocabulary import ByteOrder, Value
+
+_TINY = 1e-6  # so that 0.3 / 0.1 counts as 3
+_TINY_FAHRENHEIT = 0.01  # so that 13.33 °C, which is 56 °F to two digits, counts as 56
+_LARGEST = 1e12  # no quantity here is anywhere near it
 
 
 def pack(fields: Sequence[FieldSpec], values: Mapping[str, Value], order: ByteOrder) -> bytes:
-    """Return the payload that carries `values`. Raise `RefusedError` when one is missing or out of range."""
-    return b"".join(_pack_one(field, values, order) for field in fields)
+    """Return the payload that carries `values`. Raise `RefusedError` when one is missing or does not fit."""
+    data = b""
+    wires: dict[str, int] = {}
+    for field in fields:
+        if field.const is not None:
+            data += field.const
+        elif field.skip is not None:
+            data += bytes(field.skip)
+        elif field.inverse_of is not None:
+            data += _inverse(wires[field.inverse_of])
+        elif field.type == "text":
+            data += str(values.get(field.name or "", "")).encode("ascii", "replace")[: field.width].ljust(field.width)
+        elif not field.rest:
+            number = to_wire(field, values)
+            wires[field.name or ""] = number
+            data += number.to_bytes(field.width, field.order or order, signed=field.signed)
+    return data
 
 
-def unpack(fields: Sequence[FieldSpec], data: bytes, order: ByteOrder) -> dict[str, Value]:
-    """Return the values in `data`. Raise `ProtocolError` when its length or a code is not the described one."""
+def unpack(
+    fields: Sequence[FieldSpec], data: bytes, order: ByteOrder, known: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
+    """Return the values in `data`. Raise `ProtocolError` when its length or a code is not the described one.
+
+    `known` are values heard before; a temperature may take its unit from one of them.
+    """
     values: dict[str, Value] = {}
+    wires: dict[str, int] = {}
     at = 0
     for field in fields:
-        size = size_of(field)
-        piece = data[at : at + size]
-        if len(piece) < size:
+        if field.rest:
+            return values
+        piece = data[at : at + field.width]
+        if len(piece) < field.width:
             raise ProtocolError(f"{len(data)} bytes end before {field.name or 'a fixed part'} at byte {at}")
-        values.update(_unpack_one(field, piece, order))
-        at += size
+        at += field.width
+        if field.const is not None and piece != field.const:
+            raise ProtocolError(f"{piece.hex(' ')} where {field.const.hex(' ')} is fixed")
+        if field.inverse_of is not None and piece != _inverse(wires[field.inverse_of]):
+            raise ProtocolError(f"byte {at - 1} is not the inverse of {field.inverse_of}")
+        if field.type == "text":
+            values[field.name or ""] = piece.decode("ascii", "replace").rstrip(" \0")
+        elif field.name is not None:
+            number = int.from_bytes(piece, field.order or order, signed=field.signed)
+            wires[field.name] = number
+            values.update(from_wire(field, number, {**(known or {}), **values}))
     if at != len(data):
         raise ProtocolError(f"{len(data)} bytes where {at} are described")
     return values
 
 
-def size_of(field: FieldSpec) -> int:
-    """Return how many bytes the field takes."""
-    if field.const is not None:
-        return len(field.const)
-    return INTEGER_TYPES[field.type][0] if field.type in INTEGER_TYPES else 1
-
-
-def _pack_one(field: FieldSpec, values: Mapping[str, Value], order: ByteOrder) -> bytes:
-    if field.const is not None:
-        return field.const
+def to_wire(field: FieldSpec, values: Mapping[str, Value]) -> int:
+    """Return the integer that carries a value on the wire. Raise `RefusedError` when it is missing or does not fit."""
     if field.flags:
-        number = sum(1 << bit for bit, name in field.flags.items() if values.get(name))
-        return number.to_bytes(size_of(field), field.order or order)
+        return sum(1 << bit for bit, name in field.flags.items() if values.get(name))
     name = field.name or ""
     if name not in values:
         raise RefusedError(f"{name} is missing")
@@ -49,52 +77,85 @@ def _pack_one(field: FieldSpec, values: Mapping[str, Value], order: ByteOrder) -
     if value is None:
         if field.unknown is None:
             raise RefusedError(f"{name} cannot be unknown")
-        number = field.unknown
-    elif field.type == "bool":
-        number = int(bool(value))
-    elif field.values:
-        codes = {meaning: code for code, meaning in field.values.items()}
+        return field.unknown
+    if field.type == "bool":
+        return int(bool(value))
+    if field.meanings:
+        codes = {meaning: code for code, meaning in field.meanings.items()}
         if value not in codes:
             raise RefusedError(f"{name} is one of {', '.join(map(str, codes))}, not {value}")
-        number = codes[value]  # type: ignore[index]  # membership was checked
-    else:
-        number = _to_wire(field, name, value)
-    size, signed = INTEGER_TYPES.get(field.type or "", (1, False))
-    try:
-        return number.to_bytes(size, field.order or order, signed=signed)
-    except OverflowError:
-        raise RefusedError(f"{name} = {value} does not fit into {field.type}") from None
+        return codes[value]  # type: ignore[index]  # membership was checked
+    return _scaled(field, name, value, values)
 
 
-def _to_wire(field: FieldSpec, name: str, value: Value) -> int:
-    if isinstance(value, str) or value is None:
-        raise RefusedError(f"{name} is a number, not {value!r}")
-    if field.range is not None and not field.range[0] <= value <= field.range[1]:
-        raise RefusedError(f"{name} is from {field.range[0]:g} to {field.range[1]:g}, not {value:g}")
-    return round((value - field.offset) / field.scale)
+def _scaled(field: FieldSpec, name: str, value: Value, values: Mapping[str, Value]) -> int:
+    if isinstance(value, str) or value is None or not abs(value) <= _LARGEST:
+        raise RefusedError(f"{name} is a number, not {value!r:.20}")
+    lowest, highest = field.range or (-math.inf, math.inf)
+    if not lowest <= value <= highest:
+        raise RefusedError(f"{name} is from {lowest:g} to {highest:g}, not {value:g}")
+    unit = _unit(field, values)
+    if unit is None:
+        raise RefusedError(f"{name} is in the unit {field.unit}, which is not known")
+    said = value * 1.8 + 32 if unit == "fahrenheit" else value
+    steps = (said - field.offset) / field.factor
+    if not abs(steps) <= _LARGEST:
+        raise RefusedError(f"{name} = {value:g} does not fit into {field.type}")
+    number = _step_down(steps, field.factor, _TINY_FAHRENHEIT if unit == "fahrenheit" else _TINY) + field.bias
+    if _value(field, number, unit) < lowest - _TINY:
+        number += 1 if field.factor > 0 else -1  # the lowest step there is
+    smallest, largest = field.wire_range
+    if not smallest <= number <= largest or number == field.unknown or _value(field, number, unit) > highest + _TINY:
+        raise RefusedError(f"{name} = {value:g} does not fit into {field.type}")
+    return number
 
 
-def _unpack_one(field: FieldSpec, piece: bytes, order: ByteOrder) -> dict[str, Value]:
-    if field.const is not None:
-        if piece != field.const:
-            raise ProtocolError(f"{piece.hex(' ')} where {field.const.hex(' ')} is fixed")
-        return {}
-    _, signed = INTEGER_TYPES.get(field.type or "", (1, False))
-    number = int.from_bytes(piece, field.order or order, signed=signed)
+def _step_down(steps: float, factor: float, tiny: float) -> int:
+    """Return whole steps that are worth what was asked or a little less, never more."""
+    nearest = round(steps)
+    if math.isclose(steps, nearest, rel_tol=1e-12, abs_tol=tiny):
+        return nearest
+    return math.floor(steps) if factor > 0 else math.ceil(steps)
+
+
+def _inverse(number: int) -> bytes:
+    return bytes([0xFF - number & 0xFF])
+
+
+def from_wire(field: FieldSpec, number: int, known: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values that an integer on the wire means. Raise `ProtocolError` for what is not described."""
     if field.flags:
         return {name: bool(number >> bit & 1) for bit, name in field.flags.items()}
     name = field.name or ""
     if field.unknown is not None and number == field.unknown:
         return {name: None}
-    if field.values:
-        if number not in field.values:
+    if field.meanings:
+        meaning = field.meanings.get(number, field.otherwise)
+        if meaning is None:
             raise ProtocolError(f"{name}: code {number:#04x} is not described")
-        return {name: field.values[number]}
+        return {name: meaning}
     if field.type == "bool":
         return {name: bool(number)}
-    whole = field.scale == 1 and field.offset == int(field.offset)
-    scaled = number * field.scale + field.offset
-    value = int(scaled) if whole else round(scaled, 6)  # 12 * 0.1 is meant to be 1.2
-    if field.range is not None and not field.range[0] <= value <= field.range[1]:
+    unit = _unit(field, known)
+    if unit is None:
+        return {name: None}  # a temperature whose unit is not known yet, is not known either
+    value = _value(field, number, unit)
+    if field.range is not None and not field.range[0] - _TINY <= value <= field.range[1] + _TINY:
         raise ProtocolError(f"{name} = {value:g} is outside {field.range[0]:g} to {field.range[1]:g}")
     return {name: value}
+
+
+def _unit(field: FieldSpec, known: Mapping[str, Value]) -> str | None:
+    if field.unit in (None, "celsius", "fahrenheit"):
+        return field.unit or "celsius"
+    unit = known.get(field.unit)
+    return unit if unit in ("celsius", "fahrenheit") else None
+
+
+def _value(field: FieldSpec, number: int, unit: str | None) -> float:
+    scaled = (number - field.bias) * field.factor + field.offset
+    if unit == "fahrenheit":
+        return round((scaled - 32) / 1.8, 2)
+    if field.factor == 1 and field.offset == int(field.offset):
+        return int(scaled)
+    return round(scaled, 6)  # 12 * 0.1 is meant to be 1.2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
+from devices.errors import RefusedError
 from devices.profiles.driver import ProfileDevice
-from devices.profiles.schema import START_VERB, STOP_VERB, Profile, Role
+from devices.profiles.schema import Profile
+from devices.profiles.vocabulary import START_VERB, STOP_VERB, Role, Value
 from devices.roles import (
     Capability,
     DeviceLimits,
@@ -42,21 +45,36 @@ _BY_REPORT = {
 }
 
 
+# What must stay fresh while a device runs, of what it tells regularly.
+_WATCHED: dict[Role, frozenset[str]] = {
+    "pump": frozenset({"run_state", "vacuum_mmhg"}),
+    "warmer": frozenset({"run_state", "surface_celsius"}),
+    "massager": frozenset({"run_state"}),
+}
+
+
 class _ProfileRole:
     """What the three roles share: everything about the device, and its stop. Documented in `devices.roles`."""
 
     def __init__(self, device: ProfileDevice, role: Role) -> None:
         self.device = device
+        # A device with several roles shows as several, each under a name of its own.
+        self.name = device.name if len(device.profile.roles) == 1 else f"{device.name}-{role}"
         self.stop_verb = STOP_VERB[role]
+        self._watched = _WATCHED[role] & device.profile.regular or device.profile.regular
         self.capabilities = capabilities_of(device.profile, role, may_control=device.may_control)
-
-    @property
-    def name(self) -> str:
-        return self.device.name
 
     @property
     def side(self) -> Side:
         return self.device.side
+
+    @property
+    def on_link_loss(self) -> Literal["stops", "continues", "unknown"]:
+        return self.device.profile.on_link_loss
+
+    @property
+    def max_level(self) -> int | None:
+        return self.device.max_level
 
     @property
     def connected(self) -> bool:
@@ -64,7 +82,7 @@ class _ProfileRole:
 
     @property
     def age_seconds(self) -> float | None:
-        return self.device.age_seconds
+        return self.device.age_seconds(self._watched)
 
     @property
     def limits(self) -> DeviceLimits:
@@ -78,8 +96,7 @@ class _ProfileRole:
         return self.device.on_change(callback)
 
     async def renew(self, lease_seconds: float) -> None:
-        if Capability.LEASE in self.capabilities:
-            await self.device.command("renew", {"lease_seconds": round(lease_seconds)})
+        await self.device.renew({"lease_seconds": round(lease_seconds)})
 
     async def stop(self) -> None:
         await self.device.stop(self.stop_verb)
@@ -102,11 +119,18 @@ class ProfilePump(_ProfileRole):
         return self._read(PumpReading)
 
     async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
-        times = {"duration_seconds": round(duration_seconds), "lease_seconds": round(lease_seconds)}
-        await self.device.command("start", setting.model_dump() | times, undone_by=self.stop_verb)
+        values = {**self._values(setting), **_times(duration_seconds, lease_seconds)}
+        await self.device.command("start", values, undone_by=self.stop_verb)
 
     async def adjust(self, setting: PumpSetting) -> None:
-        await self.device.command("adjust", setting.model_dump(), undone_by=self.stop_verb)
+        await self.device.command("adjust", self._values(setting), undone_by=self.stop_verb)
+
+    def _values(self, setting: PumpSetting) -> dict[str, Value]:
+        values: dict[str, Value] = setting.model_dump(mode="json")
+        levels = self.device.profile.levels
+        if levels is not None and levels.vacuum_mmhg and setting.vacuum_mmhg is not None:
+            values["level"] = _level(levels.vacuum_mmhg, setting.vacuum_mmhg)
+        return values
 
     async def pause(self) -> None:
         await self.device.command("pause", {})
@@ -128,11 +152,10 @@ class ProfileWarmer(_ProfileRole):
         return self._read(WarmerReading)
 
     async def set_target(self, celsius: float, duration_seconds: float, lease_seconds: float) -> None:
-        values = {
-            "celsius": celsius,
-            "duration_seconds": round(duration_seconds),
-            "lease_seconds": round(lease_seconds),
-        }
+        values: dict[str, Value] = {"celsius": celsius, "on": True, **_times(duration_seconds, lease_seconds)}
+        levels = self.device.profile.levels
+        if levels is not None and levels.celsius:
+            values["level"] = _level(levels.celsius, celsius)
         await self.device.command("set_target", values, undone_by=self.stop_verb)
 
 
@@ -149,12 +172,8 @@ class ProfileMassager(_ProfileRole):
         return self._read(MassagerReading)
 
     async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
-        values = {
-            "intensity": intensity,
-            "side": side.value,
-            "duration_seconds": round(duration_seconds),
-            "lease_seconds": round(lease_seconds),
-        }
+        values: dict[str, Value] = {"intensity": intensity, "side": side.value}
+        values |= _times(duration_seconds, lease_seconds)
         await self.device.command("run", values, undone_by=self.stop_verb)
 
 
@@ -170,22 +189,48 @@ def roles_of(device: ProfileDevice) -> list[ProfileRole]:
 def capabilities_of(profile: Profile, role: Role, *, may_control: bool = True) -> frozenset[Capability]:
     """Work out from the commands and reports of a profile what the device can do; its `capabilities` add the rest."""
     found = set(profile.capabilities)
-    start = profile.commands.get(START_VERB[role])
-    if start is not None:
+    if profile.starts(role):
         found.add(Capability.START)
-        found |= {
-            _BY_COMMAND_FIELD[name] for field in start.payload for name in field.names if name in _BY_COMMAND_FIELD
-        }
+        carried = profile.carried_by(START_VERB[role])
+        found |= {_BY_COMMAND_FIELD[name] for name in carried if name in _BY_COMMAND_FIELD}
     if {"pause", "resume"} <= set(profile.commands):
         found.add(Capability.PAUSE)
-    if "renew" not in profile.commands:
-        found.discard(Capability.LEASE)
+    if Capability.LEVELS in found and profile.levels is not None:
+        found |= {Capability.VACUUM_MMHG} if profile.levels.vacuum_mmhg else set()
+        found |= {Capability.TARGET_CELSIUS} if profile.levels.celsius else set()
+    found.discard(Capability.LEASE)
+    if "renew" in profile.commands:
+        found.add(Capability.LEASE)
+    if profile.own_timer_seconds is not None:
+        found.add(Capability.OWN_TIMER)
     found |= {capability for name, capability in _BY_REPORT.items() if name in profile.reported}
+    if profile.regular:
+        found.add(Capability.REPORTS_REGULARLY)
     if profile.on_link_loss == "stops":
         found.add(Capability.STOPS_ON_LINK_LOSS)
     if not may_control:
         found.discard(Capability.START)
     return frozenset(found)
+
+
+def _times(duration_seconds: float, lease_seconds: float) -> dict[str, Value]:
+    """Return durations in every unit that a device may want, rounded up to whole ones."""
+    return {
+        "duration_seconds": round(duration_seconds),
+        "duration_minutes": math.ceil(duration_seconds / 60),
+        "duration_hours": math.ceil(duration_seconds / 3600),
+        "lease_seconds": round(lease_seconds),
+    }
+
+
+def _level(levels: Mapping[int, float], wanted: float) -> int:
+    """Return the highest level that does no more than is wanted. Raise `RefusedError` where even the lowest does."""
+    fitting = [level for level, does in levels.items() if does <= wanted]
+    if not fitting:
+        raise RefusedError(
+            f"even its lowest level does {min(levels.values()):g}, more than the {wanted:g} that is allowed"
+        )
+    return max(fitting)
 
 
 def _lower(one: float | None, other: object) -> float | None:

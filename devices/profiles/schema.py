@@ -1,242 +1,247 @@
-"""What a profile file may say. Data only: the bytes are made in `fields` and `frames`, the link is kept by `driver`.
+"""What a profile file may say about a device model. Data only; whether it fits together is for `crosscheck`.
 
-The language and an example of each key: docs/profiles.md.
+The language, with an example of each key: docs/profiles.md.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from devices.profiles.checksums import ChecksumKind
+from devices.profiles.field_spec import FieldSpec, Payload, names_in
+from devices.profiles.frame_spec import Frame, Text
+from devices.profiles.vocabulary import (
+    OWNER,
+    START_VERB,
+    ByteOrder,
+    HexBytes,
+    Name,
+    Names,
+    ProfileId,
+    Role,
+    Uuid,
+    Value,
+    full_uuid,
+    one_or_more,
+)
 from devices.roles import Capability, Frozen
 
-Role = Literal["pump", "warmer", "massager"]
-ByteOrder = Literal["little", "big"]
-Value = bool | int | float | str | None
 
-INTEGER_TYPES = {  # name: (bytes, signed)
-    "u8": (1, False),
-    "s8": (1, True),
-    "u16": (2, False),
-    "s16": (2, True),
-    "u24": (3, False),
-    "u32": (4, False),
-    "s32": (4, True),
-}
-FIELD_TYPES = (*INTEGER_TYPES, "bool")
+class Manufacturer(Frozen):
+    """Manufacturer data of an advertisement: the company's id, and how the data begins (`..` for any byte)."""
 
-# The verbs of each role are the names of the commands that a profile gives it.
-STOP_VERB: dict[Role, str] = {"pump": "stop", "warmer": "off", "massager": "stop"}
-START_VERB: dict[Role, str] = {"pump": "start", "warmer": "set_target", "massager": "run"}
+    id: int = Field(ge=0, le=0xFFFF)
+    data: str = Field("", pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")
 
-_BASE_UUID = "0000{}-0000-1000-8000-00805f9b34fb"
+    def fits(self, data: bytes | None) -> bool:
+        """Say whether an advertisement's data begins like this."""
+        pieces = self.data.replace(" ", "")
+        wanted = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
+        if data is None or len(data) < len(wanted):
+            return False
+        return all(piece == ".." or int(piece, 16) == byte for piece, byte in zip(wanted, data, strict=False))
 
 
-def full_uuid(value: str) -> str:
-    """Return a UUID as 128 bits in lower case; `180f` is short for one of the Bluetooth SIG."""
-    text = str(value).lower()
-    if re.fullmatch(r"[0-9a-f]{4}", text):
-        return _BASE_UUID.format(text)
-    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-        return text
-    raise ValueError("a UUID has four hex digits (180f, in quotes) or 32 in the form 8-4-4-4-12")
-
-
-def _hex_bytes(value: object) -> object:
-    if isinstance(value, bytes):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('bytes are written as hex digits in quotes, like "55 aa"')  # noqa: TRY004 - pydantic wants it
-    try:
-        return bytes.fromhex(value)
-    except ValueError:
-        raise ValueError('bytes are pairs of hex digits, like "55 aa"') from None
-
-
-Uuid = Annotated[str, BeforeValidator(lambda value: full_uuid(str(value)))]
-HexBytes = Annotated[bytes, BeforeValidator(_hex_bytes)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-
-
-def _one_or_more(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
-
-
-class FieldSpec(Frozen):
-    """One value on the wire. In a file: `{vacuum_mmhg: u16, scale: 0.1, range: [0, 250]}`; or hex for fixed bytes."""
-
-    name: Name | None = None
-    type: str | None = None
-    const: HexBytes | None = None
-    range: tuple[float, float] | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    values: dict[int, str | bool] | None = Field(None, alias="is")
-    flags: dict[int, Name] | None = None
-    unknown: int | None = None
-    order: ByteOrder | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_is_the_key(cls, data: object) -> object:
-        if isinstance(data, str):
-            return {"const": data}
-        if not isinstance(data, dict):
-            return data
-        known = {"range", "scale", "offset", "is", "flags", "unknown", "order", "const", "name", "type"}
-        names = [key for key in data if key not in known]
-        if "const" in data or "name" in data:
-            return data
-        if len(names) != 1:
-            raise ValueError(
-                f"a field has one name, like {{battery_percent: u8}}; here: {', '.join(map(str, names)) or 'none'}"
-            )
-        rest = {key: value for key, value in data.items() if key in known}
-        return {"name": names[0], "type": data[names[0]], **rest}
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.const is not None:
-            return self
-        if self.type not in FIELD_TYPES:
-            raise ValueError(f"{self.type!r} is no field type; there are {', '.join(FIELD_TYPES)}")
-        if self.scale == 0:
-            raise ValueError("scale cannot be 0")
-        if self.range is not None and self.range[0] > self.range[1]:
-            raise ValueError("range is [lowest, highest]")
-        if self.type == "bool" and (self.values or self.flags):
-            raise ValueError("`is` and `flags` belong to integers")
-        size, signed = INTEGER_TYPES.get(self.type, (1, False))
-        lowest, highest = (-(1 << 8 * size - 1), (1 << 8 * size - 1) - 1) if signed else (0, (1 << 8 * size) - 1)
-        for code in [*(self.values or {}), *([self.unknown] if self.unknown is not None else [])]:
-            if not lowest <= code <= highest:
-                raise ValueError(f"{code} does not fit into {self.type} ({lowest} to {highest})")
-        for bit in self.flags or {}:
-            if not 0 <= bit < 8 * size:
-                raise ValueError(f"bit {bit} is not in {self.type}")
-        if self.values and len(set(self.values.values())) != len(self.values):
-            raise ValueError("two codes mean the same; then it could not be written")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the values it carries."""
-        if self.const is not None:
-            return ()
-        return tuple(self.flags.values()) if self.flags else (self.name or "",)
-
-
-Payload = Annotated[tuple[FieldSpec, ...], BeforeValidator(_one_or_more)]
+def _manufacturer(value: object) -> object:
+    return {"id": value} if isinstance(value, int) else value
 
 
 class Match(Frozen):
-    """How the device is known by its advertisement. All that is given must fit."""
+    """How the device is known by its advertisement: all that is given must fit. `*` is any text, `?` any letter."""
 
     name: Names = ()
-    services: Annotated[tuple[Uuid, ...], BeforeValidator(_one_or_more)] = ()
-    manufacturer: int | None = Field(None, ge=0, le=0xFFFF)
+    services: Annotated[tuple[Uuid, ...], BeforeValidator(one_or_more)] = ()
+    manufacturer: Annotated[Manufacturer | None, BeforeValidator(_manufacturer)] = None
+    address: str | None = Field(None, pattern=r"^[0-9A-Fa-f:*?]+$")
     ambiguous: bool = False
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.name or self.services or self.manufacturer is not None):
-            raise ValueError("say at least one of: name, services, manufacturer")
+        if not (self.name or self.services or self.manufacturer or self.address):
+            raise ValueError("say at least one of: name, services, manufacturer, address")
         return self
 
 
 class Channel(Frozen):
-    """A characteristic, and what goes through it."""
+    """A characteristic, known by its UUIDs or by its handle, and what goes through it.
 
-    service: Uuid
-    characteristic: Uuid
+    `gives`: the layout of its value where that is always the same; `every_seconds`: how often it comes by itself, if it
+    does. `framed: false`: the profile's frame or text
+    protocol does not apply here. A `handle` is matched after discovery, together with what the channel must be able to.
+    """
+
+    service: Uuid | None = None
+    characteristic: Uuid | None = None
+    handle: int | None = Field(None, ge=1, le=0xFFFF)
     write: Literal["with-response", "without-response", "both"] | None = None
     read: bool = False
     notify: bool = False
     indicate: bool = False
     gives: Payload | None = None
+    every_seconds: float | None = Field(None, gt=0)
+    framed: bool = True
     optional: bool = False
 
     @model_validator(mode="after")
-    def _does_something(self) -> Self:
+    def _is_somewhere(self) -> Self:
         if not (self.write or self.read or self.notify or self.indicate):
             raise ValueError("say what it does: write, read, notify or indicate")
+        if (self.handle is None) == (self.characteristic is None):
+            raise ValueError("say which it is: its service and characteristic, or its handle")
+        if self.characteristic is not None and self.service is None:
+            raise ValueError("say in which service the characteristic is")
         return self
 
-
-class Length(Frozen):
-    """A length byte or word in the frame."""
-
-    type: Literal["u8", "u16"] = "u8"
-    counts: Literal["frame", "payload", "rest"]
-
-
-class Checksum(Frozen):
-    """A checksum over the frame up to it, or over the payload alone."""
-
-    kind: ChecksumKind
-    over: Literal["frame", "payload"] = "frame"
+    @property
+    def needs(self) -> frozenset[str]:
+        """The properties it must have, in bleak's words."""
+        found = {name for name in ("read", "notify", "indicate") if getattr(self, name)}
+        if self.write in ("with-response", "both"):
+            found.add("write")
+        if self.write in ("without-response", "both"):
+            found.add("write-without-response")
+        return frozenset(found)
 
 
-Part = Literal["head", "length", "opcode", "counter", "payload", "checksum"]
+class SequenceStep(Frozen):
+    """One command of a sequence, with values of its own, and a pause after it."""
+
+    command: Name
+    values: Mapping[str, Value] = Field(default_factory=dict)
+    then_wait_seconds: float = Field(0, ge=0, le=2)
 
 
-class Frame(Frozen):
-    """What stands around every payload, part by part."""
+def _step(value: object) -> object:
+    return {"command": value} if isinstance(value, str) else value
 
-    layout: tuple[Part, ...]
-    head: HexBytes = b""
-    opcode_bytes: int = Field(1, ge=1, le=4)
-    length: Length | None = None
-    checksum: Checksum | None = None
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if len(set(self.layout)) != len(self.layout):
-            raise ValueError("a part stands in the layout once")
-        if "payload" not in self.layout:
-            raise ValueError("the layout needs its payload")
-        for part, given in (("head", bool(self.head)), ("length", self.length), ("checksum", self.checksum)):
-            if (part in self.layout) != bool(given):
-                raise ValueError(f"{part} is in the layout or it is described, but not both")
-        if self.checksum and self.layout[-1] != "checksum":
-            raise ValueError("the checksum is the last part of the layout")
-        return self
+def _text_fields(value: object) -> object:
+    """In a text, a number has no width: `{intensity: {full_scale: 20}}`."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: {"name": name, "type": "s32", **(spec or {})} if isinstance(spec, dict | None) else spec
+        for name, spec in value.items()
+    }
+
+
+TextFields = Annotated[Mapping[str, FieldSpec], BeforeValidator(_text_fields)]
 
 
 class Command(Frozen):
-    """Something the device can be told. Its name is the verb of a role."""
+    """Something the device can be told: by bytes, by text, by a sequence of others, or by the last run once more.
+
+    Its name is the verb of a role, or a part of a sequence. `answered: false`: no answer is waited for.
+    `answered_by`: the report that answers it, where the answer does not name the command.
+    """
 
     channel: Name | None = None
     opcode: HexBytes | None = None
     payload: Payload = ()
+    text: str | None = None
+    fields: TextFields = Field(default_factory=dict)
+    sequence: tuple[Annotated[SequenceStep, BeforeValidator(_step)], ...] = ()
+    repeat: Name | None = None
     answered: bool = True
+    answered_by: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        given = [bool(self.opcode or self.payload), self.text is not None, bool(self.sequence), self.repeat is not None]
+        if sum(given) != 1:
+            raise ValueError("a command is one of: opcode and payload, text, sequence, repeat")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the values it carries itself."""
+        return names_in(self.payload) + tuple(self.fields)
 
 
 class Report(Frozen):
-    """Something the device says, framed. `every_seconds`: how often it says it by itself, if it does."""
+    """Something the device says. Several layouts may share an opcode: `length` (of the payload) tells them apart.
 
-    name: Name
+    `pattern` finds it in a text protocol, and `line` is how a device writes it (for the virtual twin).
+    `every_seconds`: how often it comes by itself. `acknowledge`: the command that answers it, for devices that ask.
+    """
+
     channel: Name | None = None
-    payload: Payload
+    opcode: HexBytes | None = None
+    length: int | tuple[int, int] | None = None
+    payload: Payload = ()
+    pattern: str | None = None
+    line: str | None = None
+    fields: TextFields = Field(default_factory=dict)
     every_seconds: float | None = Field(None, gt=0)
+    acknowledge: Name | None = None
+
+    def fits_length(self, length: int) -> bool:
+        """Say whether a payload of this length may be this report."""
+        if self.length is None:
+            return True
+        lowest, highest = (self.length, self.length) if isinstance(self.length, int) else self.length
+        return lowest <= length <= highest
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the values it carries."""
+        return names_in(self.payload) + tuple(self.fields)
 
 
 class Answer(Frozen):
-    """Which report answers a command, and which of its values mean yes."""
+    """Which report answers a command: it names the command's opcode and counter, and says yes or no.
+
+    Without `opcode` any such report answers the command that waits; without `result` its coming means yes.
+    """
 
     report: Name
-    opcode: Name
+    opcode: Name | None = None
     counter: Name | None = None
-    result: Name
-    accepted: Names
+    result: Name | None = None
+    accepted: Names = ()
     within_seconds: float = Field(2.0, gt=0, le=30)
+
+
+class Hello(Frozen):
+    """What must be said first, and by when. `answered_by`: the report that must come."""
+
+    command: Name
+    values: Mapping[str, Value] = Field(default_factory=dict)
+    answered_by: Name | None = None
+    within_seconds: float = Field(5.0, gt=0, le=60)
+
+
+class Periodic(Frozen):
+    """A command that is sent, or a channel that is read, again and again."""
+
+    command: Name | None = None
+    channel: Name | None = None
+    every_seconds: float = Field(ge=0.2, le=3600)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.command is None) == (self.channel is None):
+            raise ValueError("say which command is sent, or which channel is read")
+        return self
+
+
+class Duties(Frozen):
+    """What a connection owes the device. `clock`: the command that carries the time."""
+
+    hello: Annotated[tuple[Hello, ...], BeforeValidator(one_or_more)] = ()
+    clock: Name | None = None
+    keepalive: Periodic | None = None
+    poll: Annotated[tuple[Periodic, ...], BeforeValidator(one_or_more)] = ()
+
+
+class Quirks(Frozen):
+    """How this device wants to be spoken to. `start_notify`: BlueZ's AcquireNotify breaks it."""
+
+    gap_seconds: float = Field(0, ge=0, le=2)
+    chunk_bytes: int | None = Field(None, ge=1, le=512)
+    start_notify: bool = False
 
 
 class Limits(Frozen):
@@ -249,22 +254,37 @@ class Limits(Frozen):
     run_seconds: float | None = Field(None, gt=0)
 
 
+class Levels(Frozen):
+    """Measured maps from a level to what it does, in mmHg or °C. `source` says who measured."""
+
+    vacuum_mmhg: Mapping[int, float] = Field(default_factory=dict)
+    celsius: Mapping[int, float] = Field(default_factory=dict)
+    source: str = Field(min_length=10)
+
+
 class Example(Frozen):
     """The file's own proof: bytes from the source, beside what they mean."""
 
-    send: dict[str, dict[str, Value]] | None = None
+    send: Mapping[str, Mapping[str, Value]] | None = None
     receive: HexBytes | None = None
+    says: str | None = None
     channel: Name | None = None
     counter: int = 0
     bytes_: HexBytes | None = Field(None, alias="bytes")
-    gives: dict[str, Value] | None = None
+    text: str | None = None
+    writes: tuple[tuple[Name, HexBytes], ...] = ()
+    gives: Mapping[str, Value] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        sends = self.send is not None and len(self.send) == 1 and self.bytes_ is not None
-        receives = self.receive is not None and self.gives is not None
-        if sends == receives:
-            raise ValueError("an example is {send: {command: values}, bytes: …} or {receive: …, gives: …}")
+        sent = [self.bytes_ is not None, self.text is not None, bool(self.writes)]
+        sends = self.send is not None and len(self.send) == 1 and sum(sent) == 1
+        receives = (self.receive is not None) != (self.says is not None) and self.gives is not None
+        if sends == receives or (receives and sum(sent)):
+            raise ValueError(
+                "an example is {send: {command: values}, bytes (or text, or writes): …}, "
+                "or {receive (or says): …, gives: …}"
+            )
         return self
 
 
@@ -274,55 +294,36 @@ class Profile(Frozen):
     id: ProfileId
     name: str
     roles: tuple[Role, ...] = Field(min_length=1)
+    sides: Literal["one", "both"] = "both"
     confidence: Literal["verified", "unverified"]
     provenance: str = Field(min_length=10)
     match: Match
     byte_order: ByteOrder = "little"
-    channels: dict[Name, Channel] = Field(min_length=1)
+    channels: Mapping[Name, Channel] = Field(min_length=1)
     frame: Frame | None = None
-    commands: dict[Name, Command] = Field(default_factory=dict)
-    reports: dict[str, Report] = Field(default_factory=dict)
+    text: Text | None = None
+    commands: Mapping[Name, Command] = Field(default_factory=dict)
+    reports: Mapping[Name, Report] = Field(default_factory=dict)
     answer: Answer | None = None
+    session: Duties = Duties()
+    link: Quirks = Quirks()
+    levels: Levels | None = None
     capabilities: tuple[Capability, ...] = ()
     limits: Limits = Limits()
     lease_seconds: int | None = Field(None, ge=2, le=60)
+    own_timer_seconds: float | None = Field(None, gt=0)
     on_link_loss: Literal["stops", "continues", "unknown"] = "unknown"
+    notes: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _opcodes_are_text(cls, data: Any) -> Any:
-        for opcode in (data.get("reports") or {}) if isinstance(data, dict) else ():
-            _hex_bytes(opcode)
-        return data
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for kind, entries in (("commands", self.commands), ("reports", self.reports)):
-            for key, entry in entries.items():
-                if entry.channel is not None and entry.channel not in self.channels:
-                    raise ValueError(f"{kind}.{key} goes through channel {entry.channel}, which is not described")
-        if self.commands and self.control is None:
-            for key, command in self.commands.items():
-                if command.channel is None:
-                    raise ValueError(f"commands.{key}: say through which channel; more or less than one can be written")
-        for role in self.roles:
-            if START_VERB[role] in self.commands and STOP_VERB[role] not in self.commands:
-                raise ValueError(
-                    f"what can be started must be stoppable: commands has {START_VERB[role]}, not {STOP_VERB[role]}"
-                )
-        if self.answer is not None:
-            self._check_answer(self.answer)
-        return self
+        from devices.profiles.crosscheck import problems_in  # it needs this very class
 
-    def _check_answer(self, answer: Answer) -> None:
-        report = next((each for each in self.reports.values() if each.name == answer.report), None)
-        if report is None:
-            raise ValueError(f"answer: there is no report {answer.report}")
-        carried = {name for field in report.payload for name in field.names}
-        for name in (answer.opcode, answer.counter, answer.result):
-            if name is not None and name not in carried:
-                raise ValueError(f"answer: the report {answer.report} carries no {name}")
+        problems = problems_in(self)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @property
     def control(self) -> str | None:
@@ -333,6 +334,50 @@ class Profile(Frozen):
     @property
     def reported(self) -> frozenset[str]:
         """The names of all values the device can tell."""
-        payloads = [report.payload for report in self.reports.values()]
-        payloads += [channel.gives for channel in self.channels.values() if channel.gives]
-        return frozenset(name for payload in payloads for field in payload for name in field.names)
+        told = [name for report in self.reports.values() for name in report.names]
+        told += [name for channel in self.channels.values() for name in names_in(channel.gives)]
+        return frozenset(told)
+
+    @property
+    def regular(self) -> frozenset[str]:
+        """The names of the values that come again and again, by themselves or because they are polled."""
+        told = [name for report in self.reports.values() if report.every_seconds for name in report.names]
+        polled = {poll.channel for poll in self.session.poll}
+        for key, channel in self.channels.items():
+            if channel.every_seconds or key in polled:
+                told += names_in(channel.gives)
+                told += [name for report in self.reports.values() if report.channel == key for name in report.names]
+        answers = {self.commands[poll.command].answered_by for poll in self.session.poll if poll.command}
+        told += [name for key, report in self.reports.items() if key in answers for name in report.names]
+        return frozenset(told)
+
+    @property
+    def template(self) -> tuple[str, ...]:
+        """The channels whose UUIDs the owner has to supply."""
+        return tuple(
+            name for name, channel in self.channels.items() if OWNER in (channel.service, channel.characteristic)
+        )
+
+    def carried_by(self, command: str) -> frozenset[str]:
+        """Return the names of the values that a command carries, those of its sequence included."""
+        found = self.commands[command]
+        names = set(found.names)
+        for step in found.sequence:
+            names |= self.carried_by(step.command) - set(step.values)
+        return frozenset(names)
+
+    def starts(self, role: Role) -> bool:
+        """Say whether a role can be started from here."""
+        return START_VERB[role] in self.commands
+
+    def with_uuids(self, uuids: Mapping[str, tuple[str, str]]) -> Profile:
+        """Return the profile with the owner's (service, characteristic) for each channel that asks for them."""
+        data: dict[str, Any] = {
+            name: channel.model_copy(
+                update={"service": full_uuid(uuids[name][0]), "characteristic": full_uuid(uuids[name][1])}
+            )
+            if name in self.template
+            else channel
+            for name, channel in self.channels.items()
+        }
+        return self.model_copy(update={"channels": data})

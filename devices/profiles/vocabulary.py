@@ -1,4 +1,4 @@
-"""Words shared by all parts of a profile: how bytes, UUIDs and names are written in YAML, and the verbs of each role."""
+"""Words shared by all parts of a profile: how bytes, UUIDs and names are written, and the verbs of each role."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASE_UUID = "0000{}-0000-1000-8000-00805f9b34fb"
 
 def full_uuid(value: object) -> str:
     """Return a UUID as 128 bits in lower case; `"180f"` is short for one of the Bluetooth SIG, `owner` stays."""
-    text = str(value).lower()
+    text = value.lower() if isinstance(value, str) else ""  # 0x180f without quotes would arrive as 6159
     if text == OWNER:
         return text
     if re.fullmatch(r"[0-9a-f]{4}", text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from devices.profiles.schema import Value
+from devices.profiles.vocabulary import Value
 from devices.roles import Phase, Side
 from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
 from devices.virtual.breast import Breast

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from devices.profiles.schema import Value
+from devices.profiles.vocabulary import Value
 
 
 @dataclass(frozen=True)

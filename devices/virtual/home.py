@@ -97,7 +97,7 @@ class VirtualHome:
     async def _run(self) -> None:
         while True:
             self.tick()
-            busy = any(twin.body.duty.on for twin in self.twins.values())
+            busy = any(twin.busy for twin in self.twins.values())
             await self._clock.sleep(_TICK_SECONDS if busy else _IDLE_TICK_SECONDS)
 
     def tick(self) -> None:

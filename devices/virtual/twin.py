@@ -9,8 +9,9 @@ from functools import partial
 from bumble.device import Device
 
 from devices.errors import DeviceError
-from devices.profiles.frames import Codec, Message
-from devices.profiles.schema import Channel, Profile, Value
+from devices.profiles.codec import Codec, Message
+from devices.profiles.schema import Manufacturer, Profile
+from devices.profiles.vocabulary import STOP_VERB, Value
 from devices.virtual.duty import Body, Result
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
 
@@ -18,6 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _PLAIN_EVERY_SECONDS = 1.0  # a plain characteristic is notified when its value changed, and not more often
 _IDLE_EVERY_SECONDS = 1.0
+_AFTERMATH_SECONDS = 2.0
 _NEWER = 128  # a counter up to this far ahead is newer; the rest of the circle is older
 
 
@@ -32,6 +34,7 @@ class Twin:
         self.commands: list[Message] = []  # what it was told, for those who want to check
         self._now = now
         self._codec = Codec(profile)
+        self._busy_until_seconds = 0.0
         self._counter = 0
         self._last_counter: int | None = None
         self._sent_at_seconds: dict[str, float] = {}
@@ -43,12 +46,19 @@ class Twin:
         advertisement = Advertisement(
             name=self.name,
             service_uuids=match.services,
-            manufacturer_data={} if match.manufacturer is None else {match.manufacturer: b""},
+            manufacturer_data=_manufacturer_data(match.manufacturer),
         )
         self.server = GattServer(device, self._services(), advertisement)
         self.server.on_connection = self._on_connection
         self.server.on_disconnection = self.body.lose_link
         await self.server.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it runs, or ran a moment ago: then it shows quickly that it let go."""
+        if self.body.duty.on:
+            self._busy_until_seconds = self._now() + _AFTERMATH_SECONDS
+        return self._now() < self._busy_until_seconds
 
     def tick(self) -> None:
         """Let physics catch up, and send what is due."""
@@ -60,18 +70,18 @@ class Twin:
         if self.server is None or not self.server.connected:
             return
         values: dict[str, Value] | None = None
-        for report in self.profile.reports.values():
+        for name, report in self.profile.reports.items():
             every_seconds = report.every_seconds
             if every_seconds is None:
                 continue
-            if not self.body.duty.on:
+            if not self.busy:
                 every_seconds = max(every_seconds, _IDLE_EVERY_SECONDS)
-            if self._due(report.name, every_seconds):
+            if self._due(name, every_seconds):
                 values = values or self.body.values()
-                self._send(report.name, values)
+                self._send(name, values)
         for name, channel in self.profile.channels.items():
-            if channel.gives and channel.notify and self._due(name, _PLAIN_EVERY_SECONDS):
-                self._send(name, values or self.body.values(), only_changed=True)
+            if channel.gives and channel.notify and self._due(name, channel.every_seconds or _PLAIN_EVERY_SECONDS):
+                self._send(name, values or self.body.values(), only_changed=channel.every_seconds is None)
 
     def _due(self, name: str, every_seconds: float) -> bool:
         now_seconds = self._now()
@@ -84,7 +94,11 @@ class Twin:
         self._counter = (self._counter + 1) & 0xFF
         packet = self._codec.encode_report(name, values, self._counter)
         channel = self.profile.channels[packet.channel]
-        if self.server is None or (only_changed and self._sent.get(name) == packet.data):
+        if (
+            self.server is None
+            or channel.characteristic is None
+            or (only_changed and self._sent.get(name) == packet.data)
+        ):
             return
         self._sent[name] = packet.data
         self.server.notify(channel.characteristic, packet.data)
@@ -92,10 +106,9 @@ class Twin:
     def _announce(self) -> None:
         """Say at once what changed: measurement first, so that the last milk counts, then state and annunciation."""
         values = self.body.values()
-        names = {report.name: report for report in self.profile.reports.values()}
         for name in ("measurement", "status", "annunciation"):
-            report = names.get(name)
-            if report is not None and self.profile.channels[report.channel or ""].notify:
+            report = self.profile.reports.get(name)
+            if report is not None and self.profile.channels[self._codec.channel_of(report)].notify:
                 self._send(name, values)
 
     async def _on_write(self, channel: str, data: bytes) -> None:
@@ -106,7 +119,7 @@ class Twin:
             return
         self.commands.append(message)
         self.body.advance(self._now())
-        if self._is_old(message.counter):
+        if self._is_old(message.counter) and message.name not in STOP_VERB.values():
             result = Result("replayed")
         else:
             self._last_counter = message.counter
@@ -114,13 +127,12 @@ class Twin:
             self._announce()
         answer = self.profile.answer
         if answer is not None and self.profile.commands[message.name].answered:
-            unknown = {name: None for field in self._report(answer.report) for name in field if name}
-            values: dict[str, Value] = {
-                **unknown,
-                **result.allowed,
-                answer.opcode: int.from_bytes(message.opcode, "big"),
-                answer.result: result.result,
-            }
+            values: dict[str, Value] = dict.fromkeys(self.profile.reports[answer.report].names)
+            values.update(result.allowed)
+            if answer.opcode:
+                values[answer.opcode] = int.from_bytes(message.opcode, "big")
+            if answer.result:
+                values[answer.result] = result.result
             if answer.counter:
                 values[answer.counter] = message.counter
             self._send(answer.report, values)
@@ -130,10 +142,6 @@ class Twin:
         if counter is None or self._last_counter is None:
             return False
         return not 0 < (counter - self._last_counter) & 0xFF < _NEWER
-
-    def _report(self, name: str) -> list[tuple[str, ...]]:
-        report = next(each for each in self.profile.reports.values() if each.name == name)
-        return [field.names for field in report.payload]
 
     def _on_connection(self) -> None:
         self._last_counter = None
@@ -145,17 +153,19 @@ class Twin:
         values = self.body.values()
         if self.profile.channels[name].gives:
             return self._codec.encode_report(name, values).data
-        report = next(each for each in self.profile.reports.values() if each.channel == name)
+        report = next(key for key, each in self.profile.reports.items() if self._codec.channel_of(each) == name)
         self._counter = (self._counter + 1) & 0xFF
-        return self._codec.encode_report(report.name, values, self._counter).data
+        return self._codec.encode_report(report, values, self._counter).data
 
     def _services(self) -> list[GattService]:
         services: dict[str, list[GattCharacteristic]] = {}
         for name, channel in self.profile.channels.items():
+            if channel.service is None or channel.characteristic is None:
+                raise ValueError(f"the twin of {self.profile.name} cannot place {name} by its handle")
             services.setdefault(channel.service, []).append(
                 GattCharacteristic(
                     uuid=channel.characteristic,
-                    properties=_properties(channel),
+                    properties=channel.needs,
                     read=partial(self._read, name) if channel.read else None,
                     write=partial(self._on_write, name) if channel.write else None,
                 )
@@ -163,10 +173,6 @@ class Twin:
         return [GattService(uuid, characteristics) for uuid, characteristics in services.items()]
 
 
-def _properties(channel: Channel) -> set[str]:
-    found = {name for name in ("read", "notify", "indicate") if getattr(channel, name)}
-    if channel.write in ("with-response", "both"):
-        found.add("write")
-    if channel.write in ("without-response", "both"):
-        found.add("write-without-response")
-    return found
+def _manufacturer_data(wanted: Manufacturer | None) -> dict[int, bytes]:
+    """Return manufacturer data that fits what a profile looks for."""
+    return {} if wanted is None else {wanted.id: bytes.fromhex(wanted.data.replace("..", "00"))}

@@ -26,7 +26,7 @@ from controller.settings import Settings
 from controller.virtual import STATION, station_settings
 from devices.catalog import Catalog
 from devices.clock import RealClock
-from devices.profiles.frames import Codec
+from devices.profiles.codec import Codec
 from devices.profiles.roles import roles_of
 from devices.roles import RunState
 from devices.virtual.air import Air

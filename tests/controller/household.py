@@ -58,6 +58,14 @@ EVERYTHING = Routine.model_validate(
     }
 )
 STEPS = tuple(step.kind for step in EVERYTHING.steps)
+MILK = Routine.model_validate(
+    {
+        "id": "milk",
+        "name": {"en": "Milk"},
+        "summary": {"en": "Only the pump."},
+        "steps": ["check", {"stimulate": {"at_most_seconds": 120}}, {"express": {"minutes": 2}}],
+    }
+)
 
 
 @cache
@@ -67,7 +75,7 @@ def catalog() -> Catalog:
 
 @cache
 def routines() -> dict[str, Routine]:
-    return load_routines() | {EVERYTHING.id: EVERYTHING}
+    return load_routines() | {each.id: each for each in (EVERYTHING, MILK)}
 
 
 @cache
@@ -120,10 +128,13 @@ class Told:
     def snapshot(self) -> Snapshot:
         return next(item for _, item in reversed(self.items) if isinstance(item, Snapshot))
 
-    @property
-    def guides(self) -> list[Guide]:
-        """All guidance, without those that only count seconds."""
-        shown = [item.model_copy(update={"seconds_left": None}) for _, item in self.items if isinstance(item, Guide)]
+    def guides(self, since: float = 0.0) -> list[Guide]:
+        """All guidance since a time, without that which only counts seconds."""
+        shown = [
+            item.model_copy(update={"seconds_left": None})
+            for seconds, item in self.items
+            if isinstance(item, Guide) and seconds >= since
+        ]
         return [guide for guide, _ in itertools.groupby(shown)]
 
     @property
@@ -257,7 +268,7 @@ class House:
     async def start(self, routine: str = "everything", side: str = "both", *, no_symptoms: bool = True) -> Reply:
         reply = await self.send("start", routine=routine, side=side, no_symptoms=no_symptoms)
         assert reply.outcome == "accepted", reply
-        await asyncio.sleep(0)
+        await self.elapse(0.1)
         return reply
 
     async def reach(self, step: str, routine: str = "everything", *, run_seconds: float = 3.0) -> None:
@@ -336,6 +347,11 @@ class House:
         body = self.home.twins[key].body
         truth = body.values
         body.values = lambda: truth() | values  # type: ignore[method-assign]
+
+    def give_no_milk(self) -> None:
+        """Let no pump report any let-down or flow."""
+        for key in PUMPS:
+            self.change_values(key, let_down=False, flow_ml_per_s=0.0)
 
     def press_button(self, key: DeviceKey) -> None:
         """Switch a device off at the device itself."""

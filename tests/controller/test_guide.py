@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from controller.cautions import Caution
 from controller.guide import StepWords, Words, languages, load_words
 from controller.routine import Step, Technique, load_routines
 from devices.roles import Side
@@ -125,7 +126,9 @@ def test_every_question_is_asked_and_answered(words: Words) -> None:
 
 
 def test_every_message_has_its_values(words: Words) -> None:
-    assert {name: placeholders(template) for name, template in words.messages.items()} == MESSAGES
+    assert {name: placeholders(template) for name, template in words.messages.items()} == MESSAGES | {
+        f"caution_{caution.value}": {"device"} for caution in Caution
+    }
 
 
 def test_a_message_is_filled_in(words: Words) -> None:

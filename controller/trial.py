@@ -1,0 +1,93 @@
+"""Try one device of the settings: connect, read, run each role shortly at its lowest, and stop. For `devices test`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from controller.cautions import cautions_for
+from controller.guard import Guard, NotAllowedError
+from controller.safety import OwnerLimits
+from controller.watch import Role
+from devices.clock import Clock
+from devices.errors import DeviceError
+from devices.profiles.driver import ProfileDevice
+from devices.profiles.roles import roles_of
+from devices.roles import Capability, Phase, PumpSetting, Reading
+
+_CONNECT_SECONDS = 30.0
+_RUN_SECONDS = 5.0
+_LOWEST_MMHG = 40.0
+_LOWEST_CELSIUS = 36.0
+_LOWEST_INTENSITY = 0.1
+_RATE_CPM = 60.0
+
+
+async def try_device(
+    device: ProfileDevice, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]
+) -> bool:
+    """Try a device; `say` shows what happens, `allow` asks before anything runs. Return whether all went well."""
+    link = asyncio.create_task(device.run(), name=f"link {device.name}")
+    try:
+        say(f"looking for {device.name} …")
+        async with clock.timeout(_CONNECT_SECONDS):
+            while not device.link.connected:
+                await clock.sleep(0.2)
+        say("connected")
+        roles = roles_of(device)
+        owner = OwnerLimits(vibration=True, heat_without_temperature=True)  # asked for one by one, below
+        guard = Guard(clock, owner, roles)
+        return all([await _try_role(role, guard, clock, say, allow) for role in roles])
+    except TimeoutError:
+        say(f"not found in {_CONNECT_SECONDS:g} s: {device.link.trouble or 'is it on, and not in use by its own app?'}")
+        return False
+    finally:
+        link.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await link
+
+
+async def _try_role(
+    role: Role, guard: Guard, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]
+) -> bool:
+    say(f"{role.name} ({role.role}) says: {_told(role.reading)}")
+    for caution in cautions_for(role):
+        say(f"mind: {caution.value.replace('_', ' ')}")
+    if Capability.START not in role.capabilities:
+        return True
+    if not allow(f"Run {role.name} for {_RUN_SECONDS:g} s at its lowest setting? Nobody may be attached to it."):
+        say("not tried")
+        return True
+    try:
+        async with _lowest(role, guard):
+            await clock.sleep(_RUN_SECONDS)
+            say(f"running: {_told(role.reading)}")
+    except (DeviceError, NotAllowedError) as error:
+        say(f"it did not run: {error}")
+    result = (await guard.stop_all())[role.name]
+    words = {"stopped": "stopped, and it says so itself", "unreachable": "cannot be reached"}
+    if Capability.REPORTS_STATE not in role.capabilities and result == "stopped":
+        say("told to stop; it never says whether it did: see for yourself")
+    else:
+        say(words.get(result, "it did NOT confirm that it stopped: switch it off at its button"))
+    return result == "stopped" and guard.trip is None
+
+
+@contextlib.asynccontextmanager
+async def _lowest(role: Role, guard: Guard) -> AsyncIterator[None]:
+    if role.role == "pump":
+        setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=_LOWEST_MMHG, level=1, rate_cpm=_RATE_CPM)
+        async with guard.suction([role], setting, at_most_seconds=_RUN_SECONDS * 2):
+            yield
+    elif role.role == "warmer":
+        async with guard.heat([role], _LOWEST_CELSIUS, at_most_seconds=_RUN_SECONDS * 2):
+            yield
+    else:
+        async with guard.vibration([role], _LOWEST_INTENSITY, role.side, at_most_seconds=_RUN_SECONDS * 2):
+            yield
+
+
+def _told(reading: Reading) -> str:
+    known = reading.model_dump(mode="json", exclude_none=True)
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())

@@ -1,0 +1,117 @@
+"""What an owner's Tuya account knows of a device, and nobody else may: never in a log, an error or a repr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+
+from devices.roles import Frozen
+from devices.tuya.crypto import LOCAL_KEY_BYTES, SECRET_KEY_CHARACTERS, Material, material
+
+PAIR_BYTES = 44  # uuid, six characters of the local key, device id, and zeros
+
+_SECRETS = ("local_key", "uuid", "device_id", "secret_key")
+_FROM_ENVIRONMENT = "_env"
+
+
+class _NotText:
+    """Stands in an error for what was no text, so that it is not shown."""
+
+    def __repr__(self) -> str:
+        return "(not shown; write it in quotes)"
+
+
+def _plain(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text or not text.isascii() or text != text.strip():
+        raise ValueError("copy it as it stands in the Tuya account: letters and digits, nothing around them")
+    return value
+
+
+def _local_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < LOCAL_KEY_BYTES:
+        raise ValueError("a local key is longer than that; it usually has 16 characters")
+    return value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) != SECRET_KEY_CHARACTERS:
+        raise ValueError(f"a secret key has {SECRET_KEY_CHARACTERS} characters")
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_plain)]
+
+
+class TuyaCredentials(Frozen):
+    """Keys and ids of one device, fetched from the owner's Tuya account; afterwards everything is local.
+
+    Each secret may come from the environment instead: `local_key_env: NAME` names the variable that holds it.
+    `datapoints` gives the ids of standard codes that the device's profile leaves to its owner.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    local_key: Annotated[Secret, AfterValidator(_local_key)]
+    uuid: Secret
+    device_id: Secret
+    secret_key: Annotated[Secret, AfterValidator(_secret_key)] | None = None
+    datapoints: Mapping[str, Annotated[int, Field(ge=1, le=255)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_a_pair_request(self) -> Self:
+        if len(self.pair_request()) > PAIR_BYTES:
+            raise ValueError("uuid and device_id are too long; are they mixed up with something else?")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        found = {key: value for key, value in data.items() if not _is_environment(key)}
+        for key, variable in data.items():
+            if not _is_environment(key):
+                continue
+            name = key.removesuffix(_FROM_ENVIRONMENT)
+            if name in found:
+                raise ValueError(f"{name} is given twice: by itself and by {key}")
+            text = variable.get_secret_value() if isinstance(variable, SecretStr) else ""
+            # The variable is not named: whoever put the key itself there would read it in a log.
+            if not os.environ.get(text):
+                raise ValueError(f"the environment variable that {key} names is not set")
+            found[name] = SecretStr(os.environ[text])
+        return found
+
+    # Defined last, so it runs first: what follows, and the errors it raises, only ever see masked values.
+    @model_validator(mode="before")
+    @classmethod
+    def _masked(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data if isinstance(data, TuyaCredentials) else _NotText()
+        return {str(key): value if key == "datapoints" else _mask(value) for key, value in data.items()}
+
+    @property
+    def material(self) -> Material:
+        """What the device's keys are made of."""
+        secret = self.secret_key.get_secret_value() if self.secret_key else None
+        return material(self.local_key.get_secret_value(), secret)
+
+    def pair_request(self) -> bytes:
+        """Return the data of a pair request: uuid, the local key's first six characters, device id, zeros."""
+        data = self.uuid.get_secret_value().encode()
+        data += self.local_key.get_secret_value().encode()[:LOCAL_KEY_BYTES]
+        return (data + self.device_id.get_secret_value().encode()).ljust(PAIR_BYTES, b"\0")
+
+
+def _is_environment(key: object) -> bool:
+    return isinstance(key, str) and key.endswith(_FROM_ENVIRONMENT) and key.removesuffix(_FROM_ENVIRONMENT) in _SECRETS
+
+
+def _mask(value: object) -> object:
+    if value is None or isinstance(value, SecretStr):
+        return value
+    return SecretStr(value) if isinstance(value, str) else _NotText()

@@ -1,0 +1,315 @@
+"""What the `tuya:` section of a profile may say: datapoints by our names, and what each verb writes to them.
+
+Data only; the bytes are made in `codec` and `datapoints`, the link is kept by `driver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from devices.profiles.field_spec import Payload, names_in
+from devices.profiles.schema import Levels, Limits, Match, Profile
+from devices.profiles.vocabulary import (
+    OWNER,
+    START_VERB,
+    STOP_VERB,
+    ByteOrder,
+    HexBytes,
+    Name,
+    Names,
+    ProfileId,
+    Role,
+    Value,
+    one_or_more,
+)
+from devices.roles import Capability, Frozen
+from devices.tuya.frames import PACKET_BYTES
+
+# What a role hands over with each verb; a step may take any of it as `$name`.
+_SETTING = ("phase", "vacuum_mmhg", "level", "rate_cpm", "side")
+_TIMES = ("duration_seconds", "duration_minutes", "duration_hours", "lease_seconds")
+VERBS: dict[str, tuple[str, ...]] = {
+    "start": (*_SETTING, *_TIMES),
+    "adjust": _SETTING,
+    "pause": (),
+    "resume": (),
+    "stop": (),
+    "set_target": ("celsius", *_TIMES),
+    "off": (),
+    "run": ("intensity", "side", *_TIMES),
+    "renew": ("lease_seconds",),
+}
+_STOPS = frozenset(STOP_VERB.values())
+
+Verb = Literal["start", "adjust", "pause", "resume", "stop", "set_target", "off", "run", "renew"]
+Constant = bool | int | float | str
+
+
+class Rule(Frozen):
+    """A value worked out from what a verb is given: `{of: duration_seconds, up_to: {900: 0, 1200: 1}}`.
+
+    `is`: a word for each word. `up_to`: the first step that is not below it. `at_least`: the last step that is not
+    above it, which is what anything that acts on a body takes.
+    """
+
+    of: Name
+    meanings: Mapping[str, Constant] | None = Field(None, alias="is")
+    up_to: Mapping[float, Constant] | None = None
+    at_least: Mapping[float, Constant] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if sum(bool(each) for each in (self.meanings, self.up_to, self.at_least)) != 1:
+            raise ValueError("a rule has one of: is, up_to, at_least")
+        return self
+
+
+def _kind_of_given(value: object) -> str:
+    if isinstance(value, Rule) or (isinstance(value, dict) and "of" in value):
+        return "rule"
+    return "fields" if isinstance(value, Mapping) else "constant"
+
+
+def _kind_in_fields(value: object) -> str:
+    return "constant" if not isinstance(value, Rule | Mapping) else "rule"
+
+
+FieldGiven = Annotated[
+    Annotated[Constant, Tag("constant")] | Annotated[Rule, Tag("rule")], Discriminator(_kind_in_fields)
+]
+Given = Annotated[
+    Annotated[Constant, Tag("constant")]
+    | Annotated[Rule, Tag("rule")]
+    | Annotated[Mapping[Name, FieldGiven], Tag("fields")],
+    Discriminator(_kind_of_given),
+]
+
+
+class Step(Frozen):
+    """Datapoints that are written in one message. `{stop: true}` is short for `{write: {stop: true}}`.
+
+    `when`: only where the verb was given these values. `differs`: only where what the verb was given is not what the
+    device last said; that is for datapoints that switch over rather than set.
+    """
+
+    write: Mapping[Name, Given] = Field(min_length=1)
+    when: Mapping[Name, Value] = Field(default_factory=dict)
+    differs: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        return {"write": data} if isinstance(data, dict) and "write" not in data else data
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The names of what it takes from the verb."""
+        found = set(self.when) | ({self.differs} if self.differs else set())
+        for given in self.write.values():
+            for each in given.values() if isinstance(given, Mapping) else (given,):
+                if isinstance(each, Rule):
+                    found.add(each.of)
+                elif isinstance(each, str) and each.startswith("$"):
+                    found.add(each[1:])
+        return frozenset(found)
+
+
+Steps = Annotated[tuple[Step, ...], BeforeValidator(one_or_more), Field(min_length=1)]
+
+
+class DatapointSpec(Frozen):
+    """One datapoint under our name. `id: owner`: its standard `code` is known, and the owner's settings give the id.
+
+    A number on the wire means `wire * scale + offset`. `round` says where a value between two steps goes; down unless
+    said otherwise, because most of them act on a body. `trigger`: written to make something happen; what the device
+    reports back says nothing. `fields`: the layout of a raw datapoint; `optional` may follow them, as far as it comes.
+    """
+
+    id: Annotated[int, Field(ge=1, le=255)] | Literal["owner"]
+    code: str | None = Field(None, min_length=1)
+    type: Literal["raw", "bool", "value", "string", "enum", "bitmap"]
+    scale: float = Field(1.0, gt=0)
+    offset: float = 0.0
+    range: tuple[float, float] | None = None
+    round: Literal["down", "up", "nearest"] = "down"
+    meanings: Mapping[int, str | bool] | None = Field(None, alias="is")
+    trigger: bool = False
+    fields: Payload = ()
+    optional: Payload = ()
+    byte_order: ByteOrder = "big"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.type == "raw") != bool(self.fields):
+            raise ValueError("a raw datapoint has fields, and no other has")
+        if self.optional and not self.fields:
+            raise ValueError("optional fields follow others")
+        if self.meanings and self.type not in ("enum", "value"):
+            raise ValueError("`is` belongs to an enum or a value")
+        if self.meanings and len(set(self.meanings.values())) != len(self.meanings):
+            raise ValueError("two codes mean the same; then it could not be written")
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError("range is [lowest, highest]")
+        return self
+
+
+class Derived(Frozen):
+    """A value of ours that follows from one the device tells: `{of: switch, is: {true: running, false: stopped}}`.
+
+    Several codes may mean the same here. What is not listed is unknown.
+    """
+
+    of: Name
+    meanings: Mapping[bool | int | str, Value] = Field(alias="is", min_length=1)
+
+
+class TuyaSpec(Frozen):
+    """How a product is spoken to over Tuya BLE.
+
+    `protocol`: only for devices that misreport theirs. `hello`: data of the first request, where a device wants some.
+    `poll_seconds`: how long a device may be silent before it is asked for its status.
+    """
+
+    product_ids: Names = ()
+    protocol: Literal[3, 4] | None = None
+    packet_bytes: int = Field(PACKET_BYTES, ge=PACKET_BYTES, le=244)
+    hello: HexBytes = b""
+    poll_seconds: float = Field(4.0, ge=1, le=8)
+    datapoints: Mapping[Name, DatapointSpec] = Field(min_length=1)
+    verbs: Mapping[Verb, Steps] = Field(default_factory=dict)
+    means: Mapping[Name, Derived] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if problems := [*self._numbers(), *self._writes(), *self._meanings()]:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _numbers(self) -> Iterator[str]:
+        ids = [each.id for each in self.datapoints.values() if each.id != OWNER]
+        yield from (f"two datapoints have the id {number}" for number in sorted({i for i in ids if ids.count(i) > 1}))
+
+    def _writes(self) -> Iterator[str]:
+        for verb, steps in self.verbs.items():
+            for step in steps:
+                for name in sorted(step.taken - set(VERBS[verb])):
+                    yield f"verbs.{verb}: it is given no {name}, only {', '.join(VERBS[verb]) or 'nothing'}"
+                if verb in _STOPS and (step.taken or step.when or step.differs):
+                    yield f"verbs.{verb}: a stop depends on nothing; write constants only"
+                yield from self._written(verb, step)
+
+    def _written(self, verb: str, step: Step) -> Iterator[str]:
+        for name, given in step.write.items():
+            described = self.datapoints.get(name)
+            if described is None:
+                yield f"verbs.{verb}: there is no datapoint {name}; there are {', '.join(self.datapoints)}"
+            elif isinstance(given, Mapping) != (described.type == "raw"):
+                yield f"verbs.{verb}: a raw datapoint is written field by field, any other as one value: {name}"
+            elif isinstance(given, Mapping) and set(given) != set(names_in(described.fields)):
+                yield f"verbs.{verb}: {name} is written with all of {', '.join(names_in(described.fields))}"
+
+    def _meanings(self) -> Iterator[str]:
+        told = set(self._told)
+        for name, derived in self.means.items():
+            if derived.of not in told:
+                yield f"means.{name}: no datapoint tells {derived.of}"
+
+    @property
+    def _told(self) -> Iterator[str]:
+        for name, described in self.datapoints.items():
+            if not described.trigger:
+                yield from names_in((*described.fields, *described.optional)) or (name,)
+
+    @property
+    def reported(self) -> frozenset[str]:
+        """The names of all values the device can tell."""
+        return frozenset(self._told) | frozenset(self.means)
+
+    def ids(self, owners: Mapping[str, int]) -> dict[str, int]:
+        """Return the id of each datapoint; `owners` gives those of standard codes. Raise `ValueError` if any lacks."""
+        found: dict[str, int] = {}
+        lacking = []
+        for name, described in self.datapoints.items():
+            code = described.code or name
+            if isinstance(described.id, int):
+                found[name] = described.id
+            elif code in owners:
+                found[name] = owners[code]
+            else:
+                lacking.append(code)
+        if lacking:
+            raise ValueError(
+                f"the ids of these datapoints are known to the owner's Tuya account only: {', '.join(lacking)}; "
+                "give them under datapoints"
+            )
+        if len(set(found.values())) != len(found):
+            raise ValueError("two datapoints have the same id; look at them again in the Tuya account")
+        return found
+
+
+class TuyaExample(Frozen):
+    """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean."""
+
+    send: Mapping[Verb, Mapping[str, Value]] | None = None
+    writes: tuple[tuple[tuple[Name, HexBytes], ...], ...] = ()
+    receive: tuple[Name, HexBytes] | None = None
+    gives: Mapping[str, Value] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        sends = self.send is not None and len(self.send) == 1 and bool(self.writes)
+        if sends == (self.receive is not None and self.gives is not None):
+            raise ValueError("an example is {send: {verb: values}, writes: …} or {receive: [name, bytes], gives: …}")
+        return self
+
+
+class TuyaProfile(Frozen):
+    """One device model that speaks Tuya BLE: the head of any profile, and its `tuya:` section."""
+
+    id: ProfileId
+    name: str
+    roles: tuple[Role, ...] = Field(min_length=1)
+    confidence: Literal["verified", "unverified"]
+    provenance: str = Field(min_length=10)
+    match: Match
+    tuya: TuyaSpec
+    capabilities: tuple[Capability, ...] = ()
+    levels: Levels | None = None
+    limits: Limits = Limits()
+    on_link_loss: Literal["stops", "continues", "unknown"] = "unknown"
+    notes: tuple[str, ...] = ()
+    examples: tuple[TuyaExample, ...] = ()
+
+    @model_validator(mode="after")
+    def _stoppable(self) -> Self:
+        for role in self.roles:
+            if START_VERB[role] in self.tuya.verbs and STOP_VERB[role] not in self.tuya.verbs:
+                raise ValueError(
+                    f"what can be started must be stoppable: verbs has {START_VERB[role]}, not {STOP_VERB[role]}"
+                )
+        return self
+
+    def described(self) -> Profile:
+        """Return what the roles, the catalog and listings read of any profile. Its bytes are never sent."""
+        commands = {
+            verb: {"payload": _numbers({name for step in steps for name in step.taken}) or "00"}
+            for verb, steps in self.tuya.verbs.items()
+        }
+        told = _numbers(self.tuya.reported)
+        report = {"channel": "tuya", "payload": told, "every_seconds": self.tuya.poll_seconds}
+        channel = {"service": "fd50", "characteristic": "fd50", "write": "without-response", "notify": True}
+        return Profile.model_validate(
+            {
+                **{name: getattr(self, name) for name in type(self).model_fields if name not in ("tuya", "examples")},
+                "channels": {"tuya": channel},
+                "commands": commands,
+                "reports": {"datapoints": report} if told else {},
+            }
+        )
+
+
+def _numbers(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"name": name, "type": "s32"} for name in sorted(names)]

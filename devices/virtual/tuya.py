@@ -1,0 +1,332 @@
+"""A virtual device that speaks Tuya BLE: the device side of the protocol on a GATT server, and a small body behind it.
+
+It holds controllers to what published devices do: it drops a connection whose sequence numbers do not climb, answers
+nothing that its keys do not open, and nothing but the handshake before it is paired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bumble.device import Device
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from devices.errors import DeviceError, ProtocolError
+from devices.profiles.vocabulary import Value, full_uuid
+from devices.tuya.codec import TuyaCodec
+from devices.tuya.credentials import TuyaCredentials
+from devices.tuya.crypto import BLOCK, login_key, open_envelope, seal, session_key
+from devices.tuya.datapoints import REPORTS, Code, DataPoint, decode, encode
+from devices.tuya.frames import Joiner, Message, split
+from devices.tuya.frames import decode as decode_message
+from devices.tuya.frames import encode as encode_message
+from devices.tuya.schema import TuyaProfile
+from devices.tuya.session import MANUFACTURER, WAYS
+from devices.virtual.duty import Duty
+from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
+
+_LOGGER = logging.getLogger(__name__)
+
+_REPORT_EVERY_SECONDS = 1.0
+_PRODUCT_RECORD = b"letdown1"
+_BOUND = 0x80
+_V4 = 4
+_REFUSED, _ALREADY_PAIRED, _DONE = b"\1", b"\2", b"\0"
+_MAX_TIME_SECONDS = (900, 1200, 1500, 1800)
+_RUN_CODES = {"paused": 0, "running": 1, "stopped": 2}
+
+
+@dataclass
+class TuyaFaults:
+    """Switches for what goes wrong. Numbers count down, one for each frame that is spoiled."""
+
+    mute: bool = False  # answers and reports nothing
+    lose_packets: int = 0  # frames that lack their second packet
+    swap_packets: int = 0  # frames whose last two packets change places
+    garble: int = 0  # frames with a flipped bit
+    deaf_to: set[str] = field(default_factory=set)  # datapoints that are acknowledged and ignored
+    refuses: set[str] = field(default_factory=set)  # datapoints that are turned down
+
+
+class TuyaBody:
+    """What a product does with its datapoints, known by the names they have in the profiles.
+
+    It goes on when its link is lost: that is the case to be safe in, as long as nobody knows better.
+    """
+
+    def __init__(self, state: Mapping[str, Value] | None = None) -> None:
+        self.duty = Duty(limit_run_seconds=_MAX_TIME_SECONDS[-1])
+        self.state: dict[str, Value] = dict(state or {})
+        self.phase = "stimulation"
+        self._program = ["stimulation", "expression"]
+        self._began_seconds = 0.0
+        self._phase_began_seconds = 0.0
+
+    @property
+    def level(self) -> Value:
+        """The level it runs at, or would."""
+        return self.state.get(f"{self.phase}_level")
+
+    def write(self, name: str, values: Mapping[str, Value]) -> None:
+        """Take in one datapoint."""
+        value = values.get(name)
+        if name == "settings":
+            self.state |= {f"{phase}_level": values[f"{phase}_setting"] for phase in ("stimulation", "expression")}
+            self.state["max_time_index"] = values["max_time"]
+            self._program = [str(values["first_mode"]), str(values["second_mode"])]
+        elif name in ("start", "switch") and value:
+            self._start()
+        elif name == "stop" or (name == "switch" and not value):
+            self.duty.end("commanded")
+        elif name == "pause" and self.duty.running:
+            self.duty.pause(paused=True)
+        elif name == "switch_phase" and self.duty.on:
+            self.phase = self._program[1 - self._program.index(self.phase)]
+            self._phase_began_seconds = self.duty.now_seconds
+        elif name not in ("pause", "switch_phase"):
+            self.state[name] = value
+
+    def _start(self) -> None:
+        if self.duty.state == "paused":
+            self.duty.pause(paused=False)
+            return
+        index = self.state.get("max_time_index")
+        seconds = _MAX_TIME_SECONDS[index] if isinstance(index, int) else self.duty.limit_run_seconds
+        self.duty.begin({"duration_seconds": seconds, "lease_seconds": 0})
+        self.phase = self._program[0]
+        self._began_seconds = self._phase_began_seconds = self.duty.now_seconds
+
+    def advance(self, to_seconds: float) -> None:
+        """End the run when its time is over; there is no lease here."""
+        self.duty.renew({"lease_seconds": self.duty.limit_lease_seconds})
+        if reason := self.duty.due(to_seconds):
+            self.duty.end(reason)
+
+    def lose_link(self) -> None:
+        """Go on."""
+
+    def values(self) -> dict[str, Value]:
+        """Return everything that any of the profiles can ask for."""
+        now_seconds, on = self.duty.now_seconds, self.duty.on
+        return {
+            "battery_level": 3,
+            "battery_voltage": 368,
+            "surface_celsius": 30,
+            **self.state,
+            "switch": self.duty.running,
+            "running": _RUN_CODES[self.duty.state],
+            "phase": self.phase,
+            "phase_index": self._program.index(self.phase),
+            "phase_count": len(self._program),
+            "phase_minutes": 30,
+            "is_custom": True,
+            "max_time_index": self.state.get("max_time_index") or 0,
+            "elapsed_seconds": round(now_seconds - self._began_seconds) if on else 0,
+            "phase_seconds": round(now_seconds - self._phase_began_seconds) if on else 0,
+        }
+
+
+class TuyaTwin:
+    """The device side of a `tuya:` section. `service` is the short UUID of the service it has: a201, 1910 or fd50."""
+
+    def __init__(
+        self,
+        profile: TuyaProfile,
+        body: TuyaBody,
+        name: str,
+        now: Callable[[], float],
+        *,
+        credentials: TuyaCredentials,
+        protocol: int = 3,
+        service: str = "a201",
+        bound: bool = True,
+    ) -> None:
+        self.profile = profile
+        self.body = body
+        self.name = name
+        self.protocol = protocol
+        self.bound = bound
+        self.faults = TuyaFaults()
+        self.server: GattServer | None = None
+        self.writes: list[tuple[str, Value | Mapping[str, Value]]] = []  # what it was told, in order
+        self.replies: list[Message] = []  # the answers to its own reports and requests
+        self._credentials = credentials
+        self._now = now
+        self._way = next(way for way in WAYS if way.service == full_uuid(service))
+        self._codec = TuyaCodec(profile.tuya, profile.tuya.ids(credentials.datapoints))
+        self._keys: dict[int, bytes] = {}
+        self._joiner = Joiner()
+        self._seq = self._heard_seq = self._reports = 0
+        self._paired = False
+        self._reported_at_seconds = 0.0
+
+    # ---- on the air ----
+
+    async def serve(self, device: Device) -> None:
+        """Become reachable on a device of the virtual radio, or of a real one."""
+        characteristics = [
+            GattCharacteristic(self._way.write, {"write", "write-without-response"}, write=self._on_write),
+            GattCharacteristic(self._way.notify, {"notify"}),
+        ]
+        self.server = GattServer(device, [GattService(self._way.service, characteristics)], self._advertisement())
+        self.server.on_connection = self._on_connection
+        self.server.on_disconnection = self.body.lose_link
+        await self.server.start()
+
+    def _advertisement(self) -> Advertisement:
+        uuid = self._credentials.uuid.get_secret_value().encode().ljust(BLOCK, b"\0")[:BLOCK]
+        key = hashlib.md5(_PRODUCT_RECORD, usedforsecurity=False).digest()
+        encryptor = Cipher(algorithms.AES(key), modes.CBC(key)).encryptor()
+        head = bytes([_BOUND if self.bound else 0, self.protocol, 0, 0, 0, 0])
+        service = "fd50" if self._way.service == full_uuid("fd50") else "a201"
+        return Advertisement(
+            name=self.name,
+            manufacturer_data={MANUFACTURER: head + encryptor.update(uuid) + encryptor.finalize()},
+            service_data={service: b"\0" + _PRODUCT_RECORD},
+        )
+
+    def tick(self) -> None:
+        """Let the body catch up, and report what is due."""
+        state = self.body.duty.state
+        self.body.advance(self._now())
+        due = self.body.duty.on and self._now() - self._reported_at_seconds >= _REPORT_EVERY_SECONDS - 1e-6
+        if due or state != self.body.duty.state:
+            self._report(timed=True)
+
+    def _on_connection(self) -> None:
+        secret = self._credentials.material
+        self._keys = {secret.login_flag: login_key(secret)}
+        self._joiner = Joiner()
+        self._seq = self._heard_seq = 0
+        self._paired = False
+
+    # ---- what it hears ----
+
+    async def _on_write(self, packet: bytes) -> None:
+        try:
+            envelope = self._joiner.push(packet)
+            if envelope is None:
+                return
+            message = decode_message(open_envelope(envelope, self._keys))
+        except ProtocolError as error:
+            _LOGGER.debug("%s ignores a packet: %s", self.name, error)
+            return
+        if message.seq <= self._heard_seq:
+            _LOGGER.info("%s drops the link: sequence numbers do not climb", self.name)
+            await self._drop_link()
+            return
+        self._heard_seq = message.seq
+        await self._on_message(envelope[0], message)
+
+    async def _on_message(self, flag: int, message: Message) -> None:
+        if message.code == Code.DEVICE_INFO:
+            self._answer_info(flag, message)
+        elif message.code == Code.PAIR:
+            await self._pair(message)
+        elif not self._paired:
+            _LOGGER.debug("%s ignores a message: it is not paired", self.name)
+        elif message.code in REPORTS or message.code in (Code.TIME_MILLISECONDS, Code.TIME_DATE):
+            self.replies.append(message)
+        elif message.code == Code.STATUS:
+            self._send(Code.STATUS, _DONE, message.seq)
+            self._report()
+        elif message.code == (Code.WRITE_V4 if self.protocol >= _V4 else Code.WRITE):
+            self._write(message)
+
+    def _answer_info(self, flag: int, message: Message) -> None:
+        srand = os.urandom(6)
+        info = bytes([1, 0, self.protocol, 0, 0, self.bound]) + srand + bytes([1, 0]) + bytes(32)
+        self._send(Code.DEVICE_INFO, info, message.seq, flag=flag)
+        secret = self._credentials.material
+        self._keys[secret.session_flag] = session_key(secret, srand)
+
+    async def _pair(self, message: Message) -> None:
+        if message.data != self._credentials.pair_request():
+            self._send(Code.PAIR, _REFUSED, message.seq)
+            await self._drop_link()
+            return
+        self._paired = True
+        self._send(Code.PAIR, _ALREADY_PAIRED, message.seq)
+        self._send(Code.TIME_MILLISECONDS, b"")
+        self._send(Code.TIME_DATE, b"")
+
+    async def _drop_link(self) -> None:
+        if self.server is not None:
+            await self.server.drop_link()
+
+    def _write(self, message: Message) -> None:
+        head = 5 if self.protocol >= _V4 else 0
+        try:
+            points = decode(message.data[head:], self.protocol)
+            taken = [self._taken(point) for point in points]
+        except DeviceError as error:
+            _LOGGER.info("%s turns a write down: %s", self.name, error)
+            self._send(message.code, message.data[:head] + _REFUSED, message.seq)
+            return
+        self._send(message.code, message.data[:head] + _DONE, message.seq)
+        self.body.advance(self._now())
+        for name, values in taken:
+            self.writes.append((name, values.get(name, values)))
+            if name not in self.faults.deaf_to:
+                self.body.write(name, values)
+        self._report()
+
+    def _taken(self, point: DataPoint) -> tuple[str, dict[str, Value]]:
+        name = self._codec.name_of(point)
+        if name is None or name in self.faults.refuses:
+            raise ProtocolError(f"datapoint {point.id} cannot be written")
+        return name, self._codec.fields(name, point)
+
+    # ---- what it says ----
+
+    def _report(self, *, timed: bool = False) -> None:
+        if self.server is None or not self.server.connected or not self._paired:
+            return
+        self._reported_at_seconds = self._now()
+        self._reports += 1
+        time = struct.pack(">BI", 1, int(self._now())) if timed else b""
+        data = encode(self._points(self.body.values()), self.protocol)
+        if self.protocol >= _V4:
+            head = struct.pack(">BIBB", 0, self._reports, 0, 0)
+            self._send(Code.TIMED_REPORT_V4 if timed else Code.REPORT_V4, head + time + data)
+        else:
+            self._send(Code.TIMED_REPORT if timed else Code.REPORT, time + data)
+
+    def _points(self, values: Mapping[str, Value]) -> Iterable[DataPoint]:
+        for name, described in self.profile.tuya.datapoints.items():
+            if described.trigger:
+                continue
+            if described.fields:
+                yield self._codec.point(name, values)
+            elif values.get(name) is not None:
+                yield self._codec.point(name, values[name])
+
+    def _send(self, code: int, data: bytes, response_to: int = 0, *, flag: int | None = None) -> None:
+        if flag is None:
+            flag = self._credentials.material.session_flag
+        self._seq += 1
+        plaintext = encode_message(Message(self._seq, response_to, code, data))
+        envelope = seal(flag, self._keys[flag], os.urandom(BLOCK), plaintext)
+        for packet in self._spoiled(split(envelope, self.protocol)):
+            if self.server is not None:
+                self.server.notify(self._way.notify, packet)
+
+    def _spoiled(self, packets: list[bytes]) -> Sequence[bytes]:
+        faults = self.faults
+        if faults.mute:
+            return ()
+        if faults.lose_packets:
+            faults.lose_packets -= 1
+            return packets[:1] + packets[2:]
+        if faults.swap_packets:
+            faults.swap_packets -= 1
+            return [*packets[:-2], packets[-1], packets[-2]]
+        if faults.garble:
+            faults.garble -= 1
+            return [*packets[:-1], packets[-1][:-1] + bytes([packets[-1][-1] ^ 0x10])]
+        return packets

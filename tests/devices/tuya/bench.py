@@ -1,0 +1,119 @@
+"""A Tuya device on the virtual radio, and the engine that speaks to it: what the tests of this room share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from devices.clock import ScaledClock
+from devices.roles import Side
+from devices.tuya.credentials import TuyaCredentials
+from devices.tuya.driver import TuyaDevice
+from devices.tuya.schema import TuyaProfile
+from devices.virtual.air import Air
+from devices.virtual.radio import radio_on_air
+from devices.virtual.tuya import TuyaBody, TuyaTwin
+from devices.yaml_file import load_yaml
+
+PROFILES = Path(__file__).parent / "profiles"
+
+LOCAL_KEY = "kEy4Pu!mpA9b8c7d"
+UUID = "tuya0123456789ab"
+DEVICE_ID = "bf00aa11bb22cc33dd44ee"
+SECRET_KEY = "S3cretS3cretS3cr"
+SECRETS = (LOCAL_KEY, LOCAL_KEY[:6], UUID, DEVICE_ID, SECRET_KEY)
+
+OWNERS_IDS = {
+    **{"switch": 1, "temp_set": 2, "countdown": 3, "temp_current": 4},
+    **{"heat": 5, "massage_speed": 6, "time_set": 7},
+}
+NOW = datetime(2026, 7, 26, 3, 45, 12, 678000, timezone(timedelta(hours=5, minutes=30)))
+
+
+def profile(name: str) -> TuyaProfile:
+    return load_yaml(PROFILES / f"{name}.yaml", TuyaProfile)
+
+
+def credentials(**changes: Any) -> TuyaCredentials:
+    given = {"local_key": LOCAL_KEY, "uuid": UUID, "device_id": DEVICE_ID, "datapoints": OWNERS_IDS}
+    return TuyaCredentials.model_validate(given | changes)
+
+
+@dataclass
+class Bench:
+    clock: ScaledClock
+    air: Air
+    peripheral: Any
+    twin: TuyaTwin
+    device: TuyaDevice
+
+    async def until(self, happened: Callable[[], bool], at_most_seconds: float = 30) -> None:
+        """Let simulated time pass until something has happened."""
+        end = self.clock.now() + at_most_seconds
+        while not happened():
+            assert self.clock.now() < end, f"did not happen; {self.device.link.state}, {self.device.link.trouble}"
+            await self.clock.sleep(0.02)
+
+    async def connected(self) -> None:
+        await self.until(lambda: self.device.link.connected)
+
+    def lose_link(self) -> None:
+        self.air.lose_link(self.peripheral)
+
+    @property
+    def trouble(self) -> str:
+        return self.device.link.trouble or ""
+
+
+@contextlib.asynccontextmanager
+async def bench(
+    name: str = "sporramom-w3",
+    *,
+    own: TuyaCredentials | None = None,
+    twins: TuyaCredentials | None = None,
+    state: dict[str, Any] | None = None,
+    may_control: bool = True,
+    **options: Any,
+) -> AsyncIterator[Bench]:
+    """Yield a device and its twin, on their way to each other. `own` are the engine's credentials, `twins` the twin's."""
+    clock = ScaledClock(math.inf)
+    air = Air()
+    described = profile(name)
+    peripheral = await air.add_peripheral("TY")
+    twin = TuyaTwin(
+        described, TuyaBody(state), "TY", clock.now, credentials=twins or own or credentials(), **options
+    )
+    await twin.serve(peripheral)
+
+    async def tick() -> None:
+        while True:
+            twin.tick()
+            await clock.sleep(0.2)
+
+    async with asyncio.timeout(20), radio_on_air(clock, air) as radio:
+        device = TuyaDevice(
+            radio,
+            clock,
+            name="pump",
+            side=Side.LEFT,
+            profile=described,
+            credentials=own or credentials(),
+            wanted=lambda sighting: sighting.name == "TY",
+            may_control=may_control,
+            now=lambda: NOW,
+        )
+        tasks = [asyncio.create_task(device.run()), asyncio.create_task(tick())]
+        try:
+            yield Bench(clock, air, peripheral, twin, device)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if twin.server is not None:
+                await twin.server.stop()
