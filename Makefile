@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system bench lint format lock wheel clean
+.PHONY: help demo test test-system bench lint format docs lock wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -34,6 +34,10 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, and the arrows between the rooms
 format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## renew the table of devices and the picture
+	$(BIN)/letdown profiles --markdown > docs/devices.md
+	$(BIN)/python docs/picture.py
 
 lock: $(VENV)/.dev ## renew the locked requirements
 	$(BIN)/uv pip compile $(LOCK) --extra demo --group build -o requirements/demo.txt pyproject.toml

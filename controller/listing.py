@@ -116,8 +116,8 @@ def profiles_markdown(catalog: Catalog) -> str:
     lines = [
         "# Devices",
         "",
-        "Made by `make docs` from `config/profiles`; do not edit. `unverified` means that nobody has tried the profile on",
-        "hardware: it controls a device only after `allow_unverified: true`.",
+        "Made by `make docs` from `config/profiles`; do not edit. `unverified` means that nobody has tried the profile",
+        "on hardware: it controls a device only after `allow_unverified: true`.",
         "",
         "| device | profile | roles | can | mind | link lost | needs |",
         "|---|---|---|---|---|---|---|",

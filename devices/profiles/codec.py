@@ -89,8 +89,8 @@ class Codec:
     # The device's side
 
     def decode_command(self, channel: str, data: bytes) -> Message:
-        """Return what a device was told."""
-        for name, command in self.profile.commands.items():
+        """Return what a device was told. Commands without values go first: `Vibrate:0;` is a stop, no strength."""
+        for name, command in sorted(self.profile.commands.items(), key=lambda item: len(item[1].names)):
             if command.sequence or command.repeat or (command.channel or self.profile.control) != channel:
                 continue
             message = self._decode_one(name, command, channel, data)
@@ -136,8 +136,10 @@ class Codec:
     def _decode_one(self, name: str, command: Command, channel: str, data: bytes) -> Message | None:
         try:
             if command.text is not None and self.profile.text is not None:
+                # A stop may begin with a terminator, so that it ends what came half before it; the joiner took it off.
+                text = command.text.removeprefix(self.profile.text.terminator)
                 line = data.decode(self.profile.text.encoding)
-                found = lines.find(lines.command_pattern(command.text), command.fields, line)
+                found = lines.find(lines.command_pattern(text), command.fields, line)
                 return None if found is None else Message(name, found)
             parts = self._unwrap(channel, data)
             if parts.opcode != (command.opcode or b""):

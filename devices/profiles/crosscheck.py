@@ -1,21 +1,32 @@
-"""Does a profile fit together? Each check is one rule, and says where and what would fit."""
+"""Does a profile fit together? Each check is one rule.
+
+Each problem is a sentence that begins with the place (`commands.start: …`), so that a reader of files finds its line;
+it has no semicolon, which stands between problems.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from devices.profiles.field_spec import FieldSpec
+from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec
 from devices.profiles.vocabulary import START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
 
+# What puts energy into a body, or prolongs it. Only a session may send it, never a greeting or a timer.
+_ENERGY = frozenset({*START_VERB.values(), "adjust", "resume", "renew"})
+# What the clock command may carry; `duties.clock_values` supplies it.
+_CLOCK = frozenset(
+    {"year", "year_of_century", "month", "day", "hour", "minute", "second", "weekday", "epoch_seconds", "zone_minutes"}
+)
+
 
 def problems_in(profile: Profile) -> list[str]:
     """Return a sentence for everything that does not fit together."""
-    rules = (_names, _ways, _opcodes, _starts, _sequences, _answers, _duties, _patterns, _values, _levels)
+    rules = (_names, _ways, _opcodes, _starts, _stops, _sequences, _answers, _duties, _patterns, _values, _levels)
     return [problem for rule in rules for problem in rule(profile)]
 
 
@@ -24,49 +35,58 @@ def _names(profile: Profile) -> Iterator[str]:
     for kind, entries in (("commands", profile.commands), ("reports", profile.reports)):
         for key, entry in entries.items():
             if entry.channel is not None and entry.channel not in profile.channels:
-                yield f"{kind}.{key} goes through channel {entry.channel}, which is not described"
+                yield f"{kind}.{key}.channel: {entry.channel} is not described{_there_are(profile.channels)}"
     for key, command in profile.commands.items():
         if command.sequence or command.repeat:
             continue
         name = command.channel or profile.control
         if name is None:
-            yield f"commands.{key}: say through which channel; more or less than one can be written"
+            yield f"commands.{key}: say through which channel, as not exactly one can be written"
         elif name in profile.channels and not profile.channels[name].write:
-            yield f"commands.{key} goes through channel {name}, which cannot be written"
+            yield f"commands.{key}: its channel {name} cannot be written"
 
 
 def _ways(profile: Profile) -> Iterator[str]:
     """Bytes and text do not mix in one profile's protocol."""
     if profile.frame and profile.text:
-        yield "a profile has a frame or a text protocol, not both"
+        yield "text: a profile has a frame or a text protocol, not both"
     for key, command in profile.commands.items():
         if command.text is not None and profile.text is None:
-            yield f"commands.{key} is text: describe it, like text: {{terminator: ';'}}"
+            yield f"commands.{key}.text: describe the protocol too, like text: {{terminator: '|'}}"
+        elif command.text is not None and profile.text is not None:
+            try:
+                command.text.encode(profile.text.encoding)
+            except UnicodeEncodeError:
+                yield f"commands.{key}.text: it cannot be written in {profile.text.encoding}"
     for key, report in profile.reports.items():
         if report.pattern is not None and profile.text is None:
-            yield f"reports.{key} is text: describe it, like text: {{terminator: ';'}}"
-        if not report.payload and report.pattern is None:
-            yield f"reports.{key}: say its payload or its pattern"
+            yield f"reports.{key}.pattern: describe the protocol too, like text: {{terminator: '|'}}"
+        if report.pattern is not None and (report.payload or report.opcode):
+            yield f"reports.{key}: it has a pattern or a payload, not both"
+        if report.pattern is None and not report.payload and report.opcode is None:
+            yield f"reports.{key}: say its payload, or its pattern where it is text"
 
 
 def _opcodes(profile: Profile) -> Iterator[str]:
     """Where the frame has an opcode, everything framed has one of its size; elsewhere nothing has."""
     size = profile.frame.opcode_bytes if profile.frame and "opcode" in profile.frame.layout else 0
     for key, command in profile.commands.items():
-        if not (command.text or command.sequence or command.repeat):
-            yield from _opcode(profile, f"commands.{key}", command, size)
+        if not (command.text is not None or command.sequence or command.repeat):
+            yield from _opcode(profile, f"commands.{key}", command, command.channel or profile.control, size)
     for key, report in profile.reports.items():
         if report.pattern is None:
-            yield from _opcode(profile, f"reports.{key}", report, size)
+            yield from _opcode(profile, f"reports.{key}", report, report.channel, size)
 
 
-def _opcode(profile: Profile, where: str, entry: Command | Report, size: int) -> Iterator[str]:
-    channel = profile.channels.get(entry.channel or profile.control or "")
+def _opcode(
+    profile: Profile, where: str, entry: Command | Report, channel_name: str | None, size: int
+) -> Iterator[str]:
+    channel = profile.channels.get(channel_name or "")
     expected = 0 if channel is not None and not channel.framed else size
     if expected and entry.opcode is None:
-        yield f"{where}: the frame has an opcode of {expected} bytes; say which"
+        yield f"{where}: the frame has an opcode of {expected} bytes, so say which (opcode)"
     elif entry.opcode is not None and len(entry.opcode) != expected:
-        yield f"{where}: its opcode has {len(entry.opcode)} bytes, the frame's has {expected}"
+        yield f"{where}.opcode: it has {len(entry.opcode)} bytes, the frame's has {expected}"
 
 
 def _starts(profile: Profile) -> Iterator[str]:
@@ -74,22 +94,31 @@ def _starts(profile: Profile) -> Iterator[str]:
     for role in profile.roles:
         start, stop = START_VERB[role], STOP_VERB[role]
         if start in profile.commands and stop not in profile.commands:
-            yield f"what can be started must be stoppable: commands has {start}, not {stop}"
+            yield f"commands.{start}: what can be started must be stoppable, and there is no command {stop}"
+
+
+def _stops(profile: Profile) -> Iterator[str]:
+    """A stop is one or more plain commands, and needs to be told nothing."""
+    for verb in sorted({STOP_VERB[role] for role in profile.roles} & set(profile.commands)):
+        if missing := _needed(profile, verb):
+            yield f"commands.{verb}: a stop carries nothing that it must be told, but this needs {_listed(missing)}"
 
 
 def _sequences(profile: Profile) -> Iterator[str]:
-    """Sequences and repeats are of commands that exist and are not sequences themselves."""
+    """Sequences are of commands that exist and are not sequences themselves; a renewal repeats a start."""
     for key, command in profile.commands.items():
-        for step in command.sequence:
+        for number, step in enumerate(command.sequence):
             part = profile.commands.get(step.command)
             if part is None or part.sequence or part.repeat:
-                yield f"commands.{key}: its step {step.command} is no plain command"
-        if command.repeat is not None and command.repeat not in START_VERB.values():
-            yield f"commands.{key}: only what starts something can be repeated: {', '.join(START_VERB.values())}"
-        if command.repeat is not None and command.repeat not in profile.commands:
-            yield f"commands.{key} repeats {command.repeat}, which is no command"
+                yield f"commands.{key}.sequence.{number}: {step.command} is no plain command"
+        if command.repeat is not None and key != "renew":
+            yield f"commands.{key}.repeat: only renew sends something once more"
+        elif command.repeat is not None and command.repeat not in START_VERB.values():
+            yield f"commands.{key}.repeat: only a start can be sent once more ({', '.join(START_VERB.values())})"
+        elif command.repeat is not None and command.repeat not in profile.commands:
+            yield f"commands.{key}.repeat: {command.repeat} is no command{_there_are(profile.commands)}"
         if command.answered_by is not None and command.answered_by not in profile.reports:
-            yield f"commands.{key} is answered by {command.answered_by}, which is no report"
+            yield f"commands.{key}.answered_by: {command.answered_by} is no report{_there_are(profile.reports)}"
 
 
 def _answers(profile: Profile) -> Iterator[str]:
@@ -99,79 +128,111 @@ def _answers(profile: Profile) -> Iterator[str]:
         return
     report = profile.reports.get(answer.report)
     if report is None:
-        yield f"answer: there is no report {answer.report}"
+        yield f"answer.report: {answer.report} is no report{_there_are(profile.reports)}"
         return
-    for name in (answer.opcode, answer.counter, answer.result):
+    for key in ("opcode", "counter", "result"):
+        name = getattr(answer, key)
         if name is not None and name not in report.names:
-            yield f"answer: the report {answer.report} carries no {name}"
+            yield f"answer.{key}: the report {answer.report} carries no {name}{_there_are(report.names)}"
     if answer.counter is not None and (profile.frame is None or "counter" not in profile.frame.layout):
-        yield "answer: it names a counter, but the frame has none"
+        yield "answer.counter: the frame has no counter"
     field = next((field for field in report.payload if field.name == answer.result), None)
     if answer.result is not None and not answer.accepted:
-        yield "answer: say which results mean yes: accepted"
+        yield "answer.result: say which results mean yes, like accepted: [done]"
     meanings = field.meanings if field is not None and field.meanings else {}
     for word in answer.accepted if meanings else ():
         if word not in meanings.values():
-            yield f"answer: {answer.result} never is {word}"
+            yield f"answer.accepted: {answer.result} never is {word}{_there_are(map(str, meanings.values()))}"
 
 
 def _duties(profile: Profile) -> Iterator[str]:
-    """The session's duties are commands, reports and channels that exist."""
+    """The session's duties are commands, reports and channels that exist, start nothing and have all they need."""
     duties = profile.session
-    periodic = [each for each in (duties.keepalive, *duties.poll) if each is not None]
-    commands = [*(hello.command for hello in duties.hello), *(each.command for each in periodic), duties.clock]
-    commands += [report.acknowledge for report in profile.reports.values()]
-    for name in commands:
-        if name is not None and name not in profile.commands:
-            yield f"session: there is no command {name}"
-    for hello in duties.hello:
+    for number, hello in enumerate(duties.hello):
+        yield from _duty(profile, f"session.hello.{number}.command", hello.command, frozenset(hello.values))
         if hello.answered_by is not None and hello.answered_by not in profile.reports:
-            yield f"session: there is no report {hello.answered_by}"
-    for each in periodic:
+            where = f"session.hello.{number}.answered_by"
+            yield f"{where}: {hello.answered_by} is no report{_there_are(profile.reports)}"
+    if duties.clock is not None:
+        yield from _duty(profile, "session.clock", duties.clock, _CLOCK)
+    periodic = [("session.keepalive", duties.keepalive)] if duties.keepalive else []
+    periodic += [(f"session.poll.{number}", poll) for number, poll in enumerate(duties.poll)]
+    for where, each in periodic:
+        if each.command is not None:
+            yield from _duty(profile, f"{where}.command", each.command, frozenset())
         channel = profile.channels.get(each.channel) if each.channel else None
         if each.channel is not None and (channel is None or not channel.read):
-            yield f"session: there is no channel {each.channel} that can be read"
-        if each.command in START_VERB.values():
-            yield f"session: {each.command} starts something; it cannot be sent by a timer"
+            readable = [name for name, one in profile.channels.items() if one.read]
+            yield f"{where}.channel: {each.channel} cannot be read{_there_are(readable)}"
+    for key, report in profile.reports.items():
+        if report.acknowledge is not None:
+            where = f"reports.{key}.acknowledge"
+            yield from _duty(profile, where, report.acknowledge, frozenset(report.names))
+
+
+def _duty(profile: Profile, where: str, name: str, given: frozenset[str]) -> Iterator[str]:
+    command = profile.commands.get(name)
+    if command is None:
+        yield f"{where}: {name} is no command{_there_are(profile.commands)}"
+        return
+    for part in (name, *(step.command for step in command.sequence)):
+        if part in _ENERGY:
+            yield f"{where}: {part} starts something or keeps it running, which only a session may do"
+    if missing := _needed(profile, name) - given:
+        yield f"{where}: nobody tells {name} what it needs: {_listed(missing)}"
+
+
+def _needed(profile: Profile, name: str) -> frozenset[str]:
+    """Return the names of the values that a command cannot be sent without."""
+    command = profile.commands[name]
+    needed = {field.name for field in (*command.payload, *command.fields.values()) if field.name and not field.flags}
+    for step in command.sequence:
+        if step.command in profile.commands and not profile.commands[step.command].sequence:
+            needed |= _needed(profile, step.command) - set(step.values)
+    return frozenset(needed)
 
 
 def _patterns(profile: Profile) -> Iterator[str]:
     """Patterns are regular expressions with placeholders for numbers and words."""
-    from devices.profiles.text import compiled
+    from devices.profiles.text import compiled, kinds_in
 
     for key, report in profile.reports.items():
         if report.pattern is not None:
             try:
-                names = set(compiled(report.pattern).groupindex)
+                compiled(report.pattern)
             except re.error as error:
-                yield f"reports.{key}: its pattern is no pattern: {error}"
+                yield f"reports.{key}.pattern: it is no pattern ({error})"
                 continue
-            yield from (
-                f"reports.{key}: its pattern has no {{{name}:int}}" for name in report.fields if name not in names
-            )
+        kinds = kinds_in(report.pattern or "")
+        for name in report.fields:
+            if kinds.get(name) != "int":
+                yield f"reports.{key}.fields.{name}: a number in the pattern, like {{{name}:int}}, is missing"
     for key, command in profile.commands.items():
         used = set(re.findall(r"\{(\w+)\}", command.text or ""))
-        for name in used ^ set(command.fields):
-            yield f"commands.{key}: {name} is in the text or among the fields, but not in both"
+        for name in sorted(used - set(command.fields)):
+            yield f"commands.{key}.text: describe {name}, like fields: {{{name}: {{range: [0, 20]}}}}"
+        for name in sorted(set(command.fields) - used):
+            yield f"commands.{key}.fields.{name}: the text has no {{{name}}}"
 
 
 def _values(profile: Profile) -> Iterator[str]:
-    """In a payload, each name stands once for reading, and what is the inverse of something finds it."""
+    """What is the inverse of something finds it, and what is skipped to the end is the end."""
     for kind, entries in (("commands", profile.commands), ("reports", profile.reports)):
         for key, entry in entries.items():
-            yield from _payload(f"{kind}.{key}", entry.payload)
+            yield from _payload(f"{kind}.{key}.payload", entry.payload)
     for key, channel in profile.channels.items():
-        yield from _payload(f"channels.{key}", channel.gives or ())
+        yield from _payload(f"channels.{key}.gives", channel.gives or ())
 
 
 def _payload(where: str, payload: tuple[FieldSpec, ...]) -> Iterator[str]:
     seen: set[str] = set()
     for number, field in enumerate(payload):
         if field.inverse_of is not None and field.inverse_of not in seen:
-            yield f"{where}: {field.inverse_of} comes before its inverse"
+            yield f"{where}.{number}: {field.inverse_of} is no number of one byte before its inverse"
         if field.rest and number != len(payload) - 1:
-            yield f"{where}: {{rest: skip}} is the last field"
-        seen |= set(field.names)
+            yield f"{where}.{number}: {{rest: skip}} is the last field"
+        if field.name is not None and field.type in (*INTEGER_TYPES, "bool") and field.width == 1:
+            seen.add(field.name)
 
 
 def _levels(profile: Profile) -> Iterator[str]:
@@ -181,3 +242,12 @@ def _levels(profile: Profile) -> Iterator[str]:
         values = [levels[level] for level in sorted(levels)]
         if values != sorted(values):
             yield f"levels.{name}: a higher level cannot be weaker"
+
+
+def _there_are(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f", there {'is' if listed and ',' not in listed else 'are'} {listed or 'none'}"
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))

@@ -31,7 +31,8 @@ class FieldSpec(Frozen):
     """One value, or bytes without a value.
 
     In a file: `{vacuum_mmhg: u16, scale: 0.1, range: [0, 250]}` for a value; `"55 aa"` for fixed bytes; `{skip: 2}`
-    for bytes that nobody described; `{rest: skip}` for all that follows; `{inverse_of: level}` for FF minus that byte.
+    for bytes that nobody described; `{rest: skip}` for all that follows; `{inverse_of: level}` for FF minus that byte,
+    which may say something itself: `{run_state: u8, is: {0: stopped}, otherwise: running, inverse_of: level}`.
 
     An integer on the wire means `(wire - bias) * scale + offset`, in the unit of its name; `full_scale: 20` is short
     for `scale: 1/20`. `unit: fahrenheit`: the wire speaks °F where the name says celsius; `unit: NAME` takes the unit
@@ -81,7 +82,8 @@ class FieldSpec(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        kinds = [self.name, self.const, self.skip, self.rest or None, self.inverse_of]
+        inverse = self.inverse_of if self.name is None else None  # a value may also be the inverse of another
+        kinds = [self.name, self.const, self.skip, self.rest or None, inverse]
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError("a field is one thing: a value, fixed bytes, skip, rest or inverse_of")
         if self.name is None:

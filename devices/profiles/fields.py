@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,9 @@ from devices.profiles.field_spec import FieldSpec
 from devices.profiles.vocabulary import ByteOrder, Value
 
 _TINY = 1e-6  # so that 0.3 / 0.1 counts as 3
-_TINY_FAHRENHEIT = 0.01  # so that 13.33 °C, which is 56 °F to two digits, counts as 56
+# How exactly `_value` tells a value: what it told must go out as the step that it came in as.
+_TOLD_TO = 6e-7
+_TOLD_TO_FAHRENHEIT = 0.0091  # 13.33 °C is 56 °F
 _LARGEST = 1e12  # no quantity here is anywhere near it
 
 
@@ -82,6 +85,8 @@ def to_wire(field: FieldSpec, values: Mapping[str, Value]) -> int:
         return int(bool(value))
     if field.meanings:
         codes = {meaning: code for code, meaning in field.meanings.items()}
+        if field.otherwise is not None:  # written as the lowest code that means nothing else
+            codes.setdefault(field.otherwise, next(code for code in itertools.count() if code not in field.meanings))
         if value not in codes:
             raise RefusedError(f"{name} is one of {', '.join(map(str, codes))}, not {value}")
         return codes[value]  # type: ignore[index]  # membership was checked
@@ -101,7 +106,8 @@ def _scaled(field: FieldSpec, name: str, value: Value, values: Mapping[str, Valu
     steps = (said - field.offset) / field.factor
     if not abs(steps) <= _LARGEST:
         raise RefusedError(f"{name} = {value:g} does not fit into {field.type}")
-    number = _step_down(steps, field.factor, _TINY_FAHRENHEIT if unit == "fahrenheit" else _TINY) + field.bias
+    told_to = _TOLD_TO_FAHRENHEIT if unit == "fahrenheit" else _TOLD_TO
+    number = _step_down(steps, field.factor, min(told_to / abs(field.factor) + _TINY, 0.1)) + field.bias
     if _value(field, number, unit) < lowest - _TINY:
         number += 1 if field.factor > 0 else -1  # the lowest step there is
     smallest, largest = field.wire_range

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from devices.profiles.field_spec import FieldSpec, Payload, names_in
 from devices.profiles.frame_spec import Frame, Text
+from devices.profiles.text import names_in as names_in_pattern
 from devices.profiles.vocabulary import (
     OWNER,
     START_VERB,
@@ -187,7 +188,7 @@ class Report(Frozen):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the values it carries."""
-        return names_in(self.payload) + tuple(self.fields)
+        return tuple(dict.fromkeys((*names_in(self.payload), *self.fields, *names_in_pattern(self.pattern or ""))))
 
 
 class Answer(Frozen):

@@ -42,10 +42,15 @@ def kinds_in(pattern: str) -> dict[str, str]:
     return dict(_PLACEHOLDER.findall(pattern))
 
 
+def names_in(pattern: str) -> tuple[str, ...]:
+    """Return the names that a pattern finds values for, placeholders and groups alike."""
+    return tuple(one or other for one, other in re.findall(r"\{(\w+):\w+\}|\(\?P<(\w+)>", pattern))
+
+
 def _placeholder(found: re.Match[str]) -> str:
     kind = _KINDS.get(found[2])
     if kind is None:
-        raise re.error(f"{found[2]} is no kind of placeholder; there are {', '.join(_KINDS)}")
+        raise re.error(f"{found[2]} is no kind of placeholder, there are {', '.join(_KINDS)}")
     return f"(?P<{found[1]}>{kind})"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
 from devices.roles import Frozen
 from devices.tuya.crypto import LOCAL_KEY_BYTES, SECRET_KEY_CHARACTERS, Material, material
 
+_UUID_CHARACTERS = 16
 PAIR_BYTES = 44  # uuid, six characters of the local key, device id, and zeros
 
 _SECRETS = ("local_key", "uuid", "device_id", "secret_key")
@@ -43,6 +44,15 @@ def _secret_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _at_most(characters: int) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) > characters:
+            raise ValueError(f"it has at most {characters} characters; is it mixed up with something else?")
+        return value
+
+    return AfterValidator(check)
+
+
 Secret = Annotated[SecretStr, AfterValidator(_plain)]
 
 
@@ -56,16 +66,10 @@ class TuyaCredentials(Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     local_key: Annotated[Secret, AfterValidator(_local_key)]
-    uuid: Secret
-    device_id: Secret
+    uuid: Annotated[Secret, _at_most(_UUID_CHARACTERS)]
+    device_id: Annotated[Secret, _at_most(PAIR_BYTES - LOCAL_KEY_BYTES - _UUID_CHARACTERS)]
     secret_key: Annotated[Secret, AfterValidator(_secret_key)] | None = None
     datapoints: Mapping[str, Annotated[int, Field(ge=1, le=255)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _fits_a_pair_request(self) -> Self:
-        if len(self.pair_request()) > PAIR_BYTES:
-            raise ValueError("uuid and device_id are too long; are they mixed up with something else?")
-        return self
 
     @model_validator(mode="before")
     @classmethod

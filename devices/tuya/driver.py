@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
@@ -18,13 +17,16 @@ from devices.roles import RunState, Side
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.credentials import TuyaCredentials
 from devices.tuya.datapoints import Report
-from devices.tuya.schema import TuyaProfile
+from devices.tuya.profile import TuyaProfile
 from devices.tuya.session import ANSWER_SECONDS, Session
 
 _LOGGER = logging.getLogger(__name__)
 
 _STOP_SECONDS = 2.0  # a stop that is not confirmed by then is uncertain
 _REPORT_SECONDS = 0.5  # how long a report may take that was asked for
+
+_READ_BACK_SECONDS = 0.1
+_FRESH = frozenset({"run_state", "vacuum_mmhg", "surface_celsius"})  # what must not grow old while a device runs
 
 _STOPPED = (RunState.STOPPED, RunState.FAULT)
 
@@ -195,6 +197,7 @@ class TuyaDevice:
                             self._reported.clear()
                             await self._reported.wait()
                         return
+            await self.clock.sleep(_READ_BACK_SECONDS)
 
     async def _set_up(self) -> None:
         """Open a session, end what a lost link left on, and ask for everything once."""
@@ -211,10 +214,11 @@ class TuyaDevice:
 
     async def _poll(self) -> None:
         """Ask a device that has been silent: most report only what changes, and silence must not pass for an answer."""
+        watched = _FRESH & self._spec.reported or self._spec.reported
         while True:
             await self.clock.sleep(self._spec.poll_seconds / 2)
-            silent_since_seconds = max(self._told_at_seconds.values(), default=-math.inf)
-            if self.link.connected and self.clock.now() - silent_since_seconds >= self._spec.poll_seconds / 2:
+            age_seconds = self.age_seconds(watched)
+            if self.link.connected and (age_seconds is None or age_seconds >= self._spec.poll_seconds / 2):
                 try:
                     await self._session.query()
                 except DeviceError as error:

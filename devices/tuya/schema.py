@@ -11,21 +11,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from devices.profiles.field_spec import Payload, names_in
-from devices.profiles.schema import Levels, Limits, Match, Profile
 from devices.profiles.vocabulary import (
     OWNER,
-    START_VERB,
     STOP_VERB,
     ByteOrder,
     HexBytes,
     Name,
     Names,
-    ProfileId,
-    Role,
     Value,
     one_or_more,
 )
-from devices.roles import Capability, Frozen
+from devices.roles import Frozen
 from devices.tuya.frames import PACKET_BYTES
 
 # What a role hands over with each verb; a step may take any of it as `$name`.
@@ -228,6 +224,24 @@ class TuyaSpec(Frozen):
         """The names of all values the device can tell."""
         return frozenset(self._told) | frozenset(self.means)
 
+    def as_parts(self) -> dict[str, Any]:
+        """Return channels, commands and reports of a profile, for all that reads what a device can do and tell.
+
+        The names in them are true, the layouts are not: no byte is ever made from them.
+        """
+        commands = {
+            verb: {"payload": _numbers({name for step in steps for name in step.taken}) or "00"}
+            for verb, steps in self.verbs.items()
+        }
+        told = _numbers(self.reported)
+        channel = {"service": "fd50", "characteristic": "fd50", "write": "without-response", "notify": True}
+        report = {"channel": "tuya", "payload": told, "every_seconds": self.poll_seconds}
+        return {
+            "channels": {"tuya": channel},
+            "commands": commands,
+            "reports": {"datapoints": report} if told else {},
+        }
+
     def ids(self, owners: Mapping[str, int]) -> dict[str, int]:
         """Return the id of each datapoint; `owners` gives those of standard codes. Raise `ValueError` if any lacks."""
         found: dict[str, int] = {}
@@ -264,51 +278,6 @@ class TuyaExample(Frozen):
         if sends == (self.receive is not None and self.gives is not None):
             raise ValueError("an example is {send: {verb: values}, writes: …} or {receive: [name, bytes], gives: …}")
         return self
-
-
-class TuyaProfile(Frozen):
-    """One device model that speaks Tuya BLE: the head of any profile, and its `tuya:` section."""
-
-    id: ProfileId
-    name: str
-    roles: tuple[Role, ...] = Field(min_length=1)
-    confidence: Literal["verified", "unverified"]
-    provenance: str = Field(min_length=10)
-    match: Match
-    tuya: TuyaSpec
-    capabilities: tuple[Capability, ...] = ()
-    levels: Levels | None = None
-    limits: Limits = Limits()
-    on_link_loss: Literal["stops", "continues", "unknown"] = "unknown"
-    notes: tuple[str, ...] = ()
-    examples: tuple[TuyaExample, ...] = ()
-
-    @model_validator(mode="after")
-    def _stoppable(self) -> Self:
-        for role in self.roles:
-            if START_VERB[role] in self.tuya.verbs and STOP_VERB[role] not in self.tuya.verbs:
-                raise ValueError(
-                    f"what can be started must be stoppable: verbs has {START_VERB[role]}, not {STOP_VERB[role]}"
-                )
-        return self
-
-    def described(self) -> Profile:
-        """Return what the roles, the catalog and listings read of any profile. Its bytes are never sent."""
-        commands = {
-            verb: {"payload": _numbers({name for step in steps for name in step.taken}) or "00"}
-            for verb, steps in self.tuya.verbs.items()
-        }
-        told = _numbers(self.tuya.reported)
-        report = {"channel": "tuya", "payload": told, "every_seconds": self.tuya.poll_seconds}
-        channel = {"service": "fd50", "characteristic": "fd50", "write": "without-response", "notify": True}
-        return Profile.model_validate(
-            {
-                **{name: getattr(self, name) for name in type(self).model_fields if name not in ("tuya", "examples")},
-                "channels": {"tuya": channel},
-                "commands": commands,
-                "reports": {"datapoints": report} if told else {},
-            }
-        )
 
 
 def _numbers(names: Iterable[str]) -> list[dict[str, str]]:

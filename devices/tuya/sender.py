@@ -8,6 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from devices.errors import RefusedError
 
 
+class OvertakenError(RefusedError):
+    """A frame was given up half-way, because a stop had to go first."""
+
+
 class Sender:
     """Serial, except that an urgent frame makes the frame under way be given up between two of its packets.
 
@@ -22,7 +26,7 @@ class Sender:
         self._stops = 0
 
     async def send(self, make: Callable[[], Sequence[bytes]], *, urgent: bool = False) -> None:
-        """Write the packets of one frame. Raise `RefusedError` if a stop overtook it, and what writing raises."""
+        """Write the packets of one frame. Raise `OvertakenError` if a stop went first, and what writing raises."""
         if urgent:
             self._stops += 1
             async with self._urgent:  # two stops must not mix their packets either
@@ -36,5 +40,5 @@ class Sender:
             stops = self._stops
             for packet in make():
                 if stops != self._stops:
-                    raise RefusedError("overtaken by a stop")
+                    raise OvertakenError("overtaken by a stop")
                 await self._write(packet)

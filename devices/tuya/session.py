@@ -32,7 +32,7 @@ from devices.tuya.datapoints import (
 )
 from devices.tuya.frames import Joiner, Message, decode, encode, split
 from devices.tuya.schema import TuyaSpec
-from devices.tuya.sender import Sender
+from devices.tuya.sender import OvertakenError, Sender
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ MANUFACTURER = 0x07D0
 ANSWER_SECONDS = 2.0
 _HANDSHAKE_SECONDS = 5.0
 _PATIENCE_SECONDS = 0.5  # how often a wait in the handshake looks whether there is still a link
-_REPLIES = 32  # that wait to be sent; a device that asks for more is not answered
+_REPLIES = 32  # that wait to be sent; of a device that asks for more, the oldest are forgotten
 _INFO_BYTES = 46
 _PROTOCOLS = (3, 4)
 _PAIRED, _ALREADY_PAIRED = 0, 2
@@ -303,15 +303,13 @@ class Session:
 
     async def _send_replies(self) -> None:
         while self._replies:
-            code, seq, data = self._replies[0]
+            code, seq, data = reply = self._replies.popleft()
             try:
                 await self._send(code, data, response_to=seq)
-            except RefusedError:
-                continue  # a stop overtook it half-way: once more
+            except OvertakenError:
+                self._replies.appendleft(reply)
             except DeviceError as error:
                 _LOGGER.debug("%s: a reply was not sent: %s", self._name, error)
-            if self._replies:
-                self._replies.popleft()
 
     @property
     def _name(self) -> str:

@@ -9,6 +9,7 @@ from devices.roles import Phase, Side
 from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
 from devices.virtual.breast import Breast
 from devices.virtual.duty import ACCEPTED, NOT_APPLICABLE, Duty, Result
+from devices.virtual.pump_ranges import PumpRanges
 from devices.virtual.suction import Suction
 from devices.virtual.thermal import Pad
 
@@ -16,13 +17,22 @@ PUMP_LIMIT_MMHG = 250
 PUMP_LIMIT_CPM = 120
 PAD_LIMIT_CELSIUS = 42.0
 
+OPEN_PUMP = PumpRanges(
+    source="our own choice", vacuum_mmhg=(0, PUMP_LIMIT_MMHG), highest_rate_cpm=PUMP_LIMIT_CPM, run_seconds=1800
+)
+OUT_OF_RANGE = Result("out_of_range")
+
 
 class PumpBody:
-    """A pump with a flow sensor on one breast of `Mother`. Milk comes when the mother is advanced, not here."""
+    """A pump with a flow sensor on one breast of `Mother`. Milk comes when the mother is advanced, not here.
 
-    def __init__(self, side: Side, breast: Breast, seed: int | str) -> None:
+    `ranges` are those of a product. It does no more than its highest, and nothing at all below its lowest.
+    """
+
+    def __init__(self, side: Side, breast: Breast, seed: int | str, ranges: PumpRanges | None = None) -> None:
         self.side = side
-        self.duty = Duty(limit_run_seconds=1800)
+        self.ranges = ranges or OPEN_PUMP
+        self.duty = Duty(limit_run_seconds=self.ranges.run_seconds or 1800)
         self.suction = Suction(f"{seed} {side.value}")
         self.battery = Battery(PUMP_HOURS)
         self._breast = breast
@@ -56,9 +66,12 @@ class PumpBody:
 
     def _set(self, name: str, values: Mapping[str, Value]) -> Result:
         asked_mmhg, rate_cpm = _number(values["vacuum_mmhg"]), _number(values["rate_cpm"])
-        self._target_mmhg = min(asked_mmhg, PUMP_LIMIT_MMHG)
-        self._rate_cpm = min(rate_cpm, PUMP_LIMIT_CPM)
         phase = Phase(str(values["phase"]))
+        (lowest_mmhg, highest_mmhg), (slowest_cpm, fastest_cpm) = self.ranges.vacuum(phase), self.ranges.rate(phase)
+        if asked_mmhg < lowest_mmhg or rate_cpm < slowest_cpm:
+            return OUT_OF_RANGE
+        self._target_mmhg = min(asked_mmhg, highest_mmhg)
+        self._rate_cpm = min(rate_cpm, fastest_cpm, PUMP_LIMIT_CPM)
         if name == "start":
             self.duty.begin(values)
             self._volume_ml = self._peak_mmhg = 0.0
@@ -112,8 +125,8 @@ class PumpBody:
         on = self.duty.on
         return {
             **self.duty.values(),
-            "limit_vacuum_mmhg": PUMP_LIMIT_MMHG,
-            "limit_rate_cpm": PUMP_LIMIT_CPM,
+            "limit_vacuum_mmhg": round(max(self.ranges.vacuum(phase)[1] for phase in Phase)),
+            "limit_rate_cpm": round(max(min(self.ranges.rate(phase)[1], PUMP_LIMIT_CPM) for phase in Phase)),
             "has_flow_sensor": True,
             "has_vacuum_sensor": True,
             "detects_let_down": True,
@@ -135,7 +148,8 @@ class PumpBody:
 class PadBody:
     """A warm compress, worn on the skin."""
 
-    def __init__(self, seed: int | str) -> None:
+    def __init__(self, seed: int | str, side: Side = Side.BOTH) -> None:
+        self.side = side
         self.duty = Duty(limit_run_seconds=1200)
         self.pad = Pad(f"{seed} pad")
         self.battery = Battery(PAD_HOURS)

@@ -24,7 +24,9 @@ NOT_APPLICABLE = Result("not_applicable")
 class Body(Protocol):
     """The physical side of a virtual device."""
 
-    duty: Duty
+    @property
+    def duty(self) -> Duty:
+        """What is run now, and by what it ends."""
 
     def command(self, name: str, values: Mapping[str, Value]) -> Result:
         """Do as told, or say why not."""

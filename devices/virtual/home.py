@@ -1,10 +1,13 @@
-"""A virtual home: two pumps, a warm compress and a massager on one mother, and the clockwork that drives them."""
+"""A virtual home: devices on one mother, and the clockwork that drives them.
+
+`Home` is made of any devices; `VirtualHome` is that of the demo: two pumps, a warm compress and a massager.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal, NamedTuple
 
 from devices.catalog import Catalog
@@ -13,7 +16,9 @@ from devices.roles import Side
 from devices.virtual.air import Air, open_peripheral_host
 from devices.virtual.bodies import MassagerBody, PadBody, PumpBody
 from devices.virtual.breast import Mother
-from devices.virtual.duty import Body
+from devices.virtual.embody import embody, parts_of
+from devices.virtual.pump_ranges import PumpRanges
+from devices.virtual.simple import SimplePump, SimpleWarmer
 from devices.virtual.twin import Twin
 
 _TICK_SECONDS = 0.2  # while anything runs
@@ -25,7 +30,7 @@ DeviceKey = Literal["left-pump", "right-pump", "warm-pad", "massager"]
 class Described(NamedTuple):
     """One virtual device, as an owner would configure it."""
 
-    key: DeviceKey
+    key: str
     profile: str
     advertised_name: str
     side: Side
@@ -39,31 +44,33 @@ DEVICES = (
 )
 
 
-class VirtualHome:
-    """The twins, by their keys, and the mother they serve. The same seed gives the same milk, to the last drop."""
+class Home:
+    """The twins, by their keys, and the mother they serve. The same seed gives the same milk, to the last drop.
 
-    def __init__(self, clock: Clock, catalog: Catalog, seed: int) -> None:
+    `ranges`: the product whose ranges the pumps have, where they are told their vacuum.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        catalog: Catalog,
+        devices: Sequence[Described],
+        seed: int,
+        ranges: PumpRanges | None = None,
+    ) -> None:
         self.mother = Mother(seed, at_seconds=clock.now())
-        self.pumps = {
-            Side.LEFT: PumpBody(Side.LEFT, self.mother.left, seed),
-            Side.RIGHT: PumpBody(Side.RIGHT, self.mother.right, seed),
-        }
-        self.pad = PadBody(seed)
-        self.massager = MassagerBody()
+        self.twins: dict[str, Twin] = {}
         self._clock = clock
         self._ticked_at_seconds = clock.now()
-        bodies: dict[DeviceKey, Body] = {
-            "left-pump": self.pumps[Side.LEFT],
-            "right-pump": self.pumps[Side.RIGHT],
-            "warm-pad": self.pad,
-            "massager": self.massager,
-        }
-        self.twins: dict[DeviceKey, Twin] = {}
-        for each in DEVICES:
+        for each in devices:
             profile = catalog.get(each.profile)
             if profile is None:
                 raise LookupError(f"the profile {each.profile} is not shipped with this installation")
-            self.twins[each.key] = Twin(profile, bodies[each.key], each.advertised_name, clock.now)
+            body = embody(profile, each.side, self.mother, seed, ranges)
+            self.twins[each.key] = Twin(profile, body, each.advertised_name, clock.now)
+        bodies = [part for twin in self.twins.values() for part in parts_of(twin.body)]
+        self._pumps = [body for body in bodies if isinstance(body, PumpBody | SimplePump)]
+        self._pads = [body for body in bodies if isinstance(body, PadBody | SimpleWarmer)]
 
     @contextlib.asynccontextmanager
     async def on_air(self, air: Air, first_number: int = 1) -> AsyncIterator[None]:
@@ -74,7 +81,7 @@ class VirtualHome:
             yield
 
     @contextlib.asynccontextmanager
-    async def on_real_air(self, transport: str, key: DeviceKey) -> AsyncIterator[None]:
+    async def on_real_air(self, transport: str, key: str) -> AsyncIterator[None]:
         """Serve one device through the Bluetooth controller at `transport` (such as `usb:0`) inside the block."""
         async with open_peripheral_host(transport, self.twins[key].name) as device:
             await self.twins[key].serve(device)
@@ -103,10 +110,31 @@ class VirtualHome:
     def tick(self) -> None:
         """Advance everything to now: first the mother, under what the pumps do, then each device."""
         now_seconds = self._clock.now()
-        self.mother.advance(now_seconds, {side: body.suction_mmhg for side, body in self.pumps.items()})
+        self.mother.advance(now_seconds, self._suction_mmhg())
         elapsed_seconds = now_seconds - self._ticked_at_seconds
         self._ticked_at_seconds = now_seconds
-        if self.pad.duty.on:
-            self.mother.warm(elapsed_seconds, Side.BOTH, self.pad.pad.skin_celsius)
+        for body in self._pads:
+            if body.duty.on:
+                self.mother.warm(elapsed_seconds, body.side, body.pad.skin_celsius)
         for twin in self.twins.values():
             twin.tick()
+
+    def _suction_mmhg(self) -> dict[Side, float]:
+        """Return the vacuum on each breast that has a pump."""
+        found: dict[Side, float] = {}
+        for body in self._pumps:
+            for side in (Side.LEFT, Side.RIGHT):
+                if body.side.covers(side):
+                    found[side] = max(found.get(side, 0.0), body.suction_mmhg)
+        return found
+
+
+class VirtualHome(Home):
+    """The home of the demo."""
+
+    def __init__(self, clock: Clock, catalog: Catalog, seed: int) -> None:
+        super().__init__(clock, catalog, DEVICES, seed)
+        bodies = [twin.body for twin in self.twins.values()]
+        self.pumps = {body.side: body for body in bodies if isinstance(body, PumpBody)}
+        self.pad = next(body for body in bodies if isinstance(body, PadBody))
+        self.massager = next(body for body in bodies if isinstance(body, MassagerBody))

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from bumble.device import Device
@@ -25,7 +25,7 @@ from devices.tuya.datapoints import REPORTS, Code, DataPoint, decode, encode
 from devices.tuya.frames import Joiner, Message, split
 from devices.tuya.frames import decode as decode_message
 from devices.tuya.frames import encode as encode_message
-from devices.tuya.schema import TuyaProfile
+from devices.tuya.profile import TuyaProfile
 from devices.tuya.session import MANUFACTURER, WAYS
 from devices.virtual.duty import Duty
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
@@ -46,11 +46,12 @@ class TuyaFaults:
     """Switches for what goes wrong. Numbers count down, one for each frame that is spoiled."""
 
     mute: bool = False  # answers and reports nothing
+    reportless: bool = False  # answers, and reports nothing
     lose_packets: int = 0  # frames that lack their second packet
     swap_packets: int = 0  # frames whose last two packets change places
     garble: int = 0  # frames with a flipped bit
     deaf_to: set[str] = field(default_factory=set)  # datapoints that are acknowledged and ignored
-    refuses: set[str] = field(default_factory=set)  # datapoints that are turned down
+    refuses: set[str] = field(default_factory=set)  # datapoints that are turned down; "status" for the question
 
 
 class TuyaBody:
@@ -132,7 +133,10 @@ class TuyaBody:
 
 
 class TuyaTwin:
-    """The device side of a `tuya:` section. `service` is the short UUID of the service it has: a201, 1910 or fd50."""
+    """The device side of a `tuya:` section. `service` is the short UUID of the service it has: a201, 1910 or fd50.
+
+    `writes`: how its characteristic can be written, in bleak's words.
+    """
 
     def __init__(
         self,
@@ -145,6 +149,7 @@ class TuyaTwin:
         protocol: int = 3,
         service: str = "a201",
         bound: bool = True,
+        writes: Set[str] = frozenset({"write", "write-without-response"}),
     ) -> None:
         self.profile = profile
         self.body = body
@@ -155,6 +160,7 @@ class TuyaTwin:
         self.server: GattServer | None = None
         self.writes: list[tuple[str, Value | Mapping[str, Value]]] = []  # what it was told, in order
         self.replies: list[Message] = []  # the answers to its own reports and requests
+        self._properties = writes
         self._credentials = credentials
         self._now = now
         self._way = next(way for way in WAYS if way.service == full_uuid(service))
@@ -170,7 +176,7 @@ class TuyaTwin:
     async def serve(self, device: Device) -> None:
         """Become reachable on a device of the virtual radio, or of a real one."""
         characteristics = [
-            GattCharacteristic(self._way.write, {"write", "write-without-response"}, write=self._on_write),
+            GattCharacteristic(self._way.write, self._properties, write=self._on_write),
             GattCharacteristic(self._way.notify, {"notify"}),
         ]
         self.server = GattServer(device, [GattService(self._way.service, characteristics)], self._advertisement())
@@ -233,8 +239,10 @@ class TuyaTwin:
         elif message.code in REPORTS or message.code in (Code.TIME_MILLISECONDS, Code.TIME_DATE):
             self.replies.append(message)
         elif message.code == Code.STATUS:
-            self._send(Code.STATUS, _DONE, message.seq)
-            self._report()
+            refused = "status" in self.faults.refuses
+            self._send(Code.STATUS, _REFUSED if refused else _DONE, message.seq)
+            if not refused:
+                self._report()
         elif message.code == (Code.WRITE_V4 if self.protocol >= _V4 else Code.WRITE):
             self._write(message)
 
@@ -285,7 +293,7 @@ class TuyaTwin:
     # ---- what it says ----
 
     def _report(self, *, timed: bool = False) -> None:
-        if self.server is None or not self.server.connected or not self._paired:
+        if self.server is None or not self.server.connected or not self._paired or self.faults.reportless:
             return
         self._reported_at_seconds = self._now()
         self._reports += 1

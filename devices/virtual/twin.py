@@ -1,4 +1,8 @@
-"""A profile's twin: a real GATT server made from the same YAML, with a body behind it."""
+"""A profile's twin: a real GATT server made from the same YAML, with a body behind it.
+
+It understands what the profile's commands say (`ears`), has its characteristics where the profile looks for them
+(`places`), and tells what the body knows in the profile's reports. What the body does, is the body's.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,21 @@ from bumble.device import Device
 
 from devices.errors import DeviceError
 from devices.profiles.codec import Codec, Message
+from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Manufacturer, Profile
-from devices.profiles.vocabulary import STOP_VERB, Value
+from devices.profiles.vocabulary import OWNER, STOP_VERB, Value
 from devices.virtual.duty import Body, Result
-from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
+from devices.virtual.ears import Ears
+from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer
+from devices.virtual.places import services_at_handles, services_of, uuids_of
 
 _LOGGER = logging.getLogger(__name__)
 
 _PLAIN_EVERY_SECONDS = 1.0  # a plain characteristic is notified when its value changed, and not more often
 _IDLE_EVERY_SECONDS = 1.0
 _AFTERMATH_SECONDS = 2.0
+_PIECE_BYTES = 20  # what may come split, comes split: this much fits into a notification without asking
+_SAID_FIRST = ("measurement", "status", "annunciation")
 _NEWER = 128  # a counter up to this far ahead is newer; the rest of the circle is older
 
 
@@ -31,9 +40,14 @@ class Twin:
         self.body = body
         self.name = name
         self.server: GattServer | None = None
-        self.commands: list[Message] = []  # what it was told, for those who want to check
+        # What it was told, for those who want to check: as bytes, and as commands and the sequences they make up.
+        self.written: list[tuple[str, bytes]] = []
+        self.commands: list[Message] = []
         self._now = now
         self._codec = Codec(profile)
+        self._ears = Ears(self._codec)
+        self._uuids = uuids_of(profile)
+        self._split = {name for name in profile.channels if self._codec.joiner(name) is not None}
         self._busy_until_seconds = 0.0
         self._counter = 0
         self._last_counter: int | None = None
@@ -45,10 +59,12 @@ class Twin:
         match = self.profile.match
         advertisement = Advertisement(
             name=self.name,
-            service_uuids=match.services,
+            service_uuids=[uuid for uuid in match.services if uuid != OWNER],
             manufacturer_data=_manufacturer_data(match.manufacturer),
         )
-        self.server = GattServer(device, self._services(), advertisement)
+        services = services_at_handles(device, self.profile, self._characteristic)
+        services += services_of(self.profile, self._characteristic)
+        self.server = GattServer(device, services, advertisement)
         self.server.on_connection = self._on_connection
         self.server.on_disconnection = self.body.lose_link
         await self.server.start()
@@ -67,6 +83,8 @@ class Twin:
         self.body.advance(now_seconds)
         if self.body.duty.state != state:
             self._announce()
+            if not self.body.duty.on:
+                self._ears.forget()
         if self.server is None or not self.server.connected:
             return
         values: dict[str, Value] | None = None
@@ -91,32 +109,42 @@ class Twin:
         return True
 
     def _send(self, name: str, values: dict[str, Value], *, only_changed: bool = False) -> None:
+        report = self.profile.reports.get(name)
+        if report is not None and report.line and any(values.get(each) is None for each in report.names):
+            return  # a line has no word for what is not known
         self._counter = (self._counter + 1) & 0xFF
         packet = self._codec.encode_report(name, values, self._counter)
-        channel = self.profile.channels[packet.channel]
-        if (
-            self.server is None
-            or channel.characteristic is None
-            or (only_changed and self._sent.get(name) == packet.data)
-        ):
+        if self.server is None or (only_changed and self._sent.get(name) == packet.data):
             return
         self._sent[name] = packet.data
-        self.server.notify(channel.characteristic, packet.data)
+        size = _PIECE_BYTES if packet.channel in self._split else len(packet.data)
+        for at in range(0, len(packet.data), size):
+            self.server.notify(self._uuids[packet.channel], packet.data[at : at + size])
 
     def _announce(self) -> None:
         """Say at once what changed: measurement first, so that the last milk counts, then state and annunciation."""
         values = self.body.values()
-        for name in ("measurement", "status", "annunciation"):
-            report = self.profile.reports.get(name)
-            if report is not None and self.profile.channels[self._codec.channel_of(report)].notify:
+        reports, channels = self.profile.reports, self.profile.channels
+        first = [name for name in _SAID_FIRST if name in reports]
+        state = [name for name, each in reports.items() if "run_state" in each.names and name not in first]
+        for name in (*first, *state):
+            if channels[self._codec.channel_of(reports[name])].notify:
+                self._send(name, values)
+        for name, channel in channels.items():
+            if channel.notify and "run_state" in names_in(channel.gives):
                 self._send(name, values)
 
     async def _on_write(self, channel: str, data: bytes) -> None:
-        try:
-            message = self._codec.decode_command(channel, data)
-        except DeviceError as error:
-            _LOGGER.info("%s ignores a packet: %s", self.name, error)
-            return
+        self.written.append((channel, data))
+        for packet in self._ears.whole(channel, data):
+            try:
+                message = self._codec.decode_command(channel, packet)
+            except DeviceError as error:
+                _LOGGER.info("%s ignores a packet: %s", self.name, error)
+            else:
+                self._obey(message)
+
+    def _obey(self, message: Message) -> None:
         self.commands.append(message)
         self.body.advance(self._now())
         if self._is_old(message.counter) and message.name not in STOP_VERB.values():
@@ -124,15 +152,24 @@ class Twin:
         else:
             self._last_counter = message.counter
             result = self.body.command(message.name, message.values)
+            for verb in self._ears.verbs(message):
+                self.commands.append(verb)
+                result = self.body.command(verb.name, verb.values)
             self._announce()
-        answer = self.profile.answer
-        if answer is not None and self.profile.commands[message.name].answered:
+        self._answer(message, result)
+
+    def _answer(self, message: Message, result: Result) -> None:
+        command, answer = self.profile.commands[message.name], self.profile.answer
+        if command.answered_by is not None:
+            self._send(command.answered_by, self.body.values())
+        elif answer is not None and command.answered:
             values: dict[str, Value] = dict.fromkeys(self.profile.reports[answer.report].names)
             values.update(result.allowed)
             if answer.opcode:
                 values[answer.opcode] = int.from_bytes(message.opcode, "big")
             if answer.result:
-                values[answer.result] = result.result
+                known = result.result in answer.accepted or result.result not in ("accepted", "limited")
+                values[answer.result] = result.result if known else answer.accepted[0]
             if answer.counter:
                 values[answer.counter] = message.counter
             self._send(answer.report, values)
@@ -147,6 +184,7 @@ class Twin:
         self._last_counter = None
         self._sent.clear()
         self._sent_at_seconds.clear()
+        self._ears.reset()
 
     def _read(self, name: str) -> bytes:
         self.body.advance(self._now())
@@ -157,20 +195,14 @@ class Twin:
         self._counter = (self._counter + 1) & 0xFF
         return self._codec.encode_report(report, values, self._counter).data
 
-    def _services(self) -> list[GattService]:
-        services: dict[str, list[GattCharacteristic]] = {}
-        for name, channel in self.profile.channels.items():
-            if channel.service is None or channel.characteristic is None:
-                raise ValueError(f"the twin of {self.profile.name} cannot place {name} by its handle")
-            services.setdefault(channel.service, []).append(
-                GattCharacteristic(
-                    uuid=channel.characteristic,
-                    properties=channel.needs,
-                    read=partial(self._read, name) if channel.read else None,
-                    write=partial(self._on_write, name) if channel.write else None,
-                )
-            )
-        return [GattService(uuid, characteristics) for uuid, characteristics in services.items()]
+    def _characteristic(self, name: str) -> GattCharacteristic:
+        channel = self.profile.channels[name]
+        return GattCharacteristic(
+            uuid=self._uuids[name],
+            properties=channel.needs,
+            read=partial(self._read, name) if channel.read else None,
+            write=partial(self._on_write, name) if channel.write else None,
+        )
 
 
 def _manufacturer_data(wanted: Manufacturer | None) -> dict[int, bytes]:

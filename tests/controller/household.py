@@ -63,7 +63,7 @@ MILK = Routine.model_validate(
         "id": "milk",
         "name": {"en": "Milk"},
         "summary": {"en": "Only the pump."},
-        "steps": ["check", {"stimulate": {"at_most_seconds": 120}}, {"express": {"minutes": 2}}],
+        "steps": ["check", {"stimulate": {"at_most_seconds": 120}}, {"express": {"minutes": 1}}],
     }
 )
 
@@ -289,7 +289,11 @@ class House:
 
     async def finished(self, *, within_seconds: float = 4000.0) -> Snapshot:
         """Wait for the session to end."""
-        await self.until(lambda: not self.station.running, within_seconds=within_seconds)
+        try:
+            async with self.clock.timeout(within_seconds):
+                await self.station.finished()
+        except TimeoutError:
+            raise AssertionError(f"it goes on after {within_seconds:g} simulated seconds") from None
         return self.told.snapshot
 
     # Faults
@@ -376,7 +380,7 @@ async def household(
     async with contextlib.AsyncExitStack() as stack:
         if coarse:
             stack.enter_context(mock.patch("devices.virtual.home._TICK_SECONDS", 0.5))
-            stack.enter_context(mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 3.0))
+            stack.enter_context(mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 1.0))
         with clock.held():  # reaching the devices takes real time, and none of the simulated
             home = VirtualHome(clock, catalog(), seed)
             await stack.enter_async_context(home.on_air(air))

@@ -271,10 +271,6 @@ async def test_after_an_acknowledgement_things_may_begin_again() -> None:
             assert house.on == ON[Energy.SUCTION]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="only a device's silence as a whole is stale: answers to renewals keep a sensor fresh that says nothing",
-)
 @pytest.mark.parametrize(
     ("key", "channel", "energy"),
     [("left-pump", "measurement", Energy.SUCTION), ("warm-pad", "temperature", Energy.HEAT)],
@@ -331,19 +327,19 @@ async def test_stopping_all_says_what_each_device_confirmed() -> None:
     async with household(owner=WILLING) as house:
         uncertain: list[str] = []
         house.guard.on_uncertain = uncertain.append
-        async with everything_on(house):
+        house.lose_link("right-pump", for_good=True)  # while it is off
+        async with block(house, Energy.HEAT), block(house, Energy.VIBRATION):
             house.break_ears("warm-pad")
-            house.lose_link("massager", for_good=True)
-            began = house.clock.now()
+            house.lose_link("massager", for_good=True)  # while it is on
+            await asyncio.sleep(0)
             results = await house.guard.stop_all()
-            assert results == {
-                "left-pump": "stopped",
-                "right-pump": "stopped",
-                "warm-pad": "uncertain",
-                "massager": "unreachable",
-            }
-            assert house.clock.now() - began <= 2.1
-            assert set(uncertain) == {"warm-pad"}
+        assert results == {
+            "left-pump": "stopped",
+            "right-pump": "unreachable",
+            "warm-pad": "uncertain",
+            "massager": "uncertain",
+        }
+        assert set(uncertain) == {"warm-pad", "massager"}
 
 
 async def test_one_device_that_does_not_confirm_delays_no_other() -> None:
@@ -429,7 +425,7 @@ async def test_raising_goes_twenty_at_a_time_and_once_in_ten_seconds() -> None:
         steps: list[tuple[float, float, list[str]]] = []
         began = house.clock.now()
         for _ in range(25):
-            limit = await run.adjust(200, by_person=True)
+            limit = await run.adjust(vacuum_mmhg=200, by_person=True)
             steps.append((round(house.clock.now() - began), limit.allowed, [reason.who for reason in limit.reasons]))
             await house.elapse(1)
         raised = [(steps[i][0], steps[i][1]) for i in range(1, 25) if steps[i][1] != steps[i - 1][1]]
@@ -443,7 +439,7 @@ async def test_lowering_is_at_once_and_may_be_repeated() -> None:
     async with household(owner=WILLING) as house, block(house, Energy.SUCTION) as run:
         for mmhg in (90, 60, 20, 0):
             before = house.clock.now()
-            limit = await run.adjust(mmhg, by_person=True)
+            limit = await run.adjust(vacuum_mmhg=mmhg, by_person=True)
             assert house.clock.now() - before < 0.5
             assert not limit.limited
             assert house.home.pumps[Side.LEFT].suction.target_mmhg == mmhg
@@ -452,17 +448,17 @@ async def test_lowering_is_at_once_and_may_be_repeated() -> None:
 async def test_after_lowering_raising_still_keeps_its_pace() -> None:
     async with household(owner=WILLING) as house, block(house, Energy.SUCTION) as run:
         await house.elapse(10)
-        assert (await run.adjust(120, by_person=True)).allowed == 120
-        await run.adjust(50, by_person=True)
-        assert (await run.adjust(120, by_person=True)).allowed == 50
+        assert (await run.adjust(vacuum_mmhg=120, by_person=True)).allowed == 120
+        await run.adjust(vacuum_mmhg=50, by_person=True)
+        assert (await run.adjust(vacuum_mmhg=120, by_person=True)).allowed == 50
         await house.elapse(10)
-        assert (await run.adjust(120, by_person=True)).allowed == 70
+        assert (await run.adjust(vacuum_mmhg=120, by_person=True)).allowed == 70
 
 
 async def test_two_wishes_at_the_same_moment_raise_once() -> None:
     async with household(owner=WILLING) as house, block(house, Energy.SUCTION) as run:
         await house.elapse(10)
-        await asyncio.gather(*(run.adjust(200, by_person=True) for _ in range(5)))
+        await asyncio.gather(*(run.adjust(vacuum_mmhg=200, by_person=True) for _ in range(5)))
         assert run.setting.vacuum_mmhg == 120
         assert house.home.pumps[Side.LEFT].suction.target_mmhg == 120
 
@@ -474,10 +470,10 @@ async def test_nothing_is_changed_any_more_once_it_is_to_stop() -> None:
             stopping = asyncio.create_task(house.guard.stop_all())
             await asyncio.sleep(0)
             with pytest.raises(RefusedError, match="stopping"):
-                await run.adjust(90, by_person=True)
+                await run.adjust(vacuum_mmhg=90, by_person=True)
             await stopping
         with pytest.raises(RefusedError, match="stopping"):
-            await run.adjust(90, by_person=True)
+            await run.adjust(vacuum_mmhg=90, by_person=True)
         assert house.commanded("left-pump", "adjust") == 0
 
 
@@ -486,7 +482,7 @@ async def test_only_the_person_goes_above_150_before_there_is_a_comfort_cap(by_p
     async with household(owner=OwnerLimits()) as house, block(house, Energy.SUCTION) as run:
         for _ in range(4):
             await house.elapse(10)
-            limit = await run.adjust(250, by_person=by_person)
+            limit = await run.adjust(vacuum_mmhg=250, by_person=by_person)
         assert limit.allowed == (180 if by_person else 150)
 
 
@@ -498,21 +494,20 @@ async def test_lowering_reaches_the_pump_that_pulls_more_than_the_other() -> Non
         house.pump("right-pump").device.values["limit_vacuum_mmhg"] = 80
         async with block(house, Energy.SUCTION) as run:
             assert house.home.pumps[Side.LEFT].suction.target_mmhg == 100
-            await run.adjust(80, by_person=True)
+            await run.adjust(vacuum_mmhg=80, by_person=True)
             assert house.home.pumps[Side.LEFT].suction.target_mmhg == 80
 
 
-@pytest.mark.xfail(strict=True, reason="adjust notes the new vacuum before it knows; asking again then sends nothing")
 async def test_a_lowering_that_was_not_confirmed_can_be_asked_for_again() -> None:
     async with household(owner=WILLING) as house, block(house, Energy.SUCTION) as run:
         codec = house.home.twins["left-pump"]._codec
         hears = codec.decode_command
         house.break_ears("left-pump", "adjust")
         with pytest.raises(UncertainError):
-            await run.adjust(60, by_person=True)
+            await run.adjust(vacuum_mmhg=60, by_person=True)
         codec.decode_command = hears  # type: ignore[method-assign]
         with contextlib.suppress(DeviceError):
-            await run.adjust(60, by_person=True)
+            await run.adjust(vacuum_mmhg=60, by_person=True)
         assert house.home.pumps[Side.LEFT].suction.target_mmhg == 60
 
 
@@ -562,7 +557,7 @@ async def test_symptoms_block_heat_and_vibration_and_hold_suction_at_100() -> No
         async with house.guard.suction(house.guard.pumps(Side.BOTH), wish, at_most_seconds=60) as run:
             assert house.home.pumps[Side.LEFT].suction.target_mmhg == 100
             await house.elapse(10)
-            limit = await run.adjust(150, by_person=True)
+            limit = await run.adjust(vacuum_mmhg=150, by_person=True)
             assert limit.allowed == 100
             assert limit.reasons[0].who in ("symptoms", "pace")
         assert house.commanded("left-pump", "adjust") == 0

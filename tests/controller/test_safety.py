@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from controller import safety
+from controller.routine import MassageStep
 from controller.safety import (
     Budget,
     Energy,
@@ -17,6 +18,7 @@ from controller.safety import (
     OwnerLimits,
     Reason,
     limit_heat,
+    limit_level,
     limit_pump,
     limit_rate,
     limit_seconds,
@@ -271,11 +273,34 @@ def test_an_unmeasured_level_begins_at_one_and_ends_at_three(
     assert setting.level == allowed
 
 
-@pytest.mark.xfail(strict=True, reason="limit_pump keeps the asked mmHg in the setting of a pump that has only levels")
+@pytest.mark.parametrize(
+    ("max_level", "device_level", "symptoms", "pace", "allowed", "who"),
+    [
+        (None, None, False, None, 3, "hard"),
+        (6, None, False, None, 6, "owner"),
+        (6, 5, False, None, 5, "device"),
+        (6, None, True, None, 1, "symptoms"),
+        (6, None, False, 4, 4, "pace"),
+    ],
+)
+def test_the_level_is_held_by_the_lowest(
+    max_level: int | None, device_level: int | None, symptoms: bool, pace: int | None, allowed: int, who: str
+) -> None:
+    limit = limit_level(9, DeviceLimits(level=device_level), max_level=max_level, symptoms=symptoms, pace=pace)
+    assert limit.allowed == allowed
+    assert limit.reasons[0].who == who
+
+
 def test_a_pump_with_levels_only_is_never_shown_in_mmhg() -> None:
     wish = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=100, rate_cpm=54)
     setting, _ = limit_pump(wish, OwnerLimits(), NO_LIMITS, frozenset({Capability.LEVELS}), symptoms=False)
     assert setting.vacuum_mmhg is None
+
+
+@pytest.mark.xfail(strict=True, reason="nothing uses MASSAGE_SECONDS: a routine may massage for 21 minutes a breast")
+def test_no_routine_massages_a_breast_for_longer_than_ten_minutes() -> None:
+    with pytest.raises(ValidationError):
+        MassageStep(techniques=("spiral",) * 7, seconds_each=180)
 
 
 # What the owner allows

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
-from controller.events import Event, EventType, SessionState, Snapshot, Volume
+from controller.events import Event, EventType, SessionState, Snapshot, Stream, Volume
+from controller.guard import Guard
 from controller.routine import load_routines
 from controller.safety import OwnerLimits
-from devices.roles import Phase, RunState, Side
+from controller.session import Session
+from devices.clock import ScaledClock
+from devices.roles import Capability, DeviceLimits, Phase, PumpReading, PumpSetting, RunState, Side
 from devices.virtual.home import DeviceKey
-from tests.controller.household import ALL, PUMPS, STEPS, House, Told, household
+from tests.controller.household import ALL, COMFORTABLE, PUMPS, STEPS, House, Told, household, routines, words
 
 WILLING = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
 QUESTIONS = ("lump", "redness", "fever", "broken_skin", "numb", "surgery")
@@ -43,9 +49,8 @@ class Past:
         return self.told.snapshot
 
 
-@functools.cache
-def past(routine: str, side: str = "both", seed: int = 2, *, coarse: bool = True) -> Past:
-    """Run a whole session with a virtual parent, once for all tests that look at it."""
+def run_through(routine: str, side: str = "both", *, seed: int = 2, coarse: bool = False) -> Past:
+    """Run a whole session with a virtual parent."""
 
     async def run() -> Past:
         async with household(owner=WILLING, parent=True, seed=seed, coarse=coarse) as house:
@@ -69,6 +74,12 @@ def past(routine: str, side: str = "both", seed: int = 2, *, coarse: bool = True
     return asyncio.run(run())
 
 
+@functools.cache
+def past(routine: str, side: Side) -> Past:
+    """Run a whole session once for all tests that look at it."""
+    return run_through(routine, side, coarse=True)
+
+
 def plain(event: Event) -> tuple[str, object]:
     return event.type.value, event.data
 
@@ -86,7 +97,7 @@ def step_of(snapshot: Snapshot, name: str) -> float:
 
 @pytest.mark.parametrize("side", ["both", "left", "right"])
 def test_classic_goes_through_its_states_in_order(side: str) -> None:
-    told = past("classic", side).told
+    told = past("classic", Side(side)).told
     assert told.states == [
         SessionState.IDLE,
         SessionState.CHECKING,
@@ -99,7 +110,7 @@ def test_classic_goes_through_its_states_in_order(side: str) -> None:
 
 @pytest.mark.parametrize("side", ["both", "left", "right"])
 def test_classic_tells_its_events_in_order(side: str) -> None:
-    events = past("classic", side).told.events()
+    events = past("classic", Side(side)).told.events()
     told = [(event.type.value, event.data.get("step")) for event in events if event.type is not EventType.LIMITED]
     assert told == [
         ("session_started", None),
@@ -122,7 +133,7 @@ def test_classic_tells_its_events_in_order(side: str) -> None:
 
 @pytest.mark.parametrize(("side", "massage_seconds"), [("both", 240), ("left", 120), ("right", 120)])
 def test_classic_takes_the_time_that_it_plans(side: str, massage_seconds: float) -> None:
-    snapshot = past("classic", side).snapshot
+    snapshot = past("classic", Side(side)).snapshot
     assert outcomes(snapshot) == {
         "check": "done",
         "warm": "done",
@@ -143,7 +154,7 @@ def test_classic_takes_the_time_that_it_plans(side: str, massage_seconds: float)
 
 @pytest.mark.parametrize(("side", "sides"), [("both", ["left", "right"]), ("left", ["left"]), ("right", ["right"])])
 def test_massage_has_a_part_for_each_technique_and_side(side: str, sides: list[str]) -> None:
-    massage = past("classic", side).snapshot.steps[2]
+    massage = past("classic", Side(side)).snapshot.steps[2]
     assert [(part.name, part.side, part.outcome) for part in massage.parts] == [
         (technique, each, "done") for each in sides for technique in ("spiral", "palm-sweep", "roll", "roll-around")
     ]
@@ -154,7 +165,7 @@ def test_massage_has_a_part_for_each_technique_and_side(side: str, sides: list[s
     ("side", "pumps"), [("both", {"left-pump", "right-pump"}), ("left", {"left-pump"}), ("right", {"right-pump"})]
 )
 def test_in_each_step_of_classic_only_its_own_devices_are_on(side: str, pumps: set[str]) -> None:
-    run = past("classic", side)
+    run = past("classic", Side(side))
     assert run.on == {
         "check": set(),
         "warm": {"warm-pad"},
@@ -168,7 +179,7 @@ def test_in_each_step_of_classic_only_its_own_devices_are_on(side: str, pumps: s
 
 
 def test_the_end_carries_what_the_session_came_to() -> None:
-    told = past("classic").told
+    told = past("classic", Side.BOTH).told
     (finished,) = told.events(EventType.SESSION_FINISHED)
     assert finished.data["outcome"] == "completed"
     assert finished.data["routine"] == "classic"
@@ -181,7 +192,7 @@ def test_the_end_carries_what_the_session_came_to() -> None:
 
 
 def test_the_let_down_by_a_device_is_told_with_the_seconds_since_the_pump_began() -> None:
-    told = past("classic").told
+    told = past("classic", Side.BOTH).told
     (let_down,) = told.events(EventType.LET_DOWN)
     began = next(event for event in told.events(EventType.STEP_STARTED) if event.data["step"] == "stimulate")
     assert let_down.data["by"] == told.snapshot.let_down_by == "device"
@@ -190,14 +201,14 @@ def test_the_let_down_by_a_device_is_told_with_the_seconds_since_the_pump_began(
 
 
 def test_expression_begins_at_100_and_climbs_to_the_comfort_cap_step_by_step() -> None:
-    told = past("classic").told
+    told = past("classic", Side.BOTH).told
     aims = [s.target_vacuum_mmhg for s in told.snapshots if s.phase is Phase.EXPRESSION]
     assert list(dict.fromkeys(aims)) == [100, 120, 140, 150]
 
 
 @pytest.mark.parametrize("routine", load_routines())
 def test_every_shipped_routine_completes_on_virtual_devices(routine: str) -> None:
-    run = past(routine)
+    run = past(routine, Side.BOTH if routine == "classic" else Side.LEFT)  # one pump is half the work
     assert run.snapshot.state is SessionState.COMPLETED
     assert all(step.outcome in ("done", "let_down", "dry") for step in run.snapshot.steps)
     assert run.still_on == set()
@@ -205,24 +216,16 @@ def test_every_shipped_routine_completes_on_virtual_devices(routine: str) -> Non
 
 
 def test_the_rests_of_power_pumping_have_no_suction_and_the_rest_is_forty_minutes() -> None:
-    run = past("power-pumping")
+    run = past("power-pumping", Side.LEFT)
     assert run.on["rest"] == set()
-    assert run.on["express"] == set(PUMPS)
-    seconds = {"rest": 0.0, "suction": 0.0}
-    for step in run.snapshot.steps:
-        seconds["rest" if step.name == "rest" else "suction" if step.name != "check" else "check"] = (
-            seconds.get("rest" if step.name == "rest" else "suction" if step.name != "check" else "check", 0.0)
-            + step.seconds
-        )
-    assert seconds["rest"] == pytest.approx(1200, abs=2)
-    assert seconds["suction"] <= 2400
+    assert run.on["express"] == {"left-pump"}
+    steps = run.snapshot.steps
+    assert sum(step.seconds for step in steps if step.name == "rest") == pytest.approx(1200, abs=2)
+    assert 2200 < sum(step.seconds for step in steps if step.name in ("stimulate", "express")) <= 2400
 
 
 def test_one_seed_gives_the_same_session_to_the_last_drop_and_another_seed_another() -> None:
-    first, second, other = (
-        past.__wrapped__("milk", seed=seed, coarse=False)
-        for seed in (5, 5, 6)  # not from the cache
-    )
+    first, second, other = (run_through("milk", seed=seed) for seed in (5, 5, 6))
     assert first.snapshot.volume_ml == second.snapshot.volume_ml
     assert [plain(event) for event in first.told.events()] == [plain(event) for event in second.told.events()]
     assert [seconds for seconds, _ in first.told.items] == [seconds for seconds, _ in second.told.items]
@@ -409,6 +412,8 @@ async def test_a_skip_goes_on_at_once(step: str) -> None:
         for _ in range(4 if step == "massage" else 1):  # one technique at a time
             await house.send("skip")
             await house.elapse(0.2)
+        await house.until(lambda: house.told.snapshot.step != step, within_seconds=2)  # pumps must let go first
+        await house.elapse(0.2)
         snapshot = house.told.snapshot
         assert outcomes(snapshot)[step] == ("done" if step == "prompt" else "skipped")
         following = STEPS[STEPS.index(step) + 1] if step != STEPS[-1] else None
@@ -460,7 +465,7 @@ async def test_a_pause_leaves_nothing_on_and_goes_on_with_the_time_that_was_left
         await house.send("pause")
         await house.elapse(0.2)
         await house.until(lambda: not house.on and house.reported_off, within_seconds=0.8)
-        assert house.told.snapshot.state is SessionState.PAUSED
+        await house.until(lambda: house.told.snapshot.state is SessionState.PAUSED, within_seconds=2)
         assert house.told.guide.words == house.words.messages["paused"]
         starts = house.starts
         await house.elapse(100)
@@ -493,7 +498,7 @@ async def test_a_pause_in_the_massage_comes_back_to_the_same_technique() -> None
 
 
 async def test_a_pause_of_an_hour_ends_the_session() -> None:
-    async with household(coarse=True) as house:
+    async with household(devices=["left-pump"], coarse=True) as house:
         await house.reach("stimulate")
         await house.send("pause")
         await house.elapse(3590)
@@ -510,7 +515,7 @@ async def test_a_pause_of_an_hour_ends_the_session() -> None:
 
 @pytest.mark.xfail(strict=True, reason="a session that ended by itself leaves the words of what it did last")
 async def test_after_an_hours_pause_the_words_no_longer_say_to_go_on() -> None:
-    async with household(coarse=True) as house:
+    async with household(devices=["left-pump"], coarse=True) as house:
         await house.reach("rest")
         await house.send("pause")
         await house.finished(within_seconds=3700)
@@ -518,7 +523,7 @@ async def test_after_an_hours_pause_the_words_no_longer_say_to_go_on() -> None:
 
 
 async def test_a_session_ends_after_65_minutes_pauses_and_all() -> None:
-    async with household(coarse=True) as house:
+    async with household(devices=["left-pump"], coarse=True) as house:
         await house.reach("rest")
         for _ in range(2):
             await house.send("pause")
@@ -550,14 +555,12 @@ async def test_stop_and_pain_switch_everything_off_within_a_second_and_for_good(
             await house.send("pause")
             await house.elapse(2)
         assert house.on == ON.get(where, set())
-        began = house.clock.now()
-        reply = await house.send(action)
+        sent = asyncio.create_task(house.send(action))
+        await house.until(lambda: not house.on and house.reported_off, within_seconds=1)
+        reply = await sent
         assert reply.outcome == "accepted"
         assert reply.devices == dict.fromkeys(ALL, "stopped")
-        assert house.on == set()
-        assert house.reported_off
-        assert house.clock.now() - began <= 1
-        snapshot = await house.finished(within_seconds=1)
+        snapshot = await house.finished(within_seconds=3)
         assert snapshot.state is SessionState.STOPPED
         assert snapshot.reason == action
         assert snapshot.target_vacuum_mmhg is None
@@ -604,7 +607,9 @@ async def test_nothing_begins_after_pain_while_a_device_is_slow_to_confirm() -> 
         for _ in range(3):
             await house.send("skip")
             await house.elapse(0.2)
-        await house.until(lambda: (house.told.snapshot.step_seconds_left or 99) <= 0.6, within_seconds=31)
+        await house.until(lambda: (house.told.snapshot.step_seconds_left or 99) <= 1, within_seconds=31)
+        await house.elapse(0.5)
+        assert house.told.snapshot.step == "massage"
         house.break_ears("warm-pad")  # it is off; only its answer does not come
         starts = house.starts
         await house.send("pain")
@@ -646,9 +651,6 @@ async def test_a_device_that_ignores_its_stop_is_told_to_the_person_and_to_who_a
         await house.until(lambda: not house.on, within_seconds=12)  # its lease is not renewed any more
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a running pump that goes out of reach during the stop is `unreachable`, and nobody is told"
-)
 async def test_pain_does_not_say_that_all_is_off_when_a_running_pump_went_out_of_reach() -> None:
     async with household() as house:
         await house.reach("express")
@@ -721,7 +723,7 @@ async def test_a_lost_link_of_one_pump_stops_both_and_trips(step: str) -> None:
         assert snapshot.trip.device == "left-pump"
         (trip,) = house.told.events(EventType.TRIP)
         assert trip.data["kind"] == "link_lost"
-        assert "Take everything off your breast" in house.told.guide.words
+        assert "off your breast" in house.told.guide.words
         assert "left-pump" in house.told.guide.words
         await house.until(lambda: house.pump().connected, within_seconds=30)  # the link comes back ...
         await house.elapse(60)
@@ -816,6 +818,65 @@ async def test_with_only_a_pump_warmth_and_massage_go_by_hand() -> None:
         assert by_hand["warm"]
         assert not by_hand["stimulate"]
         assert house.commanded("right-pump", "start") == 0
+
+
+class LevelPump:
+    """A pump that knows levels only, of which nobody measured the vacuum."""
+
+    role: Literal["pump"] = "pump"
+    name = "level-pump"
+    side = Side.BOTH
+    capabilities = frozenset({Capability.START, Capability.LEVELS, Capability.REPORTS_STATE})
+    limits = DeviceLimits(level=9)
+    connected = True
+    age_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.reading = PumpReading(run_state=RunState.STOPPED)
+        self.told: list[PumpSetting] = []
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+    async def renew(self, lease_seconds: float) -> None: ...
+
+    async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
+        self.told.append(setting)
+        self.reading = PumpReading(run_state=RunState.RUNNING, level=setting.level)
+
+    async def adjust(self, setting: PumpSetting) -> None:
+        self.told.append(setting)
+
+    async def pause(self) -> None: ...
+
+    async def resume(self) -> None: ...
+
+    async def stop(self) -> None:
+        self.reading = PumpReading(run_state=RunState.STOPPED)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="_climb asks a pump for mmHg that cannot be told them, and the refusal fails the session"
+)
+async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
+    clock, stream, pump = ScaledClock(math.inf), Stream(), LevelPump()
+    told = Told(clock, stream)
+    session = Session(
+        station="home",
+        routine=routines()["milk"],
+        side=Side.BOTH,
+        clock=clock,
+        guard=Guard(clock, COMFORTABLE, [pump]),
+        devices=[pump],
+        words=words(),
+        answers=dict.fromkeys(QUESTIONS, False),
+        stream=stream,
+    )
+    await session.run()
+    assert [setting.level for setting in pump.told] == [1, 1]
+    assert pump.reading.run_state is RunState.STOPPED
+    assert told.snapshot.state is SessionState.COMPLETED
+    assert {snapshot.target_vacuum_mmhg for snapshot in told.snapshots} == {None}
 
 
 # The vacuum

@@ -63,7 +63,9 @@ class TestOrder:
         await asyncio.sleep(0.02)
         async with asyncio.timeout(1):
             await _note(clock, 1, "short", trace)
-        assert trace == [("short", 1)]
+        ((name, at_seconds),) = trace
+        assert name == "short"
+        assert 1.2 <= at_seconds < 10  # what has passed before it began (0.02 s at ten times) counts
         long.cancel()
 
     async def test_sleeping_for_no_time_only_gives_way(self) -> None:
@@ -164,7 +166,7 @@ class TestStandingStill:
         await clock.sleep(6)
         await clock.sleep(6)
         assert time.perf_counter() - began < 0.5
-        assert clock.now() == 12
+        assert 12 <= clock.now() < 600
 
 
 class TestTimeout:
@@ -287,11 +289,6 @@ class TestSpeed:
         with pytest.raises(ValueError, match="speed must be above 0"):
             ScaledClock(speed)
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="now() stays at the last wake-up while the clock waits, so a sleep that begins in between is cut short "
-        "by what has passed since (ScaledClock.sleep)",
-    )
     async def test_a_sleep_that_begins_between_two_wake_ups_lasts_its_whole_time(self) -> None:
         clock = ScaledClock(100)
         other = asyncio.create_task(clock.sleep(1000))

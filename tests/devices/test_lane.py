@@ -224,11 +224,6 @@ class TestCancellation:
                 await lane.run(actions("a"))
         assert actions.log == ["a begins", "a is cut off"]
 
-    @pytest.mark.xfail(
-        strict=True,
-        raises=RefusedError,
-        reason="a cancellation that meets a stop is swallowed and told as RefusedError (Lane.run)",
-    )
     @pytest.mark.parametrize("stop_first", [True, False])
     async def test_a_caller_who_is_cancelled_in_the_same_moment_as_a_stop_is_cancelled(self, stop_first: bool) -> None:
         lane, actions = Lane(), Actions()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.frames import Codec, Message
+from devices.profiles.codec import Codec, Message
 from devices.profiles.schema import Profile
 
 LAYOUT = ["head", "length", "opcode", "counter", "payload", "checksum"]
@@ -37,8 +37,10 @@ def codec(frame: dict[str, Any] | None, *, order: str = "little", **more: Any) -
         },
         "frame": frame,
         "commands": {"set": {"opcode": "10", "payload": [{"value": "u16"}]}},
-        "reports": {"90": {"name": "state", "channel": "control", "payload": [{"value": "u16"}]}},
+        "reports": {"state": {"opcode": "90", "channel": "control", "payload": [{"value": "u16"}]}},
     }
+    if frame is None or "opcode" not in frame["layout"]:
+        del data["commands"]["set"]["opcode"], data["reports"]["state"]["opcode"]
     return Codec(Profile.model_validate(data | more))
 
 
@@ -55,7 +57,9 @@ class TestLayout:
     @pytest.mark.parametrize(
         ("frame", "order", "data"),
         [
+            (None, "little", "02 01"),
             ({"layout": ["payload"]}, "little", "02 01"),
+            ({"layout": ["payload", "tail"], "tail": "0d 0a"}, "big", "01 02 0d 0a"),
             ({"layout": ["opcode", "payload"]}, "little", "10 02 01"),
             ({"layout": ["opcode", "payload"]}, "big", "10 01 02"),
             ({"layout": ["payload", "opcode"]}, "little", "02 01 10"),
@@ -68,6 +72,17 @@ class TestLayout:
             (whole("rest", "u16"), "big", "aa bb 00 05 10 07 01 02 00"),
             (whole(over="payload"), "little", "aa bb 08 10 07 02 01 03"),
             (whole(over="payload", checksum="sum8-inverted"), "little", "aa bb 08 10 07 02 01 fc"),
+            (whole(over=["opcode", "payload"], checksum="sum8"), "little", "aa bb 08 10 07 02 01 1a"),
+            (whole(over=["length", "length"], checksum="sum8"), "little", "aa bb 08 10 07 02 01 08"),
+            (
+                {
+                    "layout": ["payload", "checksum", "tail"],
+                    "tail": "0d",
+                    "checksum": {"kind": "crc16-modbus", "order": "big"},
+                },
+                "little",
+                "02 01 10 c1 0d",
+            ),
         ],
     )
     def test_each_part_stands_where_the_layout_has_it(self, frame: dict[str, Any], order: str, data: str) -> None:
@@ -104,22 +119,28 @@ class TestLayout:
         )
         assert device.encode_command(command, {"minutes": 30}).data.hex(" ") == data
 
-    def test_a_command_without_a_frame_is_its_opcode_and_payload(self) -> None:
-        device = codec(None, reports={}, commands={"stop": {"opcode": "0f"}, "set": {"payload": [{"value": "u8"}]}})
+    def test_a_command_without_a_frame_is_its_payload(self) -> None:
+        device = codec(None, reports={}, commands={"stop": {"payload": "0f"}, "set": {"payload": [{"value": "u8"}]}})
         assert device.encode_command("stop", {}).data == b"\x0f"
         assert device.encode_command("set", {"value": 3}).data == b"\x03"
 
     @pytest.mark.parametrize(("order", "tail"), [("little", "e4 79"), ("big", "79 e4")])
     def test_a_two_byte_checksum_stands_in_the_byte_order_of_the_profile(self, order: str, tail: str) -> None:
-        start = [{"phase": "u8"}, {"vacuum": "u16", "order": "little"}, {"rate": "u8"}, {"rest": "u24", "order": "big"}]
+        start = [
+            {"phase": "u8"},
+            {"vacuum": "u16", "order": "little"},
+            {"rate": "u8"},
+            {"times": "u24", "order": "big"},
+        ]
         device = codec(CRC, order=order, commands={"go": {"opcode": "33", "payload": start}})
-        data = device.encode_command("go", {"phase": 0xCC, "vacuum": 150, "rate": 54, "rest": 0x84030A}, 7).data
+        data = device.encode_command("go", {"phase": 0xCC, "vacuum": 150, "rate": 54, "times": 0x84030A}, 7).data
         assert data.hex(" ") == f"33 07 cc 96 00 36 84 03 0a {tail}"  # as in open-pump.yaml, by binascii.crc_hqx
 
     def test_an_opcode_may_have_several_bytes(self) -> None:
         device = codec(
             {"layout": ["opcode", "payload"], "opcode_bytes": 2},
             commands={"set": {"opcode": "10 01", "payload": [{"value": "u8"}]}},
+            reports={},
         )
         data = device.encode_command("set", {"value": 5}).data
         assert data.hex(" ") == "10 01 05"
@@ -128,6 +149,14 @@ class TestLayout:
     def test_a_counter_starts_again_after_255(self) -> None:
         device = codec(CRC)
         assert [device.encode_command("set", {"value": 0}, n).data[1] for n in (255, 256, 257)] == [255, 0, 1]
+
+    @pytest.mark.parametrize(("order", "counted"), [("little", "00 01"), ("big", "01 00")])
+    def test_a_counter_of_two_bytes_goes_on_to_65535(self, order: str, counted: str) -> None:
+        device = codec({"layout": ["counter", "opcode", "payload"], "counter_bytes": 2}, order=order)
+        data = device.encode_command("set", {"value": 0}, 256).data
+        assert data[:2] == bytes.fromhex(counted)
+        assert device.decode_command("control", data).counter == 256
+        assert device.encode_command("set", {"value": 0}, 65537).data[:2] in (b"\x01\x00", b"\x00\x01")
 
     def test_a_command_through_a_channel_of_its_own_goes_there(self) -> None:
         channels = {
@@ -161,7 +190,7 @@ class TestUndescribed:
         [
             ("", "a frame has at least 6 bytes, not 0"),
             ("aa bb 06 10 07", "at least 6 bytes, not 5"),
-            ("ab bb 08 90 07 02 01 8c", "a frame begins with aa bb, not ab bb"),
+            ("ab bb 08 90 07 02 01 8c", "the head of a frame is aa bb, not ab bb"),
             ("aa bb 09 90 07 02 01 8c", "the length says 9, the frame has 8"),
             ("aa bb 08 90 07 02 01 8e", "the checksum is 8e, 8d was expected"),
             ("aa bb 08 91 07 02 01 8c", "no report has the opcode 91"),
@@ -180,19 +209,22 @@ class TestUndescribed:
 
     def test_a_report_is_no_command_and_a_command_no_report(self) -> None:
         device = codec(CRC)
-        with pytest.raises(ProtocolError, match="no command has the opcode 90"):
+        with pytest.raises(ProtocolError, match="is no command of a Test pump"):
             device.decode_command("control", device.encode_report("state", {"value": 1}).data)
         with pytest.raises(ProtocolError, match="no report has the opcode 10"):
             device.decode_report("control", device.encode_command("set", {"value": 1}).data)
 
     def test_a_command_on_another_channel_is_no_command(self) -> None:
         device = codec(CRC)
-        with pytest.raises(ProtocolError, match="no command"):
+        with pytest.raises(ProtocolError, match="is no command of a Test pump"):
             device.decode_command("battery", device.encode_command("set", {"value": 1}).data)
 
-    def test_without_a_frame_nothing_is_a_framed_report(self) -> None:
-        with pytest.raises(ProtocolError, match=r"no report has the opcode \(none\)"):
+    def test_without_a_frame_nothing_has_an_opcode(self) -> None:
+        assert codec(None).decode_report("control", b"\x01\x02") == Message("state", {"value": 0x0201})
+        with pytest.raises(ProtocolError, match="3 bytes where 2 are described"):
             codec(None).decode_report("control", b"\x90\x01\x02")
+        with pytest.raises(ProtocolError, match=r"no report has the opcode \(none\)"):
+            codec(None, reports={}).decode_report("control", b"\x01")
 
 
 class TestPlainCharacteristics:
@@ -222,6 +254,8 @@ FRAMES = st.sampled_from(
         whole(checksum="crc16-modbus"),
         whole(checksum="crc8", over="payload"),
         whole(checksum="sum8-twos-complement"),
+        whole(over=["counter", "payload"], checksum="crc16-kermit"),
+        {"layout": ["payload", "counter", "tail"], "tail": "0d 0a", "counter_bytes": 2},
     ]
 )
 ORDERS = st.sampled_from(["little", "big"])
@@ -230,11 +264,12 @@ ORDERS = st.sampled_from(["little", "big"])
 @given(frame=FRAMES, order=ORDERS, value=st.integers(0, 0xFFFF), counter=st.integers(0, 1000))
 def test_whatever_is_framed_can_be_unframed(frame: dict[str, Any], order: str, value: int, counter: int) -> None:
     device = codec(frame, order=order)
-    count = counter % 256 if "counter" in frame["layout"] else None
+    count = counter % (1 << 8 * frame.get("counter_bytes", 1)) if "counter" in frame["layout"] else None
+    asked, told = (b"\x10", b"\x90") if "opcode" in frame["layout"] else (b"", b"")
     command = device.encode_command("set", {"value": value}, counter)
-    assert device.decode_command(command.channel, command.data) == Message("set", {"value": value}, b"\x10", count)
+    assert device.decode_command(command.channel, command.data) == Message("set", {"value": value}, asked, count)
     report = device.encode_report("state", {"value": value}, counter)
-    assert device.decode_report(report.channel, report.data) == Message("state", {"value": value}, b"\x90", count)
+    assert device.decode_report(report.channel, report.data) == Message("state", {"value": value}, told, count)
 
 
 @given(frame=FRAMES, data=st.binary(max_size=16), value=st.integers(0, 0xFFFF), cut=st.integers(0, 12))

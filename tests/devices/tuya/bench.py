@@ -15,7 +15,7 @@ from devices.clock import ScaledClock
 from devices.roles import Side
 from devices.tuya.credentials import TuyaCredentials
 from devices.tuya.driver import TuyaDevice
-from devices.tuya.schema import TuyaProfile
+from devices.tuya.profile import TuyaProfile
 from devices.virtual.air import Air
 from devices.virtual.radio import radio_on_air
 from devices.virtual.tuya import TuyaBody, TuyaTwin
@@ -29,10 +29,8 @@ DEVICE_ID = "bf00aa11bb22cc33dd44ee"
 SECRET_KEY = "S3cretS3cretS3cr"
 SECRETS = (LOCAL_KEY, LOCAL_KEY[:6], UUID, DEVICE_ID, SECRET_KEY)
 
-OWNERS_IDS = {
-    **{"switch": 1, "temp_set": 2, "countdown": 3, "temp_current": 4},
-    **{"heat": 5, "massage_speed": 6, "time_set": 7},
-}
+CODES = ("switch", "temp_set", "countdown", "temp_current", "heat", "massage_speed", "time_set")
+OWNERS_IDS = {code: number for number, code in enumerate(CODES, 1)}
 NOW = datetime(2026, 7, 26, 3, 45, 12, 678000, timezone(timedelta(hours=5, minutes=30)))
 
 
@@ -61,7 +59,13 @@ class Bench:
             await self.clock.sleep(0.02)
 
     async def connected(self) -> None:
-        await self.until(lambda: self.device.link.connected)
+        """Wait for the link; not by the clock, because advertisements come in real time."""
+        changed = asyncio.Event()
+        unsubscribe = self.device.on_change(changed.set)
+        while not self.device.link.connected:
+            changed.clear()
+            await changed.wait()
+        unsubscribe()
 
     def lose_link(self) -> None:
         self.air.lose_link(self.peripheral)
@@ -79,16 +83,16 @@ async def bench(
     twins: TuyaCredentials | None = None,
     state: dict[str, Any] | None = None,
     may_control: bool = True,
+    spec: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[Bench]:
-    """Yield a device and its twin, on their way to each other. `own` are the engine's credentials, `twins` the twin's."""
+    """Yield a device and its twin, on their way to each other. `own` credentials are the engine's."""
     clock = ScaledClock(math.inf)
     air = Air()
     described = profile(name)
+    described = described.model_copy(update={"tuya": described.tuya.model_copy(update=spec or {})})
     peripheral = await air.add_peripheral("TY")
-    twin = TuyaTwin(
-        described, TuyaBody(state), "TY", clock.now, credentials=twins or own or credentials(), **options
-    )
+    twin = TuyaTwin(described, TuyaBody(state), "TY", clock.now, credentials=twins or own or credentials(), **options)
     await twin.serve(peripheral)
 
     async def tick() -> None:

@@ -1,0 +1,35 @@
+"""Which body a profile's twin gets."""
+
+from __future__ import annotations
+
+from devices.profiles.schema import Profile
+from devices.profiles.vocabulary import Role
+from devices.roles import Side
+from devices.virtual.bodies import MassagerBody, PadBody, PumpBody
+from devices.virtual.breast import Mother
+from devices.virtual.duty import Body
+from devices.virtual.pump_ranges import PumpRanges
+from devices.virtual.simple import JoinedBody, SimpleBody, SimpleMassager, SimplePump, SimpleWarmer
+
+
+def embody(profile: Profile, side: Side, mother: Mother, seed: int | str, ranges: PumpRanges | None = None) -> Body:
+    """Return a body for a device: that of the open profile, or a simple one for each of its roles."""
+    if profile.id == "open-pump":
+        return PumpBody(side, mother.breasts[Side.LEFT if side is Side.BOTH else side], seed, ranges)
+    if profile.id == "open-warm-pad":
+        return PadBody(seed, side)
+    if profile.id == "open-massager":
+        return MassagerBody()
+    simple = [_simple(profile, role, side, seed, ranges) for role in profile.roles]
+    return simple[0] if len(simple) == 1 else JoinedBody(simple)
+
+
+def parts_of(body: Body) -> list[Body]:
+    """Return the bodies that a body is made of: more than one for a device with several roles."""
+    return list(body.parts) if isinstance(body, JoinedBody) else [body]
+
+
+def _simple(profile: Profile, role: Role, side: Side, seed: int | str, ranges: PumpRanges | None) -> SimpleBody:
+    if role == "pump":
+        return SimplePump(profile, side, seed, ranges)
+    return SimpleWarmer(profile, side, seed) if role == "warmer" else SimpleMassager(profile, side)

@@ -1,0 +1,474 @@
+"""Every command in every state, and an orderly end: devices first, then the watchers, then the links."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from unittest import mock
+
+import pytest
+
+from controller.commands import Action, Command, NoArgs, StartArgs
+from controller.events import EventType, SessionState, Snapshot, Volume
+from controller.safety import OwnerLimits
+from controller.service import Service
+from controller.station import Station
+from devices.link import LinkState
+from devices.roles import Side
+from tests.controller.household import ALL, PUMPS, STATION, House, household
+
+STATES = ("idle", "checking", "warm", "stimulate", "express", "paused", "stopped", "tripped")
+RUNNING = ("checking", "warm", "stimulate", "express", "paused")
+SUCKING = ("stimulate", "express")
+ARGS: dict[str, dict[str, object]] = {
+    "start": {"routine": "milk", "no_symptoms": True},
+    "set_vacuum": {"mmhg": 50},
+    "answer": {"question": "lump", "value": False},
+    "log_volume": {"left_ml": 20},
+}
+
+
+async def bring_to(house: House, state: str) -> None:
+    """Bring a household to a state."""
+    house.give_no_milk()
+    match state:
+        case "idle":
+            return
+        case "checking":
+            await house.start(no_symptoms=False)
+        case "paused":
+            await house.reach("stimulate")
+            await house.send("pause")
+        case "stopped":
+            await house.reach("stimulate")
+            await house.send("stop")
+            await house.finished(within_seconds=2)
+        case "tripped":
+            await house.reach("stimulate")
+            house.lose_link("left-pump")
+            await house.finished(within_seconds=2)
+            await house.until(lambda: house.pump().connected, within_seconds=20)
+        case step:
+            await house.reach(step)
+    await house.elapse(0.5)
+
+
+def expected(action: str, state: str) -> tuple[str, str]:  # noqa: PLR0911 - a table
+    """What an action comes to in a state, and a part of the reason."""
+    if action in ("stop", "pain", "answer", "log_volume"):
+        return "accepted", ""
+    if action == "start":
+        if state in RUNNING:
+            return "refused", "is running; stop it first"
+        return ("refused", "acknowledge it first") if state == "tripped" else ("accepted", "")
+    if action == "acknowledge":
+        return ("accepted", "") if state == "tripped" else ("refused", "nothing has tripped")
+    if state not in RUNNING:
+        return "refused", "no session is running"
+    if action == "resume":
+        return ("accepted", "") if state == "paused" else ("refused", "not paused")
+    if action in ("vacuum_up", "vacuum_down", "set_vacuum"):
+        if state not in SUCKING:
+            return "refused", "no pump is running"
+        return ("limited", "one step of 20 in 10 s") if action == "vacuum_up" else ("accepted", "")
+    return "accepted", ""  # pause, skip, let_down
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_each_action_gets_the_right_reply_in_each_state(state: str) -> None:
+    wrong: list[str] = []
+    for action in Action:
+        loop = asyncio.get_running_loop()
+        async with household() as house:
+            await bring_to(house, state)
+            outcome, reason = expected(action.value, state)
+            reply = await house.send(action.value, id="7", **ARGS.get(action.value, {}))
+            if reply.outcome != outcome or reason not in " ".join(reply.reasons):
+                wrong.append(f"{action}: {reply}")
+            assert reply.id == "7"
+            assert reply.action == action.value
+            assert bool(reply.reasons) is (outcome != "accepted")
+            assert (reply.devices is not None) is (action in (Action.STOP, Action.PAIN))
+        for clock in [task for task in asyncio.all_tasks(loop) if task.get_name() == "scaled clock"]:
+            clock.cancel()
+    assert wrong == []
+
+
+# Start
+
+
+async def test_a_start_says_which_session_it_began() -> None:
+    async with household() as house:
+        reply = await house.send("start", routine="milk", no_symptoms=True)
+        await house.elapse(1)
+        assert reply.session_id == house.told.snapshot.session_id
+        assert reply.session_id
+
+
+async def test_a_second_start_names_the_session_that_runs_and_disturbs_it_in_nothing() -> None:
+    async with household() as house:
+        await house.reach("stimulate")
+        session_id = house.told.snapshot.session_id
+        reply = await house.send("start", routine="classic")
+        assert reply.outcome == "refused"
+        assert session_id is not None
+        assert session_id in reply.reasons[0]
+        await house.elapse(2)
+        assert house.told.snapshot.session_id == session_id
+        assert house.on == set(PUMPS)
+
+
+async def test_two_starts_at_once_start_one_session() -> None:
+    async with household() as house:
+        replies = await asyncio.gather(*(house.send("start", routine="milk", no_symptoms=True) for _ in range(3)))
+        assert sorted(reply.outcome for reply in replies) == ["accepted", "refused", "refused"]
+        await house.elapse(2)
+        assert len(house.told.events(EventType.SESSION_STARTED)) == 1
+
+
+async def test_an_unknown_routine_is_answered_with_those_there_are() -> None:
+    async with household() as house:
+        reply = await house.send("start", routine="classy")
+        assert reply.outcome == "refused"
+        assert "there is no routine classy" in reply.reasons[0]
+        assert "classic" in reply.reasons[0]
+        assert "power-pumping" in reply.reasons[0]
+
+
+async def test_an_unknown_station_is_refused() -> None:
+    async with household() as house:
+        reply = await house.service.handle("attic", Command(id="1", action=Action.START), StartArgs())
+        assert reply.outcome == "refused"
+        assert reply.reasons == ("there is no station attic",)
+        assert not house.station.running
+
+
+async def test_duct_vibration_is_refused_until_the_owner_opted_in() -> None:
+    async with household(owner=OwnerLimits()) as house:
+        reply = await house.send("start", routine="duct-vibration", no_symptoms=True)
+        assert reply.outcome == "refused"
+        assert "limits.vibration" in reply.reasons[0]
+    assert house.starts == 0
+
+
+async def test_duct_vibration_is_refused_without_a_massager() -> None:
+    async with household(owner=OwnerLimits(vibration=True), devices=PUMPS) as house:
+        reply = await house.send("start", routine="duct-vibration", no_symptoms=True)
+        assert reply.outcome == "refused"
+        assert "massager" in reply.reasons[0]
+
+
+async def test_what_was_retained_or_expired_starts_nothing() -> None:
+    async with household() as house:
+        for reply in (
+            await house.send("start", routine="milk", no_symptoms=True, retained=True),
+            await house.send("start", routine="milk", no_symptoms=True, expires="2020-01-01T00:00:00Z"),
+            await house.send("start", routine="milk", no_symptoms=True, session="another"),
+        ):
+            assert reply.outcome == "refused"
+        await house.elapse(5)
+        assert house.starts == 0
+
+
+async def test_what_came_twice_is_done_once() -> None:
+    async with household() as house:
+        await house.reach("massage", run_seconds=0)
+        for _ in range(2):
+            await house.send("skip", id="same")
+            await house.elapse(1)
+        assert house.told.guide.technique == "roll"
+
+
+@pytest.mark.parametrize("action", ["stop", "pain"])
+async def test_a_stop_that_is_retained_expired_or_for_another_session_stops_all_the_same(action: str) -> None:
+    async with household() as house:
+        await house.reach("express")
+        reply = await house.send(action, retained=True, expires="2020-01-01T00:00:00Z", session="another")
+        assert reply.outcome == "accepted"
+        assert house.on == set()
+
+
+@pytest.mark.parametrize("action", ["stop", "pain"])
+async def test_a_stop_without_a_session_stops_every_device_too(action: str) -> None:
+    async with household() as house, house.guard.heat([house.pad], 40, at_most_seconds=60):
+        reply = await house.send(action)
+        assert reply.devices == dict.fromkeys(ALL, "stopped")
+        assert house.on == set()
+
+
+# During a session
+
+
+async def test_a_skip_while_paused_waits_for_the_resume_and_starts_nothing() -> None:
+    async with household() as house:
+        await bring_to(house, "paused")
+        await house.send("skip")
+        await house.elapse(30)
+        assert house.told.snapshot.state is SessionState.PAUSED
+        assert house.on == set()
+
+
+@pytest.mark.xfail(strict=True, reason="a fraction is cut off without a reason, and the reply is `limited`")
+async def test_whatever_is_limited_says_why() -> None:
+    async with household() as house:
+        await house.reach("express")
+        reply = await house.send("set_vacuum", mmhg=70.5)
+        assert reply.outcome != "limited" or reply.reasons
+
+
+async def test_an_unknown_question_is_answered_with_those_there_are() -> None:
+    async with household() as house:
+        reply = await house.send("answer", question="mood", value=True)
+        assert reply.outcome == "refused"
+        assert "there is no question mood; there are all, lump" in reply.reasons[0]
+
+
+@pytest.mark.parametrize("state", ["warm", "stimulate", "express", "paused"])
+async def test_a_symptom_that_is_reported_late_stops_the_session(state: str) -> None:
+    async with household() as house:
+        await bring_to(house, state)
+        assert (await house.send("answer", question="fever", value=True)).outcome == "accepted"
+        assert house.on == set()
+        snapshot = await house.finished(within_seconds=1)
+        assert snapshot.state is SessionState.STOPPED
+        assert snapshot.reason == "a symptom was reported; start again for a gentle session"
+        await house.start()
+        assert house.told.guide.words == house.words.questions["fever"].if_yes
+        await house.send("skip")
+        await house.elapse(1)
+        assert house.told.snapshot.steps[1].outcome == "not_today"
+
+
+async def test_midnight_does_not_make_a_gentle_session_an_ordinary_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with household() as house:
+        await house.start("milk", no_symptoms=False)
+        await house.send("answer", question="lump", value=True)
+        await house.send("answer", question="all", value=False)
+        await house.elapse(1)
+        await house.send("skip")
+        await house.elapse(2)
+        assert house.guard.symptoms == {"lump"}
+        tomorrow = datetime.now() + timedelta(days=1)
+        monkeypatch.setattr("controller.station.datetime", mock.Mock(now=lambda: tomorrow))
+        await house.send("answer", question="fever", value=False)
+        assert house.station.running
+        assert house.guard.symptoms == {"lump"}
+
+
+async def test_a_no_that_is_reported_late_changes_nothing() -> None:
+    async with household() as house:
+        await bring_to(house, "warm")
+        await house.send("answer", question="fever", value=False)
+        await house.elapse(5)
+        assert house.on == {"warm-pad"}
+
+
+@pytest.mark.xfail(strict=True, reason="a yes right behind the start comes before `checking`, and ends the session")
+async def test_an_app_may_send_its_answers_right_behind_the_start() -> None:
+    async with household() as house:
+        await house.send("start", routine="milk")
+        await house.send("answer", question="lump", value=True)
+        await house.send("answer", question="all", value=False)
+        await house.elapse(2)
+        assert house.station.running
+
+
+# Acknowledge, volumes
+
+
+async def test_an_acknowledgement_lets_go_once() -> None:
+    async with household() as house:
+        await bring_to(house, "tripped")
+        assert house.told.snapshot.trip is not None
+        assert (await house.send("acknowledge")).outcome == "accepted"
+        assert house.told.snapshot.trip is None
+        assert house.told.snapshot.state is SessionState.TRIPPED
+        assert (await house.send("acknowledge")).outcome == "refused"
+
+
+async def test_an_acknowledgement_starts_nothing() -> None:
+    async with household() as house:
+        await bring_to(house, "tripped")
+        starts = house.starts
+        await house.send("acknowledge")
+        await house.elapse(60)
+        assert house.starts == starts
+        assert house.on == set()
+
+
+async def test_a_logged_volume_is_told_for_the_latest_session() -> None:
+    async with household() as house:
+        await bring_to(house, "stopped")
+        session_id = house.told.snapshot.session_id
+        await house.send("log_volume", left_ml=61.5)
+        (event,) = house.told.events(EventType.VOLUME_LOGGED)
+        assert event.session_id == session_id
+        assert event.data == {"left_ml": 61.5, "right_ml": None}
+        assert house.told.snapshot.volume_ml == Volume(left=61.5, right=None)
+
+
+# An error inside
+
+
+async def test_an_error_inside_is_a_failed_reply_and_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with household() as house:
+        await house.reach("stimulate")
+
+        def broken(_: bool) -> bool:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(house.station, "log_volume", broken)
+        reply = await house.send("log_volume", left_ml=5)
+        assert reply.outcome == "failed"
+        assert "see its log" in reply.reasons[0]
+        assert house.on == set(PUMPS)
+
+
+# The end of the service
+
+
+class Watcher:
+    """Notes when it was told to end."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    async def run(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._note("watcher told to end")
+            await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def serving(house: House, watcher: Watcher):  # type: ignore[no-untyped-def]
+    """Run a service of its own, in place of the station that the household runs alone."""
+    with house.clock.held():
+        house.running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await house.running
+        task = asyncio.create_task(house.service.run([watcher]))
+        async with asyncio.timeout(10):
+            while not all(device.link.connected for device in house.station.devices):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    yield task
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_shutdown_stops_devices_then_ends_the_session_then_watchers_then_links() -> None:
+    async with household() as house:
+        order: list[str] = []
+        watcher = Watcher(order.append)
+        async with serving(house, watcher) as service:
+            await house.reach("express")
+
+            def look(item: object) -> None:
+                if isinstance(item, Snapshot) and item.state is SessionState.STOPPED and "session over" not in order:
+                    order.append("session over")
+
+            house.stream.subscribe(look)
+            for key in PUMPS:
+                house.before_command(key, "stop", lambda: order.append("pump stops"))
+
+            def on_link() -> None:
+                if any(d.link.state is LinkState.CLOSED for d in house.station.devices) and "link closed" not in order:
+                    order.append("link closed")
+
+            for device in house.station.devices:
+                device.on_change(on_link)
+            real, simulated = asyncio.get_running_loop().time(), house.clock.now()
+            service.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await service
+            assert asyncio.get_running_loop().time() - real < 3
+            assert house.clock.now() - simulated < 3
+        assert house.on == set()
+        firsts = list(dict.fromkeys(order))
+        assert firsts == ["pump stops", "session over", "watcher told to end", "link closed"]
+        assert house.told.snapshot.state is SessionState.STOPPED
+        assert house.told.snapshot.reason == "the controller was shut down"
+
+
+async def test_a_shutdown_ends_in_time_even_if_a_device_ignores_its_stop() -> None:
+    async with household() as house:
+        order: list[str] = []
+        async with serving(house, Watcher(order.append)) as service:
+            await house.reach("express")
+            house.break_ears("left-pump")
+            simulated = house.clock.now()
+            service.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await service
+            assert house.clock.now() - simulated < 5
+            assert order == ["watcher told to end"]
+            assert "right-pump" not in house.on
+            await house.until(lambda: not house.on, within_seconds=12)
+
+
+async def test_a_watcher_that_fails_ends_the_service_and_stops_the_devices() -> None:
+    class Broken(Watcher):
+        fails = asyncio.Event()
+
+        async def run(self) -> None:
+            await self.fails.wait()
+            raise ZeroDivisionError
+
+    async with household() as house:
+        watcher = Broken(lambda _: None)
+        async with serving(house, watcher) as service:
+            await house.reach("express")
+            watcher.fails.set()
+            with pytest.raises(ZeroDivisionError):
+                await service
+            assert house.on == set()
+
+
+@pytest.mark.xfail(strict=True, reason="until its watchers are told to end, a service that shuts down takes commands")
+async def test_nothing_can_be_started_while_the_service_shuts_down() -> None:
+    async with household() as house, serving(house, Watcher(lambda _: None)) as service:
+        await house.reach("express")
+        service.cancel()
+        await house.station.finished()
+        reply = await house.service.handle(
+            STATION, Command(action=Action.START), StartArgs(routine="milk", no_symptoms=True)
+        )
+        assert reply.outcome == "refused"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a session that is ended from outside says nothing of its own; the keeper's words stay"
+)
+async def test_after_a_shutdown_nobody_is_told_that_a_device_stopped_by_itself() -> None:
+    async with household() as house:
+        await house.reach("express")
+        await house.station.stop("the controller was shut down")
+        await house.finished(within_seconds=1)
+        assert "by itself" not in house.told.guide.words
+
+
+@pytest.mark.xfail(
+    strict=True, reason="after a late symptom the last words are that the pump stopped by itself; why, nobody says"
+)
+async def test_after_a_late_symptom_the_words_are_about_the_symptom() -> None:
+    async with household() as house:
+        await house.reach("express")
+        await house.send("answer", question="fever", value=True)
+        await house.finished(within_seconds=1)
+        assert "by itself" not in house.told.guide.words
+
+
+async def test_a_service_without_stations_or_watchers_is_none() -> None:
+    """Each command for it is refused; stop and pain as well, since there is nothing they could reach."""
+    reply = await Service([]).handle(STATION, Command(action=Action.STOP), NoArgs())
+    assert reply.outcome == "refused"
+
+
+async def test_stations_of_one_service_are_reached_by_their_names() -> None:
+    async with household() as house:
+        assert house.service.stations == {STATION: house.station}
+        assert isinstance(house.station, Station)
+        assert house.guard.pumps(Side.BOTH)
