@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Any
 
 from controller.commands import Args, Command, Reply
 from controller.events import Stream
@@ -21,8 +22,10 @@ from controller.station import Station
 from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
+from devices.profiles.roles import Driver
 from devices.radio import Radio
 from devices.roles import Side
+from devices.tuya.driver import TuyaDevice
 
 EXTRA = 'this needs the extra `demo`: pip install "letdown[demo]"'
 
@@ -120,7 +123,7 @@ def _stations(
     ]
 
 
-def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catalog) -> ProfileDevice:
+def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catalog) -> Driver:
     profile = catalog.get(settings.profile)
     if profile is None:
         known = ", ".join(catalog.ids)
@@ -132,19 +135,26 @@ def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catal
     if missing := [channel for channel in profile.template if channel not in settings.uuids]:
         lines = ", ".join(f"{channel}: [SERVICE, CHARACTERISTIC]" for channel in missing)
         raise SetupError(f"{settings.name}: nobody published the UUIDs of a {profile.name}; say uuids: {{{lines}}}")
-    return ProfileDevice(
-        radio,
-        clock,
-        name=settings.name,
-        side=settings.side,
-        profile=profile.with_uuids(settings.uuids),
-        wanted=settings.wanted,
-        may_control=profile.confidence == "verified" or settings.allow_unverified,
-        max_level=settings.max_level,
-    )
+    common: dict[str, Any] = {
+        "name": settings.name,
+        "side": settings.side,
+        "wanted": settings.wanted,
+        "may_control": profile.confidence == "verified" or settings.allow_unverified,
+        "max_level": settings.max_level,
+    }
+    if profile.tuya is None:
+        return ProfileDevice(radio, clock, profile=profile.with_uuids(settings.uuids), **common)
+    if settings.tuya is None:
+        raise SetupError(
+            f"{settings.name}: a {profile.name} speaks Tuya; say tuya: {{local_key: …, uuid: …, device_id: …}}"
+        )
+    try:
+        return TuyaDevice(radio, clock, profile=profile, credentials=settings.tuya, **common)
+    except ValueError as error:  # ids of datapoints that only the owner's account knows
+        raise SetupError(f"{settings.name}: {error}") from None
 
 
-def device_named(name: str, settings: Settings, clock: Clock, radio: Radio) -> ProfileDevice:
+def device_named(name: str, settings: Settings, clock: Clock, radio: Radio) -> Driver:
     """Return one device of the settings. Raise `SetupError` when there is none of that name."""
     devices = [device for station in settings.stations.values() for device in station.devices]
     for device in devices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 from devices.roles import Capability, Massager, Pump, Warmer
 
@@ -24,6 +25,7 @@ def cautions_for(device: Pump | Warmer | Massager) -> tuple[Caution, ...]:
     return cautions_by(device.role, device.capabilities, device.on_link_loss)
 
 
+@cache
 def cautions_by(role: str, can: frozenset[Capability], on_link_loss: str) -> tuple[Caution, ...]:
     """Return the cautions that follow from a role, its capabilities and what happens when its link is lost."""
     if Capability.START not in can:

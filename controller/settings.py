@@ -14,6 +14,7 @@ from controller.safety import OwnerLimits
 from devices.profiles.vocabulary import Uuid
 from devices.radio import Sighting
 from devices.roles import Frozen, Side
+from devices.tuya.credentials import TuyaCredentials
 from devices.yaml_file import FileError, Problem, load_yaml
 
 
@@ -22,6 +23,7 @@ class DeviceSettings(Frozen):
 
     `allow_unverified`: control it though nobody has tried its profile on hardware. `max_level`: the highest level, for
     a pump whose levels nobody measured. `uuids`: [service, characteristic] of each channel that a template leaves open.
+    `tuya`: keys from the owner's Tuya account, for devices that speak it.
     """
 
     name: Annotated[str, AfterValidator(check_name)]
@@ -32,6 +34,7 @@ class DeviceSettings(Frozen):
     allow_unverified: bool = False
     max_level: int | None = Field(None, ge=1)
     uuids: dict[str, tuple[Uuid, Uuid]] = Field(default_factory=dict)
+    tuya: TuyaCredentials | None = None
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:

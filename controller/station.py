@@ -17,8 +17,7 @@ from controller.safety import OwnerLimits
 from controller.session import Session
 from controller.stage import Signal
 from devices.clock import Clock
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.roles import ProfileRole, roles_of
+from devices.profiles.roles import Driver, ProfileRole, roles_of
 from devices.roles import Capability, Frozen, Side
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ class Station:
         *,
         clock: Clock,
         stream: Stream,
-        devices: Sequence[ProfileDevice],
+        devices: Sequence[Driver],
         owner: OwnerLimits,
         routines: Mapping[str, Routine],
         words: Words,
@@ -59,6 +58,7 @@ class Station:
         self._answered_on: date | None = None
         self._snapshot = Snapshot(station=name)
         self._views: dict[str, DeviceView] = {}
+        self._states: dict[str, tuple[object, ...]] = {}
         self._viewed_at_seconds: dict[str, float] = {}
         for role in self.roles:
             role.on_change(lambda role=role: self._on_device(role))  # type: ignore[misc]
@@ -196,6 +196,17 @@ class Station:
         age_seconds = role.age_seconds
         fresh = age_seconds is not None and age_seconds < safety.STALE_SECONDS
         available = role.connected and (fresh or silent)
+        state = (
+            available,
+            role.device.link.state,
+            role.device.link.trouble,
+            role.reading.run_state,
+            role.reading.fault,
+        )
+        now_seconds = self._clock.now()
+        due = now_seconds - self._viewed_at_seconds.get(role.name, -_VIEW_EVERY_SECONDS) >= _VIEW_EVERY_SECONDS
+        if at_once and not due and state == self._states.get(role.name):
+            return  # only measured values changed; they are shown once a second
         view = DeviceView(
             station=self.name,
             device=role.name,
@@ -207,24 +218,9 @@ class Station:
             cautions=cautions_for(role),
             reading=role.reading if available else type(role.reading)(),
         )
-        before = self._views.get(role.name)
-        if view == before:
+        if view == self._views.get(role.name):
             return
-        now_seconds = self._clock.now()
-        due = now_seconds - self._viewed_at_seconds.get(role.name, -_VIEW_EVERY_SECONDS) >= _VIEW_EVERY_SECONDS
-        if at_once and before is not None and _same(view, before) and not due:
-            return
+        self._states[role.name] = state
         self._views[role.name] = view
         self._viewed_at_seconds[role.name] = now_seconds
         self._stream.publish(view)
-
-
-def _same(one: DeviceView, other: DeviceView) -> bool:
-    """Say whether two views differ in nothing but measured values."""
-    return (one.available, one.link, one.trouble, one.reading.run_state, one.reading.fault) == (
-        other.available,
-        other.link,
-        other.trouble,
-        other.reading.run_state,
-        other.reading.fault,
-    )

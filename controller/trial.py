@@ -12,8 +12,7 @@ from controller.safety import OwnerLimits
 from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.roles import roles_of
+from devices.profiles.roles import Driver, roles_of
 from devices.roles import Capability, Phase, PumpSetting, Reading
 
 _CONNECT_SECONDS = 30.0
@@ -24,9 +23,7 @@ _LOWEST_INTENSITY = 0.1
 _RATE_CPM = 60.0
 
 
-async def try_device(
-    device: ProfileDevice, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]
-) -> bool:
+async def try_device(device: Driver, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]) -> bool:
     """Try a device; `say` shows what happens, `allow` asks before anything runs. Return whether all went well."""
     link = asyncio.create_task(device.run(), name=f"link {device.name}")
     try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
 from devices.clock import Clock
-from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.errors import LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
@@ -18,17 +17,18 @@ from devices.profiles.schema import Channel, Profile
 from devices.profiles.vocabulary import Value
 from devices.radio import Radio, Sighting
 from devices.roles import RunState, Side
+from devices.stopper import Stopper
+from devices.told import Told
 
 _LOGGER = logging.getLogger(__name__)
 
-_STOP_SECONDS = 2.0  # a stop that is not confirmed by then is uncertain
+_ANSWER_SECONDS = 2.0
 _READ_BACK_SECONDS = 0.1
 _NOT_RUNNING = (RunState.STOPPED, RunState.FAULT)
-_LIMIT = "limit_"  # values of this prefix say what the device *is*; they outlive a lost link
 
 
 class ProfileDevice:
-    """One device described by a profile. `values` holds what it said, by the names in the profile."""
+    """One device described by a profile."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ProfileDevice:
         self.profile = profile
         self.may_control = may_control  # only read an unverified device, unless its owner allowed more
         self.max_level = max_level
-        self.values: dict[str, Value] = {}
+        self.told = Told(clock)
         self.dropped_packets = 0
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
         self.clock = clock
@@ -55,13 +55,8 @@ class ProfileDevice:
         self._places = {name: _place(channel) for name, channel in profile.channels.items()}
         self._counter = 0
         self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
-        self._told_at_seconds: dict[str, float] = {}
-        self._news: dict[str, int] = {}  # which packet, counted from the first, told a value last
-        self._packets = 0
-        self._callbacks: list[Callable[[], None]] = []
-        self._on: set[str] = set()  # stop verbs of what was started and not yet confirmed as stopped
         self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
-        self._stops: dict[str, asyncio.Task[None]] = {}
+        self._stopper = Stopper(self)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -71,16 +66,10 @@ class ProfileDevice:
         finally:
             self._end_tasks()
 
-    def age_seconds(self, values: Iterable[str]) -> float | None:
-        """Return how old the oldest of these values is; `None` if one was never told since the device was connected."""
-        told = [self._told_at_seconds.get(name) for name in values]
-        known = [at_seconds for at_seconds in told if at_seconds is not None]
-        return self.clock.now() - min(known) if known and len(known) == len(told) else None
-
-    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` on every report and every change of the link; the result unsubscribes."""
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """What the device said, by the names in its profile."""
+        return self.told.values
 
     # Commands
 
@@ -99,7 +88,7 @@ class ProfileDevice:
             if not self.link.connected:
                 raise LinkLostError(f"{self.name} is not connected")
             if undone_by is not None:
-                self._on.add(undone_by)
+                self._stopper.started(undone_by)
                 start, before = self._running.get(undone_by, (name, {}))
                 self._running[undone_by] = (start, {**before, **values})  # a change counts when the start is repeated
             await self.send(name, values)
@@ -136,59 +125,42 @@ class ProfileDevice:
         Goes on even if the caller is cancelled. Raise `UncertainError` if not confirmed in 2 s, `LinkLostError`.
         """
         self._running.pop(verb, None)
-        task = self._stops.get(verb)
-        if task is None or task.done():
-            task = asyncio.create_task(self._stop(verb), name=f"stop {self.name}")
-            task.add_done_callback(_retrieve)
-            self._stops[verb] = task
-        else:
-            await self._write_urgently(verb)
-        await asyncio.shield(task)
+        await self._stopper.stop(verb)
 
-    async def _stop(self, verb: str) -> None:
-        if verb not in self.profile.commands:
-            raise UncertainError(f"{self.name} cannot be stopped from here: switch it off at its button")
-        if not self.link.connected:
-            if verb in self._on:
-                raise UncertainError(f"{self.name} was running when its link was lost: whether it stopped is not known")
-            raise LinkLostError(f"{self.name} is not connected, and was not running as far as is known")
-        try:
-            async with self.clock.timeout(_STOP_SECONDS):
-                since = self._packets
-                self.link.lane.clear()
-                await self._write_urgently(verb)
-                await self._stop_again(verb)
-                await self._read_back_stopped(since)
-        except (TimeoutError, ProtocolError, RefusedError, LinkLostError) as error:
-            reason = str(error) or f"no answer in {_STOP_SECONDS:g} s"
-            raise UncertainError(f"{self.name} did not confirm that it stopped: {reason}") from None
-        self._on.discard(verb)
+    # What the stopper needs
 
-    async def _stop_again(self, verb: str) -> None:
-        """Stop once more, acknowledged. The first write may have overtaken a start on its way; this one cannot."""
-        try:
-            await self.link.lane.run(lambda: self.send(verb, {}, within_seconds=_STOP_SECONDS / 2))
-        except (UncertainError, RefusedError):
-            if "run_state" not in self.profile.reported:
-                raise  # where it can be read back, what it reads decides
+    def knows(self, verb: str) -> bool:
+        """Say whether the profile has a command of that name."""
+        return verb in self.profile.commands
 
-    async def _write_urgently(self, verb: str) -> None:
-        with contextlib.suppress(DeviceError):  # the acknowledged one follows, and is judged
-            for part, values, _ in self._codec.packets(verb, {}):
-                await self._write(self._encode(part, values), urgent=True)
+    @property
+    def tells_run_state(self) -> bool:
+        """Whether the device says that it runs or not."""
+        return "run_state" in self.profile.reported
 
-    async def _read_back_stopped(self, since: int) -> None:
-        """Wait until the device itself says that it does not run. Where it cannot tell, nobody pretends it did.
+    def mark(self) -> int:
+        """Return how many messages were heard."""
+        return self.told.messages
 
-        Only what it says from now on counts; from a device that cannot be asked, what it said since packet `since`.
+    async def write_urgently(self, verb: str) -> None:
+        """Write a command at once, part by part, without waiting for acknowledgements where there need be none."""
+        for part, values, _ in self._codec.packets(verb, {}):
+            await self._write(self._encode(part, values), urgent=True)
+
+    async def send_again(self, verb: str, within_seconds: float) -> None:
+        """Send a command and wait for its answer."""
+        await self.send(verb, {}, within_seconds=within_seconds)
+
+    async def read_back_stopped(self, since: int) -> None:
+        """Wait until the device itself says that it does not run.
+
+        Only what it says from now on counts; from a device that cannot be asked, what it said since the mark.
         """
-        if "run_state" not in self.profile.reported:
-            return
         if self._can_be_asked("run_state"):
-            since = self._packets
+            since = self.told.messages
         while True:
             await self._ask("run_state")
-            if self._news.get("run_state", -1) >= since and self.values.get("run_state") in _NOT_RUNNING:
+            if self.told.since("run_state", since) and self.values.get("run_state") in _NOT_RUNNING:
                 return
             await self.clock.sleep(_READ_BACK_SECONDS)
 
@@ -198,7 +170,7 @@ class ProfileDevice:
         packet = self._encode(name, values)
         command, answer = self.profile.commands[name], self.profile.answer
         if command.answered_by is not None:
-            await self._answered(packet, (command.answered_by, None, None), within_seconds or _STOP_SECONDS)
+            await self._answered(packet, (command.answered_by, None, None), within_seconds or _ANSWER_SECONDS)
             return
         if answer is None or not command.answered:
             await self._write(packet)
@@ -252,17 +224,7 @@ class ProfileDevice:
                 hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_packet, name)
                 await self.link.subscribe(self._places[name], hear, start_notify=self.profile.link.start_notify)
         await duties.greet(self, self.profile.session)
-        for verb in list(self._on):
-            _LOGGER.warning("%s was running when its link was lost: stopping it", self.name)
-            since = self._packets
-            await self._write_urgently(verb)
-            await self.send(verb, {})
-            try:
-                async with self.clock.timeout(_STOP_SECONDS):
-                    await self._read_back_stopped(since)
-            except TimeoutError:
-                raise UncertainError(f"{self.name} was running, and does not confirm that it stopped") from None
-            self._on.discard(verb)
+        await self._stopper.end_what_runs()
         await self.read_all()
         for duty in duties.periodic(self, self.profile.session):
             self._begin(duty)
@@ -320,7 +282,6 @@ class ProfileDevice:
             self.dropped_packets += 1
             _LOGGER.debug("%s: dropped a packet on %s: %s", self.name, channel, error)
             return
-        self._packets += 1
         report = self.profile.reports.get(message.name)
         if report is not None and report.acknowledge is not None:
             self._begin(self._acknowledge(report.acknowledge, message.values))
@@ -332,10 +293,7 @@ class ProfileDevice:
             if answer.result is not None:
                 return  # an answer only answers; what also carries readings goes on
         self._resolve((message.name, None, None), message)
-        self.values.update(message.values)
-        self._news.update(dict.fromkeys(message.values, self._packets))
-        self._told_at_seconds.update(dict.fromkeys(message.values, self.clock.now()))
-        self._changed()
+        self.told.hear(message.values)
 
     def _resolve(self, key: tuple[str, int | None, int | None], message: Message) -> None:
         future = self._answers.get(key)
@@ -359,19 +317,13 @@ class ProfileDevice:
 
     def _on_link_change(self) -> None:
         if not self.link.connected:
-            # What was true a moment ago is not known any more; only what the device *is* stays.
-            self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}
+            self.told.forget()
             self._running.clear()
-            self._told_at_seconds.clear()
             self._end_tasks()
             for future in self._answers.values():
                 if not future.done():
                     future.set_exception(UncertainError(f"{self.name}: the link was lost before it answered"))
-        self._changed()
-
-    def _changed(self) -> None:
-        for callback in tuple(self._callbacks):
-            callback()
+        self.told.changed()
 
 
 def _place(channel: Channel) -> Place:
@@ -380,9 +332,3 @@ def _place(channel: Channel) -> Place:
 
 def _whole(value: Value) -> int:
     return int(value) if isinstance(value, int | float) else -1
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Look at a stop's error once, so that asyncio does not complain when its caller was cancelled."""
-    if not task.cancelled():
-        task.exception()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
@@ -121,7 +122,7 @@ class FieldSpec(Frozen):
         if self.unknown in (self.meanings or {}):
             raise ValueError(f"{self.unknown} cannot both mean something and be unknown")
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many bytes it takes; 0 for `rest`."""
         if self.const is not None:
@@ -134,23 +135,23 @@ class FieldSpec(Frozen):
             return self.size
         return INTEGER_TYPES.get(self.type or "", (1, False))[0]
 
-    @property
+    @cached_property
     def signed(self) -> bool:
         """Whether the integer has a sign."""
         return INTEGER_TYPES.get(self.type or "", (1, False))[1]
 
-    @property
+    @cached_property
     def wire_range(self) -> tuple[int, int]:
         """The integers that fit on the wire."""
         bits = 8 * self.width
         return (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
 
-    @property
+    @cached_property
     def factor(self) -> float:
         """What one step on the wire is worth."""
         return self.scale if self.full_scale is None else 1 / self.full_scale
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the values it carries."""
         if self.flags:

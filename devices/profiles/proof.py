@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from devices.errors import DeviceError
 from devices.profiles.codec import Codec
 from devices.profiles.field_spec import FieldSpec
 from devices.profiles.schema import Command, Example, Profile
 from devices.profiles.vocabulary import Value
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing tried: what, whether it held, and the bytes or what is wrong with them."""
-
-    what: str
-    holds: bool
-    shows: str
+from devices.roles import Finding
+from devices.tuya.proof import prove_tuya
 
 
 def prove(profile: Profile) -> list[Finding]:
     """Try everything that can be tried without a device."""
+    if profile.tuya is not None:
+        return list(prove_tuya(profile.tuya))
     codec = Codec(profile)
     return [*_examples(codec), *_commands(codec), *_reports_without_example(profile)]
 
@@ -34,7 +28,7 @@ def _examples(codec: Codec) -> Iterator[Finding]:
             problem, shows = _sent(codec, example) if example.send is not None else _received(codec, example)
         except DeviceError as error:
             problem, shows = str(error), ""
-        yield Finding(what, problem is None, problem or shows)
+        yield Finding(what=what, holds=problem is None, shows=problem or shows)
 
 
 def _sent(codec: Codec, example: Example) -> tuple[str | None, str]:
@@ -73,9 +67,13 @@ def _commands(codec: Codec) -> Iterator[Finding]:
                 for part, values, _ in codec.packets(name, {})
             ]
         except DeviceError as error:
-            yield Finding(f"commands.{name}", False, str(error))
+            yield Finding(what=f"commands.{name}", holds=False, shows=str(error))
         else:
-            yield Finding(f"commands.{name}", True, ", ".join(f"{each.channel} {each.data.hex(' ')}" for each in made))
+            yield Finding(
+                what=f"commands.{name}",
+                holds=True,
+                shows=", ".join(f"{each.channel} {each.data.hex(' ')}" for each in made),
+            )
 
 
 def sample(command: Command) -> Mapping[str, Value]:
@@ -108,4 +106,4 @@ def _reports_without_example(profile: Profile) -> Iterator[Finding]:
                 continue
     for name in profile.reports:
         if name not in shown:
-            yield Finding(f"reports.{name}", True, "no example shows it")
+            yield Finding(what=f"reports.{name}", holds=True, shows="no example shows it")

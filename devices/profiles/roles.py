@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from devices.errors import RefusedError
-from devices.profiles.driver import ProfileDevice
+from devices.link import Link
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import START_VERB, STOP_VERB, Role, Value
 from devices.roles import (
@@ -20,6 +20,7 @@ from devices.roles import (
     Side,
     WarmerReading,
 )
+from devices.told import Told
 
 ReadingT = TypeVar("ReadingT", bound=Reading)
 
@@ -53,10 +54,34 @@ _WATCHED: dict[Role, frozenset[str]] = {
 }
 
 
+class Driver(Protocol):
+    """What the roles need of a device, whatever speaks its bytes."""
+
+    name: str
+    side: Side
+    profile: Profile
+    link: Link
+    told: Told
+    may_control: bool
+    max_level: int | None
+
+    async def run(self) -> None:
+        """Keep the device connected, until cancelled."""
+
+    async def command(self, name: str, values: Mapping[str, Value], *, undone_by: str | None = None) -> None:
+        """Send a command in its turn."""
+
+    async def renew(self, values: Mapping[str, Value]) -> None:
+        """Renew the lease of what runs."""
+
+    async def stop(self, verb: str) -> None:
+        """Stop, and confirm it."""
+
+
 class _ProfileRole:
     """What the three roles share: everything about the device, and its stop. Documented in `devices.roles`."""
 
-    def __init__(self, device: ProfileDevice, role: Role) -> None:
+    def __init__(self, device: Driver, role: Role) -> None:
         self.device = device
         # A device with several roles shows as several, each under a name of its own.
         self.name = device.name if len(device.profile.roles) == 1 else f"{device.name}-{role}"
@@ -82,18 +107,10 @@ class _ProfileRole:
 
     @property
     def age_seconds(self) -> float | None:
-        return self.device.age_seconds(self._watched)
-
-    @property
-    def limits(self) -> DeviceLimits:
-        """The lower of what the profile says and what the device itself says."""
-        by_profile = self.device.profile.limits.model_dump()
-        return DeviceLimits(
-            **{key: _lower(value, self.device.values.get(f"limit_{key}")) for key, value in by_profile.items()}
-        )
+        return self.device.told.age_seconds(self._watched)
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        return self.device.on_change(callback)
+        return self.device.told.on_change(callback)
 
     async def renew(self, lease_seconds: float) -> None:
         await self.device.renew({"lease_seconds": round(lease_seconds)})
@@ -102,8 +119,20 @@ class _ProfileRole:
         await self.device.stop(self.stop_verb)
 
     def _read(self, model: type[ReadingT]) -> ReadingT:
-        values = self.device.values
-        return model(**{name: values[name] for name in model.model_fields if values.get(name) is not None})
+        def make(values: Mapping[str, Value]) -> ReadingT:
+            return model(**{name: values[name] for name in model.model_fields if values.get(name) is not None})
+
+        return self.device.told.view(model, make)
+
+    @property
+    def limits(self) -> DeviceLimits:
+        """The lower of what the profile says and what the device itself says."""
+        by_profile = self.device.profile.limits.model_dump()
+
+        def make(values: Mapping[str, Value]) -> DeviceLimits:
+            return DeviceLimits(**{key: _lower(value, values.get(f"limit_{key}")) for key, value in by_profile.items()})
+
+        return self.device.told.view(DeviceLimits, make)
 
 
 class ProfilePump(_ProfileRole):
@@ -111,7 +140,7 @@ class ProfilePump(_ProfileRole):
 
     role: Literal["pump"] = "pump"
 
-    def __init__(self, device: ProfileDevice) -> None:
+    def __init__(self, device: Driver) -> None:
         super().__init__(device, "pump")
 
     @property
@@ -144,7 +173,7 @@ class ProfileWarmer(_ProfileRole):
 
     role: Literal["warmer"] = "warmer"
 
-    def __init__(self, device: ProfileDevice) -> None:
+    def __init__(self, device: Driver) -> None:
         super().__init__(device, "warmer")
 
     @property
@@ -164,7 +193,7 @@ class ProfileMassager(_ProfileRole):
 
     role: Literal["massager"] = "massager"
 
-    def __init__(self, device: ProfileDevice) -> None:
+    def __init__(self, device: Driver) -> None:
         super().__init__(device, "massager")
 
     @property
@@ -181,7 +210,7 @@ ProfileRole = ProfilePump | ProfileWarmer | ProfileMassager
 _ROLES: dict[Role, type[ProfileRole]] = {"pump": ProfilePump, "warmer": ProfileWarmer, "massager": ProfileMassager}
 
 
-def roles_of(device: ProfileDevice) -> list[ProfileRole]:
+def roles_of(device: Driver) -> list[ProfileRole]:
     """Return the device's roles, in the order of its profile."""
     return [_ROLES[role](device) for role in device.profile.roles]
 

@@ -28,6 +28,7 @@ from devices.profiles.vocabulary import (
     one_or_more,
 )
 from devices.roles import Capability, Frozen
+from devices.tuya.schema import TuyaSpec
 
 
 class Manufacturer(Frozen):
@@ -303,6 +304,7 @@ class Profile(Frozen):
     channels: Mapping[Name, Channel] = Field(min_length=1)
     frame: Frame | None = None
     text: Text | None = None
+    tuya: TuyaSpec | None = None
     commands: Mapping[Name, Command] = Field(default_factory=dict)
     reports: Mapping[Name, Report] = Field(default_factory=dict)
     answer: Answer | None = None
@@ -316,6 +318,17 @@ class Profile(Frozen):
     on_link_loss: Literal["stops", "continues", "unknown"] = "unknown"
     notes: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_of_tuya(cls, data: Any) -> Any:
+        """Let the `tuya` section stand for channels, commands and reports, for all that reads what a device can do."""
+        if not isinstance(data, dict) or data.get("tuya") is None:
+            return data
+        spec = TuyaSpec.model_validate(data["tuya"])
+        if twice := sorted({"channels", "frame", "text", "commands", "reports", "answer"} & data.keys()):
+            raise ValueError(f"{twice[0]}: a device that speaks Tuya is described under tuya alone")
+        return {**data, "tuya": spec, **spec.as_parts()}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -162,6 +162,22 @@ class Derived(Frozen):
     meanings: Mapping[bool | int | str, Value] = Field(alias="is", min_length=1)
 
 
+class TuyaExample(Frozen):
+    """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean."""
+
+    send: Mapping[Verb, Mapping[str, Value]] | None = None
+    writes: tuple[tuple[tuple[Name, HexBytes], ...], ...] = ()
+    receive: tuple[Name, HexBytes] | None = None
+    gives: Mapping[str, Value] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        sends = self.send is not None and len(self.send) == 1 and bool(self.writes)
+        if sends == (self.receive is not None and self.gives is not None):
+            raise ValueError("an example is {send: {verb: values}, writes: …} or {receive: [name, bytes], gives: …}")
+        return self
+
+
 class TuyaSpec(Frozen):
     """How a product is spoken to over Tuya BLE.
 
@@ -177,6 +193,7 @@ class TuyaSpec(Frozen):
     datapoints: Mapping[Name, DatapointSpec] = Field(min_length=1)
     verbs: Mapping[Verb, Steps] = Field(default_factory=dict)
     means: Mapping[Name, Derived] = Field(default_factory=dict)
+    examples: tuple[TuyaExample, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -262,22 +279,6 @@ class TuyaSpec(Frozen):
         if len(set(found.values())) != len(found):
             raise ValueError("two datapoints have the same id; look at them again in the Tuya account")
         return found
-
-
-class TuyaExample(Frozen):
-    """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean."""
-
-    send: Mapping[Verb, Mapping[str, Value]] | None = None
-    writes: tuple[tuple[tuple[Name, HexBytes], ...], ...] = ()
-    receive: tuple[Name, HexBytes] | None = None
-    gives: Mapping[str, Value] | None = None
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        sends = self.send is not None and len(self.send) == 1 and bool(self.writes)
-        if sends == (self.receive is not None and self.gives is not None):
-            raise ValueError("an example is {send: {verb: values}, writes: …} or {receive: [name, bytes], gives: …}")
-        return self
 
 
 def _numbers(names: Iterable[str]) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from bumble.device import Device
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from devices.errors import DeviceError, ProtocolError
+from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Value, full_uuid
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.credentials import TuyaCredentials
@@ -25,7 +26,6 @@ from devices.tuya.datapoints import REPORTS, Code, DataPoint, decode, encode
 from devices.tuya.frames import Joiner, Message, split
 from devices.tuya.frames import decode as decode_message
 from devices.tuya.frames import encode as encode_message
-from devices.tuya.profile import TuyaProfile
 from devices.tuya.session import MANUFACTURER, WAYS
 from devices.virtual.duty import Duty
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
@@ -140,7 +140,7 @@ class TuyaTwin:
 
     def __init__(
         self,
-        profile: TuyaProfile,
+        profile: Profile,
         body: TuyaBody,
         name: str,
         now: Callable[[], float],
@@ -151,7 +151,10 @@ class TuyaTwin:
         bound: bool = True,
         writes: Set[str] = frozenset({"write", "write-without-response"}),
     ) -> None:
+        if profile.tuya is None:
+            raise ValueError(f"{profile.name} does not speak Tuya")
         self.profile = profile
+        self._spec = profile.tuya
         self.body = body
         self.name = name
         self.protocol = protocol
@@ -164,7 +167,7 @@ class TuyaTwin:
         self._credentials = credentials
         self._now = now
         self._way = next(way for way in WAYS if way.service == full_uuid(service))
-        self._codec = TuyaCodec(profile.tuya, profile.tuya.ids(credentials.datapoints))
+        self._codec = TuyaCodec(self._spec, self._spec.ids(credentials.datapoints))
         self._keys: dict[int, bytes] = {}
         self._joiner = Joiner()
         self._seq = self._heard_seq = self._reports = 0
@@ -306,7 +309,7 @@ class TuyaTwin:
             self._send(Code.TIMED_REPORT if timed else Code.REPORT, time + data)
 
     def _points(self, values: Mapping[str, Value]) -> Iterable[DataPoint]:
-        for name, described in self.profile.tuya.datapoints.items():
+        for name, described in self._spec.datapoints.items():
             if described.trigger:
                 continue
             if described.fields:

@@ -233,6 +233,11 @@ class House:
     async def elapse(self, seconds: float) -> None:
         await self.clock.sleep(seconds)
 
+    async def idle(self, seconds: float) -> None:
+        """Let time pass while nothing is on, and with few reports of that."""
+        with mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 5.0):
+            await self.clock.sleep(seconds)
+
     async def until(self, condition: Callable[[], object], *, within_seconds: float) -> float:
         """Wait until a condition holds, looking ten times a simulated second. Return how long it took."""
         began_seconds = self.clock.now()
@@ -379,8 +384,8 @@ async def household(
     configured = [each for key in devices for each in DEVICES if each.key == key]
     async with contextlib.AsyncExitStack() as stack:
         if coarse:
-            stack.enter_context(mock.patch("devices.virtual.home._TICK_SECONDS", 0.5))
-            stack.enter_context(mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 1.0))
+            stack.enter_context(mock.patch("devices.virtual.home._TICK_SECONDS", 1.0))
+            stack.enter_context(mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 0.4))
         with clock.held():  # reaching the devices takes real time, and none of the simulated
             home = VirtualHome(clock, catalog(), seed)
             await stack.enter_async_context(home.on_air(air))

@@ -570,7 +570,7 @@ async def test_heat_rests_for_half_an_hour_after_twenty_minutes() -> None:
             await house.elapse(1200)
         with pytest.raises(NotAllowedError, match="rest"):
             await block(house, Energy.HEAT).__aenter__()
-        await house.elapse(1790)
+        await house.idle(1790)
         with pytest.raises(NotAllowedError, match="rest"):
             await block(house, Energy.HEAT).__aenter__()
         await house.elapse(10)

@@ -19,7 +19,9 @@ from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
 from devices.shipped import SHIPPED
 from devices.yaml_file import load_yaml
 
-FILES = sorted((SHIPPED / "profiles").glob("*.yaml"))
+FILES = [  # those with a `tuya:` section are another language's
+    file for file in sorted((SHIPPED / "profiles").glob("*.yaml")) if "\ntuya:" not in file.read_text(encoding="utf-8")
+]
 PROFILES = [load_yaml(file, Profile) for file in FILES]
 OPEN = [profile for profile in PROFILES if profile.id.startswith("open-")]
 ENERGY = {"vacuum_mmhg", "rate_cpm", "celsius", "intensity", "level"}

@@ -8,20 +8,20 @@ import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from devices.clock import ScaledClock
+from devices.profiles.schema import Profile
 from devices.roles import Side
+from devices.shipped import SHIPPED
 from devices.tuya.credentials import TuyaCredentials
 from devices.tuya.driver import TuyaDevice
-from devices.tuya.profile import TuyaProfile
 from devices.virtual.air import Air
 from devices.virtual.radio import radio_on_air
 from devices.virtual.tuya import TuyaBody, TuyaTwin
 from devices.yaml_file import load_yaml
 
-PROFILES = Path(__file__).parent / "profiles"
+PROFILES = SHIPPED / "profiles"
 
 LOCAL_KEY = "kEy4Pu!mpA9b8c7d"
 UUID = "tuya0123456789ab"
@@ -34,8 +34,8 @@ OWNERS_IDS = {code: number for number, code in enumerate(CODES, 1)}
 NOW = datetime(2026, 7, 26, 3, 45, 12, 678000, timezone(timedelta(hours=5, minutes=30)))
 
 
-def profile(name: str) -> TuyaProfile:
-    return load_yaml(PROFILES / f"{name}.yaml", TuyaProfile)
+def profile(name: str) -> Profile:
+    return load_yaml(PROFILES / f"{name}.yaml", Profile)
 
 
 def credentials(**changes: Any) -> TuyaCredentials:
@@ -61,7 +61,7 @@ class Bench:
     async def connected(self) -> None:
         """Wait for the link; not by the clock, because advertisements come in real time."""
         changed = asyncio.Event()
-        unsubscribe = self.device.on_change(changed.set)
+        unsubscribe = self.device.told.on_change(changed.set)
         while not self.device.link.connected:
             changed.clear()
             await changed.wait()

@@ -1,0 +1,126 @@
+"""How every device is stopped: at once, past everything; once more, acknowledged; and read back that it took."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+from devices.clock import Clock
+from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.link import Link
+
+_LOGGER = logging.getLogger(__name__)
+
+STOP_SECONDS = 2.0  # a stop that is not confirmed by then is uncertain
+
+
+class Stoppable(Protocol):
+    """What a driver brings along to be stopped."""
+
+    name: str
+    link: Link
+    clock: Clock
+
+    def knows(self, verb: str) -> bool:
+        """Say whether there is such a command."""
+
+    async def write_urgently(self, verb: str) -> None:
+        """Write a stop at once, ahead of everything, and wait for nothing but the radio."""
+
+    async def send_again(self, verb: str, within_seconds: float) -> None:
+        """Send a stop and wait for its acknowledgement. The lane is held, or the connection is just being set up."""
+
+    @property
+    def tells_run_state(self) -> bool:
+        """Whether the device can say that it does not run."""
+
+    def mark(self) -> int:
+        """Return a mark in the stream of what the device says."""
+
+    async def read_back_stopped(self, since: int) -> None:
+        """Wait until the device says that it does not run, in words from after the mark where it cannot be asked."""
+
+
+class Stopper:
+    """Keeps what was started and is not known to have stopped, and stops it."""
+
+    def __init__(self, device: Stoppable) -> None:
+        self._device = device
+        self._on: set[str] = set()
+        self._stops: dict[str, asyncio.Task[None]] = {}
+
+    def started(self, verb: str) -> None:
+        """Note that something begins which `verb` ends. Called before it is sent."""
+        self._on.add(verb)
+
+    async def stop(self, verb: str) -> None:
+        """Stop, and confirm it; goes on even if the caller is cancelled.
+
+        Raise `UncertainError` if not confirmed in 2 s, `LinkLostError` if there is nobody to stop.
+        """
+        task = self._stops.get(verb)
+        if task is None or task.done():
+            task = asyncio.create_task(self._stop(verb), name=f"stop {self._device.name}")
+            task.add_done_callback(_retrieve)
+            self._stops[verb] = task
+        else:
+            await self._urgently(verb)
+        await asyncio.shield(task)
+
+    async def end_what_runs(self) -> None:
+        """End what a lost link left on, before anything else. Raise `UncertainError` if that is not confirmed."""
+        for verb in list(self._on):
+            _LOGGER.warning("%s was running when its link was lost: stopping it", self._device.name)
+            await self._confirmed(verb)
+
+    async def _stop(self, verb: str) -> None:
+        device = self._device
+        if not device.knows(verb):
+            raise UncertainError(f"{device.name} cannot be stopped from here: switch it off at its button")
+        if not device.link.connected:
+            if verb in self._on:
+                raise UncertainError(
+                    f"{device.name} was running when its link was lost: whether it stopped is not known"
+                )
+            raise LinkLostError(f"{device.name} is not connected, and was not running as far as is known")
+        device.link.lane.clear()
+        await self._confirmed(verb)
+
+    async def _confirmed(self, verb: str) -> None:
+        device = self._device
+        try:
+            async with device.clock.timeout(STOP_SECONDS):
+                mark = device.mark()
+                await self._urgently(verb)
+                await self._again(verb)
+                if device.tells_run_state:
+                    await device.read_back_stopped(mark)
+        except (TimeoutError, ProtocolError, RefusedError, LinkLostError) as error:
+            reason = str(error) or f"no answer in {STOP_SECONDS:g} s"
+            raise UncertainError(f"{device.name} did not confirm that it stopped: {reason}") from None
+        self._on.discard(verb)
+
+    async def _urgently(self, verb: str) -> None:
+        with contextlib.suppress(DeviceError):  # the acknowledged one follows, and is judged
+            await self._device.write_urgently(verb)
+
+    async def _again(self, verb: str) -> None:
+        """Stop once more, acknowledged. The first write may have overtaken a start on its way; this one cannot."""
+        device = self._device
+
+        async def send() -> None:
+            await device.send_again(verb, STOP_SECONDS / 2)
+
+        try:
+            await (device.link.lane.run(send) if device.link.connected else send())
+        except (UncertainError, RefusedError):
+            if not device.tells_run_state:
+                raise  # where it can be read back, what it reads decides
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Look at a stop's error once, so that asyncio does not complain when its caller was cancelled."""
+    if not task.cancelled():
+        task.exception()

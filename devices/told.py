@@ -1,0 +1,69 @@
+"""What a device told: its values by name, how old each is, and who wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from devices.clock import Clock
+
+Value = bool | int | float | str | None
+ViewT = TypeVar("ViewT")
+
+_LIMIT = "limit_"  # values of this prefix say what the device *is*; they outlive a lost link
+
+
+class Told:
+    """Values as the device said them. Nothing is in here that was not heard on this connection, but its limits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.values: dict[str, Value] = {}
+        self.messages = 0
+        self._clock = clock
+        self._at_seconds: dict[str, float] = {}
+        self._in_message: dict[str, int] = {}
+        self._callbacks: list[Callable[[], None]] = []
+        self._views: dict[object, object] = {}
+
+    def hear(self, values: Mapping[str, Value]) -> None:
+        """Note values that the device just said, and tell those who want to know."""
+        self.messages += 1
+        now_seconds = self._clock.now()
+        for name, value in values.items():
+            self.values[name] = value
+            self._at_seconds[name] = now_seconds
+            self._in_message[name] = self.messages
+        self.changed()
+
+    def forget(self) -> None:
+        """Forget what was true a moment ago: the link is gone."""
+        self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}
+        self._at_seconds.clear()
+        self._in_message.clear()
+
+    def since(self, name: str, message: int) -> bool:
+        """Say whether a value was told after that many messages."""
+        return self._in_message.get(name, 0) > message
+
+    def age_seconds(self, names: Iterable[str]) -> float | None:
+        """Return how old the oldest of these values is; `None` if one was never told since the device was connected."""
+        told = [self._at_seconds.get(name) for name in names]
+        known = [at_seconds for at_seconds in told if at_seconds is not None]
+        return self._clock.now() - min(known) if known and len(known) == len(told) else None
+
+    def view(self, key: object, make: Callable[[Mapping[str, Value]], ViewT]) -> ViewT:
+        """Return what `make` makes of the values; made anew only after something changed."""
+        if key not in self._views:
+            self._views[key] = make(self.values)
+        return self._views[key]  # type: ignore[return-value]  # it was put there under this key
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` on every change; the result unsubscribes."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def changed(self) -> None:
+        """Tell those who want to know."""
+        self._views.clear()
+        for callback in tuple(self._callbacks):
+            callback()

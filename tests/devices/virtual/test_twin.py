@@ -1,0 +1,287 @@
+"""What a twin understands is what its driver was asked, for every command of every profile, through the radio."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devices.catalog import fit
+from devices.clock import ScaledClock
+from devices.errors import DeviceError
+from devices.profiles.driver import ProfileDevice
+from devices.profiles.field_spec import FieldSpec
+from devices.profiles.schema import Profile
+from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
+from devices.roles import Side
+from devices.virtual.air import Air
+from devices.virtual.home import Home
+from devices.virtual.radio import radio_on_air
+from devices.virtual.simple import SimpleMassager, SimplePump, SimpleWarmer
+from devices.virtual.twin import Twin
+from tests.devices.virtual.shipped import PROFILES, catalog, connected, described, name_of, shipped
+
+_ON_AIR_SECONDS = 0.1  # until a write that nobody acknowledges has arrived
+
+every_profile = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
+
+
+@contextlib.asynccontextmanager
+async def driven(profile: Profile | str) -> AsyncIterator[tuple[ProfileDevice, Twin, ScaledClock]]:
+    """Yield a connected driver and the twin at the other end."""
+    found = catalog().get(profile) if isinstance(profile, str) else profile
+    assert found is not None
+    clock, air, each = ScaledClock(math.inf), Air(), described(found)
+    home = Home(clock, catalog(), [each], seed=1)
+    async with connected(clock, home, air, [each]) as (driver,):
+        yield driver, home.twins[each.key], clock
+
+
+def fields_needed(profile: Profile, name: str) -> list[FieldSpec]:
+    """Return the fields whose values a command is told."""
+    command = profile.commands[name]
+    fields = [field for field in (*command.payload, *command.fields.values()) if field.name is not None]
+    for step in command.sequence:
+        fields += [field for field in fields_needed(profile, step.command) if field.name not in step.values]
+    return fields
+
+
+def settings(field: FieldSpec) -> list[Value]:
+    """Return values that a field can be asked to carry: every word, or the ends and the middle of a range."""
+    if field.meanings:
+        return list(field.meanings.values())
+    if field.type == "bool":
+        return [False, True]
+    low, high = field.range or (0, min(250, field.wire_range[1]))
+    return [low, low + (high - low) * 0.4, high]
+
+
+def asked_of(profile: Profile, name: str) -> list[dict[str, Value]]:
+    """Return sets of values to ask a command with, so that each value is asked at least once."""
+    fields = fields_needed(profile, name)
+    count = max((len(settings(field)) for field in fields), default=1)
+    return [
+        {str(field.name): settings(field)[number % len(settings(field))] for field in fields} for number in range(count)
+    ]
+
+
+def is_understood(field: FieldSpec, asked: Value, understood: Value) -> bool:
+    """Say whether a device understood what was asked, or the step of its own just below."""
+    if isinstance(asked, str | bool) or isinstance(understood, str | bool | None):
+        return asked == understood
+    assert asked is not None
+    step = abs(field.factor) / (1.8 if field.unit == "fahrenheit" else 1)
+    lowest = field.range[0] if field.range else -math.inf
+    return asked - step < understood <= asked + 1e-6 or lowest <= understood <= lowest + step + 1e-6
+
+
+@every_profile
+async def test_a_twin_understands_every_command(profile: Profile) -> None:
+    async with driven(profile) as (driver, twin, clock):
+        for name, command in profile.commands.items():
+            if command.repeat:
+                continue
+            for asked in asked_of(profile, name):
+                twin.commands.clear()
+                with contextlib.suppress(DeviceError):  # turned down, such as a pause of what does not run
+                    await driver.send(name, asked)
+                await clock.sleep(_ON_AIR_SECONDS)
+                message = next(each for each in twin.commands if each.name == name)
+                for field in fields_needed(profile, name):
+                    value = message.values[str(field.name)]
+                    assert is_understood(field, asked[str(field.name)], value), (name, field.name, asked, value)
+
+
+@every_profile
+async def test_a_stop_is_understood_in_the_middle_of_anything(profile: Profile) -> None:
+    async with driven(profile) as (driver, twin, clock):
+        for role in profile.roles:
+            start, stop = START_VERB[role], STOP_VERB[role]
+            await driver.command(start, asked_of(profile, start)[-1], undone_by=stop)
+            await clock.sleep(1)
+            assert twin.body.duty.on
+            with contextlib.suppress(DeviceError):  # some never say that they stopped
+                await driver.stop(stop)
+            await clock.sleep(_ON_AIR_SECONDS)
+            assert not twin.body.duty.on
+            assert stop in [message.name for message in twin.commands]
+
+
+@every_profile
+async def test_what_a_device_reports_arrives(profile: Profile) -> None:
+    async with driven(profile) as (driver, twin, clock):
+        await clock.sleep(70)
+        role = profile.roles[0]
+        await driver.command(START_VERB[role], asked_of(profile, START_VERB[role])[-1], undone_by=STOP_VERB[role])
+        await clock.sleep(5)
+        if "run_state" in profile.reported:
+            assert driver.values["run_state"] == "running"
+        if "battery_percent" in profile.regular or any(
+            channel.read and channel.gives and channel.gives[0].name == "battery_percent"
+            for channel in profile.channels.values()
+        ):
+            assert driver.values["battery_percent"] in (99, 100)
+        if "surface_celsius" in profile.reported:
+            measured = driver.values["surface_celsius"]
+            assert isinstance(measured, int | float)
+            assert 20 <= measured <= 43
+        assert driver.dropped_packets == 0
+
+
+@every_profile
+async def test_only_its_own_profile_fits_what_a_device_advertises(profile: Profile) -> None:
+    clock, air, each = ScaledClock(math.inf), Air(), described(profile)
+    home = Home(clock, catalog(), [each], seed=1)
+    async with home.on_air(air), radio_on_air(clock, air) as radio:
+        sighting = await radio.find(lambda seen: seen.name == each.advertised_name, -1)
+        fitting = {other.id for other in PROFILES if fit(other, sighting).fits}
+    by_name_alone = {"kiturami-kdm-851", "heating-mat"}  # nobody published what they advertise
+    assert fitting == {profile.id} - by_name_alone
+
+
+async def test_a_repeated_start_renews_by_sending_the_last_start_again() -> None:
+    async with driven("satisfyer") as (driver, twin, clock):
+        await driver.renew({"lease_seconds": 10})
+        assert "run" not in [message.name for message in twin.commands]
+        await driver.command("run", {"intensity": 0.25}, undone_by="stop")
+        await clock.sleep(_ON_AIR_SECONDS)
+        before = len(twin.written)
+        await driver.renew({"lease_seconds": 10})
+        await clock.sleep(_ON_AIR_SECONDS)
+        assert twin.written[before:] == [("control", b"\x01"), ("speed", bytes([25] * 4))]
+        await driver.stop("stop")
+        before = len(twin.written)
+        await driver.renew({"lease_seconds": 10})
+        assert len(twin.written) == before
+        assert not twin.body.duty.on
+
+
+async def test_an_ooler_drops_what_it_is_told_while_it_is_off() -> None:
+    async with driven("ooler") as (driver, twin, clock):
+        await driver.send("target", {"celsius": 40})
+        assert not twin.body.duty.on
+        await driver.command("set_target", {"celsius": 40}, undone_by="off")
+        assert isinstance(twin.body, SimpleWarmer)
+        assert twin.body.pad.target_celsius == pytest.approx(40)
+        await driver.send("target", {"celsius": 38})
+        assert twin.body.pad.target_celsius == pytest.approx(37.8, abs=0.1)  # 100 °F
+        twin.body.duty.fault = "overheat"  # it goes off by itself
+        await clock.sleep(2)
+        await driver.send("target", {"celsius": 40})
+        assert not twin.body.duty.on
+
+
+async def test_a_kiturami_has_its_handles_where_gatttool_finds_them() -> None:
+    async with driven("kiturami-kdm-851") as (driver, twin, _):
+        assert twin.server is not None
+        client = driver.link._client
+        assert client is not None
+        handles = {each.handle: set(each.properties) for each in client.services.characteristics.values()}
+        assert handles[0x000D] == {"write-without-response"}
+        assert handles[0x000F] == {"read", "notify"}
+        descriptors = [each.handle for each in client.services.descriptors.values()]
+        assert 0x0010 in descriptors
+        assert ("tx", bytes.fromhex("f0020000fe")) in twin.written
+
+
+async def test_a_template_wants_uuids_first() -> None:
+    profile = next(each for each in shipped() if each.id == "heating-mat")
+    with pytest.raises(ValueError, match="is a template"):
+        Twin(profile, SimpleWarmer(profile, Side.BOTH, 1), "Mat", lambda: 0.0)
+
+
+async def test_a_line_may_come_in_pieces_and_a_stop_ends_one_that_came_half() -> None:
+    async with driven("text-pump") as (driver, twin, clock):
+        start = {
+            "phase": "expression",
+            "vacuum_mmhg": 150,
+            "rate_cpm": 54,
+            "duration_seconds": 900,
+            "lease_seconds": 60,
+        }
+        await driver.command("start", start, undone_by="stop")
+        assert [len(data) for channel, data in twin.written if channel == "tx"][-3:] == [20, 20, 14]
+        assert twin.body.duty.on
+        await twin._on_write("tx", b"start phase=2 vac")  # the rest is lost
+        await driver.send("stop", {})
+        assert not twin.body.duty.on
+        await driver.command("start", start, undone_by="stop")
+        twin.commands.clear()
+        assert twin.server is not None
+        notified: list[bytes] = []
+        notify = twin.server.notify
+        twin.server.notify = lambda uuid, data: (notified.append(data), notify(uuid, data))  # type: ignore[method-assign,assign,func-returns-value]
+        await clock.sleep(3)
+        assert max(map(len, notified)) == 20
+        assert driver.values["peak_vacuum_mmhg"] == pytest.approx(150, abs=40)
+
+
+@pytest.mark.parametrize(
+    ("profile_id", "goes_on"), [("text-massager", False), ("foreo-luna", True), ("bedjet-3", True)]
+)
+async def test_a_lost_link_stops_what_says_so_and_nothing_else(profile_id: str, goes_on: bool) -> None:
+    async with driven(profile_id) as (driver, twin, clock):
+        role = driver.profile.roles[0]
+        start = START_VERB[role]
+        await driver.command(start, asked_of(driver.profile, start)[-1], undone_by=STOP_VERB[role])
+        await clock.sleep(_ON_AIR_SECONDS)
+        twin.body.lose_link()
+        assert twin.body.duty.on is goes_on
+
+
+async def test_a_bedjet_ends_by_its_own_timer() -> None:
+    async with driven("bedjet-3") as (driver, twin, clock):
+        await driver.command("set_target", {"celsius": 40, "duration_minutes": 2}, undone_by="off")
+        await clock.sleep(118)
+        assert twin.body.duty.on
+        await clock.sleep(4)
+        assert not twin.body.duty.on
+        assert driver.values["run_state"] == "stopped"
+
+
+async def test_a_heater_and_a_massager_in_one_device_are_stopped_apart() -> None:
+    async with driven("joyhub") as (driver, twin, clock):
+        await driver.command("run", {"intensity": 0.2}, undone_by="stop")
+        await driver.command("set_target", {}, undone_by="off")
+        await driver.stop("stop")
+        await clock.sleep(_ON_AIR_SECONDS)
+        assert twin.body.duty.on  # the heater
+        await driver.stop("off")
+        await clock.sleep(_ON_AIR_SECONDS)
+        assert not twin.body.duty.on
+
+
+async def test_a_deaf_body_takes_no_notice_of_a_stop() -> None:
+    async with driven("magic-motion-v1") as (driver, twin, _):
+        assert isinstance(twin.body, SimpleMassager)
+        twin.body.deaf_to.add("stop")
+        await driver.command("run", {"intensity": 0.2}, undone_by="stop")
+        await driver.stop("stop")  # nobody can tell: it reports nothing
+        assert twin.body.duty.on
+        assert twin.body.intensity == pytest.approx(0.2)
+
+
+async def test_a_pump_without_a_vacuum_command_does_what_was_set_at_its_buttons() -> None:
+    async with driven("kindly-cuddle") as (driver, twin, clock):
+        assert ("tx", bytes.fromhex("55aa06901eb3")) in twin.written
+        assert isinstance(twin.body, SimplePump)
+        await driver.command("start", {}, undone_by="stop")
+        await clock.sleep(5)
+        assert twin.body.suction_mmhg > 50
+        await driver.command("pause", {})
+        await clock.sleep(2)
+        assert twin.body.suction_mmhg == 0
+        assert driver.values["run_state"] == "running"  # the pump has no word for it there
+        await driver.command("resume", {}, undone_by="stop")
+        await clock.sleep(5)
+        assert twin.body.suction_mmhg > 50
+        await driver.stop("stop")
+        await clock.sleep(2)
+        assert twin.body.suction_mmhg == 0
+
+
+def test_names_are_made_for_all() -> None:
+    names = [name_of(profile) for profile in PROFILES]
+    assert len(set(names)) == len(names) - 1  # two generations of one maker share a name
