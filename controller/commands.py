@@ -141,11 +141,12 @@ class Desk:
         """Return why the command is refused, or `None`. Stop and pain never are."""
         if command.action in ALWAYS:
             return None
-        if retained:
+        lowers = command.action is Action.VACUUM_DOWN  # lowering always works, however late it comes
+        if retained and not lowers:
             return "it was retained by the broker; send commands without the retain flag"
-        if command.expires is not None and command.expires <= datetime.now(UTC):
+        if not lowers and command.expires is not None and command.expires <= datetime.now(UTC):
             return f"it expired at {command.expires.isoformat()}"
-        if command.session is not None and command.session != session_id:
+        if not lowers and command.session is not None and command.session != session_id:
             return f"it is for session {command.session}; now there is {session_id or 'none'}"
         if command.id is not None:
             if command.id in self._seen:

@@ -100,15 +100,16 @@ class StepView(Frozen):
 
 
 class Volume(Frozen):
-    """Milk in mL; `None` where no device measures it."""
+    """Milk in mL; `None` where no device measures it. `both`: by a pump that collects from both breasts in one."""
 
     left: float | None = None
     right: float | None = None
+    both: float | None = None
 
     @property
     def total(self) -> float | None:
-        """Both together, of what is known."""
-        known = [value for value in (self.left, self.right) if value is not None]
+        """All together, of what is known."""
+        known = [value for value in (self.left, self.right, self.both) if value is not None]
         return sum(known) if known else None
 
 

@@ -25,7 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.1
 _TIMER_MARGIN_SECONDS = 3.0  # a device's own timer is the second net: it ends just after ours
 
-Stopped = Literal["stopped", "uncertain", "unreachable"]
+# stopped: it said so itself; unconfirmed: told, and it cannot say; uncertain: it should have said so; unreachable: not
+# connected, and not running as far as is known
+Stopped = Literal["stopped", "unconfirmed", "uncertain", "unreachable"]
 DeviceT = TypeVar("DeviceT", Pump, Warmer, Massager)
 
 
@@ -44,6 +46,7 @@ class Run:
         self._guard = guard
         self.pumps = pumps
         self.setting = setting
+        self.told: dict[str, PumpSetting] = {}  # by pump
         self.over = False
 
     async def adjust(self, *, vacuum_mmhg: float | None = None, level: int | None = None, by_person: bool) -> Limit:
@@ -71,7 +74,9 @@ class Guard:
         self._devices = tuple(devices)
         self._budgets: dict[Energy, Budget] = safety.budgets()
         self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
-        self._halts = 0
+        self._halted = False  # everything was stopped: nothing starts until a new session begins
+        self._keepers: list[Keeper] = []
+        self._hot = Budget(safety.ABOVE_WARM_SECONDS, safety.HEAT_REST_SECONDS)
         self._runs: list[Run] = []
         self._raised_at_seconds = 0.0
         self._stops: set[asyncio.Task[Stopped]] = set()
@@ -123,6 +128,7 @@ class Guard:
             )
             limits += met
         run.setting = min(settings.values(), key=lambda each: each.vacuum_mmhg or 0.0)
+        run.told = settings
         self._raised_at_seconds = self._clock.now()
 
         async def start(pump: Pump) -> None:
@@ -146,9 +152,12 @@ class Guard:
         if any(Capability.TARGET_CELSIUS not in warmer.capabilities for warmer in warmers):
             at_most_seconds = min(at_most_seconds, safety.BLIND_HEAT_SECONDS)
         seconds = self._seconds(Energy.HEAT, at_most_seconds, warmers)
+        hot_seconds = self._hot.left(self._clock.now())
         limits = {
-            warmer.name: safety.limit_heat(celsius, seconds.allowed, self.owner, warmer.limits) for warmer in warmers
+            warmer.name: safety.limit_heat(celsius, seconds.allowed, self.owner, warmer.limits, hot_seconds=hot_seconds)
+            for warmer in warmers
         }
+        hot = any(limit.allowed > safety.WARM_CELSIUS for limit in limits.values())
 
         async def start(warmer: Warmer) -> None:
             duration_seconds = self._timer(seconds, warmer)
@@ -156,7 +165,12 @@ class Guard:
 
         async with self._on(Energy.HEAT, warmers, start, seconds.allowed):
             self._tell([seconds, *limits.values()])
-            yield
+            began_seconds = self._clock.now()
+            try:
+                yield
+            finally:
+                if hot:
+                    self._hot.use(began_seconds, self._clock.now())
 
     @contextlib.asynccontextmanager
     async def vibration(
@@ -189,16 +203,21 @@ class Guard:
         if run.over or not limits:
             raise RefusedError("the pumps are stopping" if run.over else "this pump is set at the pump itself")
         lowest = min(limits, key=lambda limit: limit.allowed)
-        if lowest.allowed != current:
+        if lowest.allowed != current or self._above(run, lowest):
             if lowest.allowed > current:
                 self._raised_at_seconds = now_seconds
             value = int(lowest.allowed) if by_level else lowest.allowed
             setting = run.setting.model_copy(update={lowest.quantity: value})
             await _all(pump.adjust(setting) for pump in run.pumps)
+            run.told = dict.fromkeys(run.told, setting)
             run.setting = setting  # only now: what was not confirmed is not remembered as done
         if by_person:
             self._tell([lowest])
         return lowest
+
+    def _above(self, run: Run, limit: Limit) -> bool:
+        """Say whether any of several pumps was told more than this: they may have started with limits of their own."""
+        return any((getattr(told, limit.quantity) or 0) > limit.allowed for told in run.told.values())
 
     def _limits_of(self, pump: Pump, wanted: PumpSetting, run: Run, early: bool, by_person: bool) -> Iterator[Limit]:
         """Yield what limits a wanted vacuum or level of one running pump."""
@@ -224,12 +243,9 @@ class Guard:
         Nothing that is on its way can start any more. Return what each device confirmed.
         """
         self._halt()
-        order = {"pump": 0, "warmer": 1, "massager": 2}
-        devices = [d for d in sorted(self._devices, key=lambda d: order[d.role]) if Capability.START in d.capabilities]
-        # Made in order and run side by side: each task writes its stop before it waits for anything.
-        tasks = [self._stop_task(device) for device in devices]
-        results = await asyncio.shield(asyncio.gather(*tasks))
-        return dict(zip((device.name for device in devices), results, strict=True))
+        tasks = self._stop_tasks()
+        results = await asyncio.shield(asyncio.gather(*tasks.values()))
+        return dict(zip(tasks, results, strict=True))
 
     async def settled(self) -> None:
         """Wait until every stop that is under way has its result."""
@@ -239,11 +255,18 @@ class Guard:
     def begin_session(self, symptoms: frozenset[str]) -> None:
         """Note the symptoms of the day as far as they are known, and count suction anew."""
         self.symptoms = symptoms
+        self._halted = False
         self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
 
     def acknowledge(self) -> None:
         """Let go of the latched trip, on the person's word."""
         self.trip = None
+
+    def _stop_tasks(self) -> dict[str, asyncio.Task[Stopped]]:
+        """Begin to stop every device, in order and side by side: each writes its stop before it waits for anything."""
+        order = {"pump": 0, "warmer": 1, "massager": 2}
+        devices = sorted(self._devices, key=lambda device: order[device.role])
+        return {each.name: self._stop_task(each) for each in devices if Capability.START in each.capabilities}
 
     def _stop_task(self, device: Role) -> asyncio.Task[Stopped]:
         task = asyncio.create_task(self._stop(device), name=f"stop {device.name}")
@@ -262,7 +285,7 @@ class Guard:
             _LOGGER.warning("%s", error)
             self.on_uncertain(device.name)
             return "uncertain"
-        return "stopped"
+        return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
 
     async def _released(self, pump: Pump) -> None:
         """Wait until the vacuum has let go. A valve may be stuck, whatever the pump says of itself."""
@@ -280,23 +303,50 @@ class Guard:
     ) -> AsyncIterator[None]:
         if self.trip is not None:
             raise NotAllowedError(f"stopped because {self.trip.words}; acknowledge it first")
-        halts, began_seconds = self._halts, self._clock.now()
-        keeper: asyncio.Task[None] | None = None
+        if self._halted:
+            raise HaltedError("everything was stopped")
+        began_seconds = self._clock.now()
+        keeper = Keeper(self._clock, energy, devices, seconds, self._trip, self.on_ended)
+        keeping: asyncio.Task[None] | None = None
         try:
             await _all(start(device) for device in devices)
-            if halts != self._halts:
-                raise HaltedError
-            kept = Keeper(self._clock, energy, devices, seconds, self._trip, self.on_ended)
-            keeper = asyncio.create_task(kept.run(), name=f"keep {energy.value}")
+            if self._halted:
+                raise HaltedError("everything was stopped while it was starting")  # noqa: TRY301 - it must leave below
+            self._keepers.append(keeper)
+            keeping = asyncio.create_task(keeper.run(), name=f"keep {energy.value}")
+            keeping.add_done_callback(keeper.died)
             yield
-        finally:
-            if keeper is not None:
-                keeper.cancel()
-            self._budgets[energy].use(began_seconds, self._clock.now())
-            if energy is Energy.SUCTION:
-                self._session_suction.use(began_seconds, self._clock.now())
-            tasks = [self._stop_task(device) for device in devices]
-            await asyncio.shield(asyncio.gather(*tasks))
+        except BaseException:
+            await self._leave(energy, devices, keeper, keeping, began_seconds)
+            raise
+        else:
+            results = await self._leave(energy, devices, keeper, keeping, began_seconds)
+            if not self._halted and (
+                bad := [name for name, result in results.items() if result in ("uncertain", "unreachable")]
+            ):
+                # Whoever goes on now would do so with something that may still run.
+                raise UncertainError(f"{', '.join(bad)} did not confirm that it stopped")
+
+    async def _leave(
+        self,
+        energy: Energy,
+        devices: Sequence[Role],
+        keeper: Keeper,
+        keeping: asyncio.Task[None] | None,
+        began_seconds: float,
+    ) -> dict[str, Stopped]:
+        """Stop what ran inside a block, and account for its time."""
+        keeper.dismiss()
+        if keeper in self._keepers:
+            self._keepers.remove(keeper)
+        if keeping is not None:
+            keeping.cancel()
+        self._budgets[energy].use(began_seconds, self._clock.now())
+        if energy is Energy.SUCTION:
+            self._session_suction.use(began_seconds, self._clock.now())
+        tasks = {device.name: self._stop_task(device) for device in devices}
+        results = await asyncio.shield(asyncio.gather(*tasks.values()))
+        return dict(zip(tasks, results, strict=True))
 
     def _trip(self, trip: Trip) -> None:
         if self.trip is not None:
@@ -304,9 +354,7 @@ class Guard:
         self.trip = trip
         _LOGGER.warning("trip: %s: %s", trip.device, trip.words)
         self._halt()
-        for device in self._devices:
-            if Capability.START in device.capabilities:
-                self._stop_task(device)
+        self._stop_tasks()
         self.on_trip(trip)
 
     def _seconds(self, energy: Energy, asked_seconds: float, devices: Sequence[Role]) -> Limit:
@@ -326,10 +374,12 @@ class Guard:
         return min(seconds.allowed + _TIMER_MARGIN_SECONDS, most_seconds)
 
     def _halt(self) -> None:
-        """Let nothing that is on its way start or change anything any more."""
-        self._halts += 1
+        """Let nothing start or change anything any more, and take no stop for a device's own."""
+        self._halted = True
         for run in self._runs:
             run.over = True
+        for keeper in self._keepers:
+            keeper.dismiss()
 
     def _tell(self, limits: Sequence[Limit]) -> None:
         met = [limit for limit in limits if limit.limited]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
@@ -52,16 +53,25 @@ class Keeper:
                     await self._renew()
                 await self._clock.sleep(_LOOK_EVERY_SECONDS)
 
+    def dismiss(self) -> None:
+        """Look no more: what stops now is stopped by us."""
+        self._over = True
+
+    def died(self, task: asyncio.Task[None]) -> None:
+        """Trip when the keeping ended before it was dismissed: nobody would look after what runs."""
+        if not self._over:
+            error = None if task.cancelled() else task.exception()
+            words = f"the controller stopped looking after it ({error or 'cancelled'})"
+            self._trip(Trip(kind=TripKind.LEASE, device=self._devices[0].name, words=words))
+
     def _look(self) -> None:
         now_seconds = self._clock.now()
         for watch in self._watches:
-            if self._over:
-                return
             if trip := watch.look(now_seconds):
                 self._trip(trip)
             elif watch.stopped_itself():
                 self._end(watch.device.name)
-        if not self._over and now_seconds - self._began_seconds >= self._seconds + _LATE_SECONDS:
+        if now_seconds - self._began_seconds >= self._seconds + _LATE_SECONDS:
             words = f"{self._energy.value} went on longer than its {self._seconds:.0f} s"
             self._trip(Trip(kind=TripKind.TIME, device=self._devices[0].name, words=words))
 
@@ -83,5 +93,6 @@ class Keeper:
             self._on_trip(trip)
 
     def _end(self, device: str) -> None:
-        self._over = True
-        self._on_ended(device)
+        if not self._over:
+            self._over = True
+            self._on_ended(device)

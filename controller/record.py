@@ -54,9 +54,7 @@ class Record:
             if device.name in self._latest_ml:
                 total = max(0.0, self._before_ml.get(device.name, 0.0) + self._latest_ml[device.name])
                 volumes[device.side] = volumes.get(device.side, 0.0) + round(total, 1)
-        if Side.BOTH in volumes:
-            return Volume(left=volumes[Side.BOTH] / 2, right=volumes[Side.BOTH] / 2)
-        return Volume(left=volumes.get(Side.LEFT), right=volumes.get(Side.RIGHT))
+        return Volume(left=volumes.get(Side.LEFT), right=volumes.get(Side.RIGHT), both=volumes.get(Side.BOTH))
 
     def dry_seconds(self, since_seconds: float) -> float:
         """Return how long no milk has flowed, counted from `since_seconds` at the earliest."""

@@ -47,6 +47,12 @@ class MassageStep(Frozen):
     seconds_each: float = Field(30, ge=10, le=180)
     vibration: float = Field(0.0, ge=0, le=safety.VIBRATION_INTENSITY)
 
+    @model_validator(mode="after")
+    def _is_short(self) -> Self:
+        if self.planned_seconds > safety.MASSAGE_SECONDS:
+            raise ValueError(f"a breast is massaged for {safety.MASSAGE_SECONDS / 60:g} minutes at most")
+        return self
+
     @property
     def planned_seconds(self) -> float:
         """The time for one breast."""

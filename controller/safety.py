@@ -137,7 +137,10 @@ def lowest(quantity: str, asked: float, layers: Iterable[Reason], *, step: float
     allowed = lower[0].allows if lower else asked
     if step:
         # A hair is added before rounding down, so that 0.1 * 3 counts as 0.3.
-        allowed = math.floor(allowed / step + 1e-9) * step
+        rounded = math.floor(allowed / step + 1e-9) * step
+        if rounded < allowed and not lower:
+            lower = [Reason(who="device", allows=rounded, words=f"steps of {step:g}")]
+        allowed = rounded
     return Limit(quantity=quantity, asked=asked, allowed=max(0.0, allowed), reasons=tuple(lower))
 
 
@@ -181,14 +184,21 @@ def limit_rate(phase: Phase, asked_cpm: float, device: DeviceLimits) -> Limit:
     return lowest("rate_cpm", asked_cpm, layers, step=1)
 
 
-def limit_heat(asked_celsius: float, at_most_seconds: float, owner: OwnerLimits, device: DeviceLimits) -> Limit:
-    """Limit a wished temperature for the time it is to last."""
+def limit_heat(
+    asked_celsius: float,
+    at_most_seconds: float,
+    owner: OwnerLimits,
+    device: DeviceLimits,
+    *,
+    hot_seconds: float = ABOVE_WARM_SECONDS,
+) -> Limit:
+    """Limit a wished temperature for the time it is to last. `hot_seconds`: what is left of the time above 41 °C."""
     layers = [
         Reason(who="hard", allows=HEAT_CELSIUS, words="the limit for heat"),
         Reason(who="owner", allows=owner.heat_celsius, words="your cap for heat"),
     ]
-    if at_most_seconds > ABOVE_WARM_SECONDS:
-        layers.append(Reason(who="hard", allows=WARM_CELSIUS, words="more than ten minutes"))
+    if at_most_seconds > min(hot_seconds, ABOVE_WARM_SECONDS):
+        layers.append(Reason(who="hard", allows=WARM_CELSIUS, words="ten minutes above it"))
     if device.celsius is not None:
         layers.append(Reason(who="device", allows=device.celsius, words="what the compress can do"))
     return lowest("celsius", asked_celsius, layers, step=0.5)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from controller.commands import (
+    ALWAYS,
     Action,
     AnswerArgs,
     Args,
@@ -21,7 +22,7 @@ from controller.commands import (
     StartArgs,
 )
 from controller.events import SessionState
-from controller.session import Session
+from controller.session import SHUT_DOWN, SYMPTOM, Session
 from controller.stage import Signal
 from controller.station import RefusedStartError, Station
 from devices.errors import DeviceError, UncertainError
@@ -43,6 +44,7 @@ class Service:
 
     def __init__(self, stations: Sequence[Station]) -> None:
         self.stations = {station.name: station for station in stations}
+        self._closing = False
         self._desks = {station.name: Desk() for station in stations}
 
     async def run(self, watchers: Sequence[Watcher] = ()) -> None:
@@ -54,6 +56,7 @@ class Service:
             for task in done:
                 task.result()  # none of them ends by itself, but by an error
         finally:
+            self._closing = True
             await self._stop_everything()
             await _cancel(watching)
             await _cancel(stations)
@@ -65,6 +68,8 @@ class Service:
             return _reply(command, "refused", f"there is no station {station_name}")
         session_id = station.session.id if station.session is not None and station.running else None
         refusal = self._desks[station_name].refusal(command, retained=retained, session_id=session_id)
+        if refusal is None and self._closing and command.action not in ALWAYS:
+            refusal = "the controller is shutting down"
         if refusal is not None:
             return _reply(command, "refused", refusal)
         try:
@@ -125,6 +130,10 @@ class Service:
         devices = await station.stop(command.action.value)
         reply = _reply(command, "accepted").model_copy(update={"devices": dict(devices)})
         uncertain = [name for name, result in devices.items() if result == "uncertain"]
+        unconfirmed = [name for name, result in devices.items() if result == "unconfirmed"]
+        if unconfirmed:
+            words = f"{', '.join(unconfirmed)} cannot say whether it stopped: see for yourself"
+            reply = reply.model_copy(update={"reasons": (words,)})
         if not uncertain:
             return reply
         words = f"{', '.join(uncertain)} did not confirm: take the flange off, switch it off at its button"
@@ -135,15 +144,16 @@ class Service:
         if trouble is not None:
             return _reply(command, "refused", trouble)
         session = station.session
-        if args.value and station.running and session is not None and session.state is not SessionState.CHECKING:
-            await station.stop("a symptom was reported; start again for a gentle session")
+        before = (SessionState.IDLE, SessionState.CHECKING)
+        if args.value and station.running and session is not None and session.state not in before:
+            await station.stop(SYMPTOM)
         return _reply(command, "accepted")
 
     async def _stop_everything(self) -> None:
         """Stop all stations side by side, and wait for their sessions to end, for as long as there is time."""
 
         async def end(station: Station) -> None:
-            await station.stop("the controller was shut down")
+            await station.stop(SHUT_DOWN)
             await station.finished()
 
         tasks = [asyncio.create_task(end(station)) for station in self.stations.values()]

@@ -27,6 +27,9 @@ from devices.roles import Side
 _LOGGER = logging.getLogger(__name__)
 
 _DONE = "the routine is done"
+SYMPTOM = "a symptom was reported; start again for a gentle session"
+SHUT_DOWN = "the controller was shut down"
+_LAST_WORDS = {"stop": "stopped", "pain": "pain", SYMPTOM: "symptom", SHUT_DOWN: "shut_down"}
 PAUSE_SECONDS = 3600.0  # after an hour nobody will come back to this session
 
 
@@ -70,6 +73,7 @@ class Session:
         self._reason: str | None = None
         self._end: SessionState | None = None
         self._uncertain = False
+        self._told_why = False  # the guide says already why it ended
         self._resumed = asyncio.Event()
         self._body: asyncio.Task[None] | None = None
         self._stage = Stage(
@@ -103,9 +107,13 @@ class Session:
         run = self._stage.run
         if run is None:
             raise RefusedError("no pump is running")
+        phase, before_mmhg = run.setting.phase, run.setting.vacuum_mmhg
+        if before_mmhg is not None:
+            # From now on the routine does not climb by itself, even while the pump has not answered yet.
+            self._stage.person_mmhg[phase] = min(vacuum_mmhg, before_mmhg)
         limit = await run.adjust(vacuum_mmhg=vacuum_mmhg, by_person=True)
         if run.setting.vacuum_mmhg is not None:
-            self._stage.person_mmhg[run.setting.phase] = run.setting.vacuum_mmhg
+            self._stage.person_mmhg[phase] = run.setting.vacuum_mmhg
         self._changed()
         return limit
 
@@ -126,12 +134,11 @@ class Session:
         decided = self._decide(state, reason)
         stopping = asyncio.ensure_future(self._guard.stop_all())
         await asyncio.sleep(0)  # the stops are written before anything is told to anyone
+        if self._body is not None:
+            self._body.cancel()  # no next step begins while a device is slow to confirm
         if decided:
             self._tell_end()
-        results = await stopping
-        if self._body is not None:
-            self._body.cancel()
-        return results
+        return await stopping
 
     # The run
 
@@ -155,11 +162,12 @@ class Session:
         except NobodyAnsweredError:
             self._finish(SessionState.STOPPED, "nobody answered the questions")
             self._guide_message("nobody_answered")
+            self._told_why = True
         except AbandonedError as error:
             self._finish(SessionState.STOPPED, str(error))
         except TimeoutError:
             self._finish(SessionState.STOPPED, f"a session ends after {safety.SESSION_SECONDS / 60:.0f} minutes")
-        except (HaltedError, DeviceError) as error:
+        except (HaltedError, NotAllowedError, DeviceError) as error:
             self._finish(SessionState.FAILED, str(error))
         except Exception:
             _LOGGER.exception("the session failed")
@@ -239,12 +247,14 @@ class Session:
     def _on_trip(self, trip: Trip) -> None:
         self._emit(EventType.TRIP, kind=trip.kind.value, device=trip.device, words=trip.words)
         self._finish(SessionState.TRIPPED, f"{trip.device}: {trip.words}")
-        self._guide_message("tripped", device=trip.device, words=trip.words)
+        self._told_why = True
+        self._guide_message("tripped", device=trip.device, words=self.words.message(f"trip_{trip.kind.value}"))
         if self._body is not None:
             self._body.cancel()
 
     def _on_device_ended(self, device: str) -> None:
         self._finish(SessionState.STOPPED, f"{device} was switched off at the device")
+        self._told_why = True
         self._guide_message("device_ended", device=device)
         if self._body is not None:
             self._body.cancel()
@@ -298,11 +308,15 @@ class Session:
 
     def _say_goodbye(self) -> None:
         """Say the last words, unless more important ones stand there already."""
-        if self._uncertain or self._reason not in ("stop", "pain", _DONE):
+        if self._uncertain or self._told_why:
             return
-        if self._reason == _DONE and all(step.outcome == "not_today" for step in self._steps[1:]):
-            return  # nothing happened: why, stands there
-        self._guide_message({"stop": "stopped", "pain": "pain", _DONE: "completed"}[self._reason])
+        if self._reason == _DONE:
+            if any(step.outcome != "not_today" for step in self._steps[1:]):
+                self._guide_message("completed")  # else nothing happened, and why stands there
+            return
+        self._guide_message(
+            _LAST_WORDS.get(self._reason or "", "failed" if self._end is SessionState.FAILED else "ended")
+        )
 
     def _guide_message(self, name: str, **values: object) -> None:
         step = self._steps[self._index].name if self._index is not None else "check"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import check_name, check_station
@@ -110,10 +111,10 @@ class Settings(BaseSettings):
 
 def load_settings(file: Path | None) -> Settings:
     """Read the settings from `file`, if any, and the environment. Raise `FileError`."""
-    if file is not None:
-        return load_yaml(file, Settings)
     try:
-        return Settings()
+        return load_yaml(file, Settings) if file is not None else Settings()
+    except SettingsError as error:  # a variable that should hold JSON, and does not
+        raise FileError("the environment (LETDOWN_…)", [Problem(0, "", str(error))]) from None
     except ValidationError as error:
         problems = [Problem(0, ".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
         raise FileError("the environment (LETDOWN_…)", problems) from None

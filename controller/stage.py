@@ -156,8 +156,7 @@ class Stage:
             except Paused:
                 left_seconds -= self.clock.now() - began_seconds
                 await self.wait_for_resume()
-                if left_seconds < 1:
-                    return
+                left_seconds = max(0.0, left_seconds)
             else:
                 return
 

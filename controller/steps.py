@@ -19,6 +19,7 @@ from controller.routine import (
     WarmStep,
 )
 from controller.stage import Signal, Skipped, Stage
+from devices.errors import RefusedError
 from devices.roles import Phase, PumpSetting, Side
 
 ANSWER_SECONDS = 600.0  # how long the questions wait
@@ -113,7 +114,7 @@ def _technique(technique: str, side: Side, vibration: float, stage: Stage) -> Ca
         massagers = stage.guard.massagers(side) if vibration and stage.owner.vibration else []
         async with contextlib.AsyncExitStack() as stack:
             if massagers:
-                with contextlib.suppress(NotAllowedError):  # its time is over: the hands go on
+                with contextlib.suppress(NotAllowedError, RefusedError):  # the hands go on alone
                     await stack.enter_async_context(
                         stage.guard.vibration(massagers, vibration, side, at_most_seconds=left_seconds)
                     )
@@ -226,7 +227,8 @@ async def _climb(stage: Stage, asked_mmhg: float) -> None:
     if run.setting.vacuum_mmhg >= asked_mmhg:
         return
     before_mmhg = run.setting.vacuum_mmhg
-    await run.adjust(vacuum_mmhg=asked_mmhg, by_person=False)
+    with contextlib.suppress(RefusedError):  # it stays where it is
+        await run.adjust(vacuum_mmhg=asked_mmhg, by_person=False)
     if run.setting.vacuum_mmhg != before_mmhg:
         stage.changed()
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from controller.cautions import cautions_for
-from controller.guard import Guard, NotAllowedError
+from controller.guard import Guard, NotAllowedError, Stopped
 from controller.safety import OwnerLimits
 from controller.watch import Role
 from devices.clock import Clock
@@ -21,6 +21,12 @@ _LOWEST_MMHG = 40.0
 _LOWEST_CELSIUS = 36.0
 _LOWEST_INTENSITY = 0.1
 _RATE_CPM = 60.0
+_STOPPED: dict[Stopped, str] = {
+    "stopped": "stopped, and it says so itself",
+    "unconfirmed": "told to stop; it never says whether it did: see for yourself",
+    "uncertain": "it did NOT confirm that it stopped: switch it off at its button",
+    "unreachable": "it cannot be reached any more",
+}
 
 
 async def try_device(device: Driver, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]) -> bool:
@@ -56,6 +62,7 @@ async def _try_role(
     if not allow(f"Run {role.name} for {_RUN_SECONDS:g} s at its lowest setting? Nobody may be attached to it."):
         say("not tried")
         return True
+    guard.begin_session(frozenset())
     try:
         async with _lowest(role, guard):
             await clock.sleep(_RUN_SECONDS)
@@ -63,12 +70,8 @@ async def _try_role(
     except (DeviceError, NotAllowedError) as error:
         say(f"it did not run: {error}")
     result = (await guard.stop_all())[role.name]
-    words = {"stopped": "stopped, and it says so itself", "unreachable": "cannot be reached"}
-    if Capability.REPORTS_STATE not in role.capabilities and result == "stopped":
-        say("told to stop; it never says whether it did: see for yourself")
-    else:
-        say(words.get(result, "it did NOT confirm that it stopped: switch it off at its button"))
-    return result == "stopped" and guard.trip is None
+    say(_STOPPED[result])
+    return result in ("stopped", "unconfirmed") and guard.trip is None
 
 
 @contextlib.asynccontextmanager

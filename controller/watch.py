@@ -70,6 +70,25 @@ class ReleaseRule:
         return None
 
 
+class StandstillRule:
+    """A vacuum sensor that stands still: suction comes and goes, so its readings cannot stay the same."""
+
+    def __init__(self, now_seconds: float) -> None:
+        self._last: tuple[float | None, ...] = ()
+        self._changed_at_seconds = now_seconds
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when not one of a pump's vacuum readings has changed for 10 s."""
+        if not isinstance(reading, PumpReading) or reading.vacuum_mmhg is None:
+            return None
+        values = (reading.vacuum_mmhg, reading.peak_vacuum_mmhg, reading.residual_vacuum_mmhg)
+        if values != self._last:
+            self._last, self._changed_at_seconds = values, now_seconds
+        elif now_seconds - self._changed_at_seconds >= safety.STALE_SECONDS:
+            return TripKind.STALE, f"its vacuum sensor stood still for {safety.STALE_SECONDS:.0f} s"
+        return None
+
+
 class TemperatureRule:
     """A compress too hot for skin."""
 
@@ -105,7 +124,10 @@ class FaultRule:
 
 def rules_for(device: Role, now_seconds: float) -> list[Rule]:
     """Return the rules for a device's role."""
-    by_role: dict[str, list[Rule]] = {"pump": [VacuumRule(), ReleaseRule(now_seconds)], "warmer": [TemperatureRule()]}
+    by_role: dict[str, list[Rule]] = {
+        "pump": [VacuumRule(), ReleaseRule(now_seconds), StandstillRule(now_seconds)],
+        "warmer": [TemperatureRule()],
+    }
     return [FaultRule(), *by_role.get(device.role, [])]
 
 

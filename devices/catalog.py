@@ -54,7 +54,8 @@ class Catalog:
             for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
                 profile = load_yaml(file, Profile)
                 if profile.id in found:
-                    raise FileError(file, [Problem(0, "id", f"{profile.id} is taken by {found[profile.id][0]}")])
+                    taken = Problem(_line_of_id(file), "id", f"{profile.id} is taken by {found[profile.id][0]}")
+                    raise FileError(file, [taken])
                 found[profile.id] = (file, profile)
         return cls(profile for _, profile in found.values())
 
@@ -73,3 +74,8 @@ class Catalog:
     def fitting(self, sighting: Sighting) -> list[Fit]:
         """Return the profiles that fit an advertisement."""
         return [each for each in (fit(profile, sighting) for profile in self._profiles.values()) if each.fits]
+
+
+def _line_of_id(file: Path) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith("id:")), 1)

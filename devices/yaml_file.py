@@ -17,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Path_ = tuple[Hashable, ...]
 
+_SECRET = re.compile(r"password|secret|key|token|uuid|device_id|brokers")  # what stands there is not repeated
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -142,7 +144,8 @@ def _problems(error: ValidationError, lines: dict[Path_, int]) -> list[Problem]:
             continue
         missing = each["type"] == "missing"
         key = _dotted((*path, each["loc"][-1]) if missing else path)
-        there = "" if missing or isinstance(each["input"], dict | list) else f" (there stands {each['input']!r})"
+        hidden = missing or isinstance(each["input"], dict | list) or _SECRET.search(key)
+        there = "" if hidden else f" (there stands {each['input']!r})"
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             message, key, there = "is not known here; is it misspelt?", _dotted(each["loc"]), ""
@@ -158,8 +161,9 @@ def _whole_file(sentence: str, lines: dict[Path_, int]) -> Problem:
     where = re.split(r"[: ]", sentence, maxsplit=1)[0]
     path: Path_ = ()
     for part in where.split("."):
-        if (*path, part) in lines:
-            path = (*path, part)
+        key: Hashable = int(part) if part.isdigit() else part
+        if (*path, key) in lines:
+            path = (*path, key)
     return Problem(lines.get(path, 1), "", sentence)
 
 

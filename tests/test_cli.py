@@ -346,7 +346,7 @@ def test_the_question_can_be_left(start: Any) -> None:
     trial.until("says: run state stopped")
     time.sleep(0.5)  # the question has no line end by which it could be awaited
     trial.process.send_signal(signal.SIGINT)
-    trial.process.wait(5)
+    trial.process.wait(3)
 
 
 def test_a_device_that_is_not_configured(tmp_path: Path) -> None:

@@ -216,10 +216,14 @@ def _patterns(profile: Profile) -> Iterator[str]:
 
 
 def _values(profile: Profile) -> Iterator[str]:
-    """What is the inverse of something finds it, and what is skipped to the end is the end."""
+    """What is the inverse of something finds it, what is skipped to the end is the end, and commands do not guess."""
     for kind, entries in (("commands", profile.commands), ("reports", profile.reports)):
         for key, entry in entries.items():
             yield from _payload(f"{kind}.{key}.payload", entry.payload)
+    for key, command in profile.commands.items():
+        for number, field in enumerate(command.payload):
+            if field.otherwise is not None:
+                yield f"commands.{key}.payload.{number}: otherwise is for reading, as a command says a code it knows"
     for key, channel in profile.channels.items():
         yield from _payload(f"channels.{key}.gives", channel.gives or ())
 

@@ -112,10 +112,17 @@ class ProfileDevice:
 
         await self.link.lane.run(again)
 
-    async def send(self, name: str, values: Mapping[str, Value], *, within_seconds: float | None = None) -> None:
+    async def send(
+        self,
+        name: str,
+        values: Mapping[str, Value],
+        *,
+        within_seconds: float | None = None,
+        answered_by: str | None = None,
+    ) -> None:
         """Send a command at once, part by part where it is a sequence. For those who hold the lane, or set up."""
         for part, part_values, wait_seconds in self._codec.packets(name, values):
-            await self._exchange(part, part_values, within_seconds=within_seconds)
+            await self._exchange(part, part_values, within_seconds, answered_by)
             if wait_seconds:
                 await self.clock.sleep(wait_seconds)
 
@@ -166,11 +173,14 @@ class ProfileDevice:
 
     # Bytes out
 
-    async def _exchange(self, name: str, values: Mapping[str, Value], *, within_seconds: float | None) -> None:
+    async def _exchange(
+        self, name: str, values: Mapping[str, Value], within_seconds: float | None, answered_by: str | None
+    ) -> None:
         packet = self._encode(name, values)
         command, answer = self.profile.commands[name], self.profile.answer
-        if command.answered_by is not None:
-            await self._answered(packet, (command.answered_by, None, None), within_seconds or _ANSWER_SECONDS)
+        answered_by = answered_by or command.answered_by
+        if answered_by is not None:
+            await self._answered(packet, (answered_by, None, None), within_seconds or _ANSWER_SECONDS)
             return
         if answer is None or not command.answered:
             await self._write(packet)

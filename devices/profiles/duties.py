@@ -24,7 +24,9 @@ async def greet(device: ProfileDevice, duties: Duties) -> None:
     for hello in duties.hello:
         try:
             async with device.clock.timeout(hello.within_seconds):
-                await device.send(hello.command, hello.values)
+                await device.send(
+                    hello.command, hello.values, within_seconds=hello.within_seconds, answered_by=hello.answered_by
+                )
         except (TimeoutError, UncertainError):
             words = f"{device.name} did not answer its greeting {hello.command} in {hello.within_seconds:g} s"
             raise NotFoundError(words) from None

@@ -86,7 +86,8 @@ def to_wire(field: FieldSpec, values: Mapping[str, Value]) -> int:
     if field.meanings:
         codes = {meaning: code for code, meaning in field.meanings.items()}
         if field.otherwise is not None:  # written as the lowest code that means nothing else
-            codes.setdefault(field.otherwise, next(code for code in itertools.count() if code not in field.meanings))
+            taken = {*field.meanings, field.unknown}
+            codes.setdefault(field.otherwise, next(code for code in itertools.count() if code not in taken))
         if value not in codes:
             raise RefusedError(f"{name} is one of {', '.join(map(str, codes))}, not {value}")
         return codes[value]  # type: ignore[index]  # membership was checked

@@ -15,7 +15,7 @@ _HEAD_BYTES = 3  # id, type and length before a value, in the older protocol
 _SAMPLE: dict[str, Value] = {
     "phase": "stimulation",
     "side": "both",
-    "intensity": 0.1,
+    "intensity": 1 / 3,
     "celsius": 37.0,
     "vacuum_mmhg": 60,
 }
@@ -37,7 +37,7 @@ def prove_tuya(spec: TuyaSpec) -> Iterator[Finding]:
     for verb in spec.verbs:
         given: dict[str, Value] = {name: _SAMPLE.get(name, 1) for name in VERBS[verb]}
         try:
-            written = [encode(points, 3).hex(" ") for points in codec.encode(verb, given, {})]
+            written = [encode(points, 3).hex(" ") for points in codec.encode(verb, given, given)]
         except DeviceError as error:
             yield Finding(what=f"tuya.verbs.{verb}", holds=False, shows=str(error))
         else:

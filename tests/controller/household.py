@@ -235,7 +235,10 @@ class House:
 
     async def idle(self, seconds: float) -> None:
         """Let time pass while nothing is on, and with few reports of that."""
-        with mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 5.0):
+        with (
+            mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 5.0),
+            mock.patch("controller.station._VIEW_EVERY_SECONDS", 5.0),
+        ):
             await self.clock.sleep(seconds)
 
     async def until(self, condition: Callable[[], object], *, within_seconds: float) -> float:
@@ -411,10 +414,13 @@ async def household(
                 while not all(device.link.connected for device in station.devices):  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
         await clock.sleep(1)
-        yield house
-        if station.running:
-            await station.stop("the test is over")
-            await station.finished()
+        try:
+            yield house
+        finally:  # nothing of a test that failed may live on
+            async with asyncio.timeout(5):
+                if station.running:
+                    await station.stop("the test is over")
+                    await station.finished()
 
 
 def _profile(described: Described) -> Any:

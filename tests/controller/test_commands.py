@@ -267,7 +267,6 @@ def test_what_starts_or_raises_is_refused_when_it_is_retained_expired_or_for_ano
     assert words in refusal
 
 
-@pytest.mark.xfail(strict=True, reason="the desk refuses a late vacuum_down, though lowering always works")
 @pytest.mark.parametrize(
     ("fields", "retained"), [({}, True), ({"expires": PAST}, False), ({"session": "yesterday"}, False)]
 )

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from controller.cautions import Caution
 from controller.guide import StepWords, Words, languages, load_words
 from controller.routine import Step, Technique, load_routines
+from controller.safety import TripKind
 from devices.roles import Side
 from devices.yaml_file import FileError, parse_yaml
 
@@ -33,6 +34,10 @@ MESSAGES: dict[str, set[str]] = {
     "paused": set(),
     "volume": {"left", "right"},
     "limited": {"what"},
+    "symptom": set(),
+    "shut_down": set(),
+    "failed": set(),
+    "ended": set(),
 }
 
 # What Letdown never says of itself: that it makes anyone well, keeps illness away, names it, or brings more milk.
@@ -128,7 +133,7 @@ def test_every_question_is_asked_and_answered(words: Words) -> None:
 def test_every_message_has_its_values(words: Words) -> None:
     assert {name: placeholders(template) for name, template in words.messages.items()} == MESSAGES | {
         f"caution_{caution.value}": {"device"} for caution in Caution
-    }
+    } | {f"trip_{kind.value}": set() for kind in TripKind}
 
 
 def test_a_message_is_filled_in(words: Words) -> None:

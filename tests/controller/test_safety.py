@@ -123,7 +123,13 @@ def test_reasons_are_those_who_ask_for_less_with_the_deciding_one_first(
 ) -> None:
     reasons = lowest("x", asked, held, step=step).reasons
     assert [reason.allows for reason in reasons] == sorted(reason.allows for reason in reasons)
-    assert sorted(map(repr, reasons)) == sorted(repr(layer) for layer in held if layer.allows < asked)
+    lower = sorted(repr(layer) for layer in held if layer.allows < asked)
+    if lower or not reasons:
+        assert sorted(map(repr, reasons)) == lower
+    else:  # nobody asks for less, but the device has steps
+        (rounding,) = reasons
+        assert step is not None
+        assert asked - step < rounding.allows < asked
 
 
 def test_three_tenths_stay_three_tenths() -> None:
@@ -297,7 +303,6 @@ def test_a_pump_with_levels_only_is_never_shown_in_mmhg() -> None:
     assert setting.vacuum_mmhg is None
 
 
-@pytest.mark.xfail(strict=True, reason="nothing uses MASSAGE_SECONDS: a routine may massage for 21 minutes a breast")
 def test_no_routine_massages_a_breast_for_longer_than_ten_minutes() -> None:
     with pytest.raises(ValidationError):
         MassageStep(techniques=("spiral",) * 7, seconds_each=180)

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from controller.safety import TripKind
-from controller.watch import FaultRule, ReleaseRule, TemperatureRule, VacuumRule, Watch, rules_for
+from controller.watch import FaultRule, ReleaseRule, StandstillRule, TemperatureRule, VacuumRule, Watch, rules_for
 from devices.roles import (
     Capability,
     DeviceLimits,
@@ -30,6 +30,8 @@ class StillPump:
     side = Side.LEFT
     capabilities = frozenset({Capability.START, Capability.REPORTS_REGULARLY})
     limits = DeviceLimits()
+    on_link_loss: Literal["stops"] = "stops"
+    max_level: int | None = None
 
     def __init__(self) -> None:
         self.reading = PumpReading()
@@ -255,4 +257,30 @@ def test_a_device_that_ran_and_says_it_stopped_has_stopped_itself() -> None:
 
 def test_each_role_gets_the_rules_of_its_energy() -> None:
     kinds = {type(rule) for rule in rules_for(StillPump(), 0.0)}
-    assert kinds == {FaultRule, VacuumRule, ReleaseRule}
+    assert kinds == {FaultRule, VacuumRule, ReleaseRule, StandstillRule}
+
+
+# A sensor that stands still
+
+
+def standing(vacuum_mmhg: float | None) -> PumpReading:
+    return PumpReading(run_state=RunState.RUNNING, vacuum_mmhg=vacuum_mmhg, peak_vacuum_mmhg=vacuum_mmhg)
+
+
+def test_a_vacuum_that_stays_the_same_for_ten_seconds_trips_and_not_before() -> None:
+    rule = StandstillRule(0.0)
+    assert rule.look(standing(31.4), 0.0) is None
+    assert rule.look(standing(31.4), 9.9) is None
+    found = rule.look(standing(31.4), 10.0)
+    assert found is not None
+    assert found[0] is TripKind.STALE
+
+
+def test_a_vacuum_that_comes_and_goes_never_stands_still() -> None:
+    rule = StandstillRule(0.0)
+    assert all(rule.look(standing(20.0 + second % 2), float(second)) is None for second in range(60))
+
+
+def test_a_pump_that_measures_no_vacuum_cannot_stand_still() -> None:
+    rule = StandstillRule(0.0)
+    assert all(rule.look(standing(None), float(second)) is None for second in range(60))

@@ -168,7 +168,6 @@ class TestLoading:
         assert message.startswith(str(tmp_path / "b.yaml"))
         assert message.endswith(f"id: my-pump is taken by {tmp_path / 'a.yaml'}")
 
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the line of the id is not told (Catalog.load)")
     def test_an_id_that_is_taken_is_told_at_its_line(self, tmp_path: Path) -> None:
         (tmp_path / "mine.yaml").write_text(text("{name: A}", "open-pump"), encoding="utf-8")
         with pytest.raises(FileError) as caught:

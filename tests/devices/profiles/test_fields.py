@@ -96,6 +96,12 @@ def test_fields_stand_one_after_another() -> None:
     assert unpack(described, bytes.fromhex("0f 02 01 33 02"), "little") == values
 
 
+def test_a_device_says_otherwise_by_a_code_that_means_nothing_else() -> None:
+    described = fields({"a": "u8", "is": {0: "stopped", 1: "paused"}, "otherwise": "running", "unknown": 2})
+    assert pack(described, {"a": "running"}, "little") == b"\x03"
+    assert unpack(described, b"\x03", "little") == {"a": "running"}
+
+
 def test_values_that_no_field_carries_are_left_out() -> None:
     assert pack(fields({"a": "u8"}), {"a": 1, "b": 2}, "little") == b"\x01"
 

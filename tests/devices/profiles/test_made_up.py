@@ -99,7 +99,7 @@ class MilkyWay:
             frame, self._buffer = self._buffer[:size], self._buffer[size:]
             assert frame[:2] == b"MW"
             opcode, counter, payload = frame[4:6], frame[6:8], frame[8:-2]
-            assert binascii.crc_hqx(opcode + payload, 0) == int.from_bytes(frame[-2:], "big")
+            assert binascii.crc_hqx(opcode + counter + payload, 0) == int.from_bytes(frame[-2:], "big")
             self.heard.append((self.clock.now(), int.from_bytes(opcode, "big")))
             self.counters.append(int.from_bytes(counter, "big"))
             self._obey(int.from_bytes(opcode, "big"), counter, payload)
@@ -160,9 +160,8 @@ class MilkyWay:
     def say(self, opcode: int, payload: bytes) -> None:
         """Send a frame, seven bytes a notification, with a stray byte before every third one."""
         number = next(self._said)
-        body = opcode.to_bytes(2, "big")
-        crc = binascii.crc_hqx(body + payload, 0).to_bytes(2, "big")
-        frame = body + number.to_bytes(2, "big") + payload + crc
+        body = opcode.to_bytes(2, "big") + number.to_bytes(2, "big") + payload
+        frame = body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
         frame = b"\x4d" * (number % 3 == 0) + b"MW" + len(frame).to_bytes(2, "big") + frame
         for at in range(0, len(frame), 7):
             self.server.notify(REPORT, frame[at : at + 7])

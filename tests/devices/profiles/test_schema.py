@@ -447,6 +447,12 @@ TOGETHER = [
 IN_LISTS = [
     ("- {request: u8}", "- {inverse_of: result}", "reports.result.payload.0", "result is no number of one byte before"),
     ("- {request: u8}", "- {rest: skip}", "reports.result.payload.0", "{rest: skip} is the last field"),
+    (
+        "{vacuum_mmhg: u16, range: [0, 250]}",
+        "{side: u8, is: {1: left}, otherwise: both}",
+        "commands.start.payload.0",
+        "otherwise is for reading",
+    ),
 ]
 
 
@@ -461,11 +467,6 @@ class TestWhatDoesNotFitTogether:
         ]
         assert {line.split(": ")[0] for line in said} == {f"pump.yaml:{line_of_place(text, place)}"}
 
-    @pytest.mark.xfail(
-        strict=True,
-        raises=AssertionError,
-        reason="a number in a place is not looked up as the number of a list's item (yaml_file._whole_file)",
-    )
     @pytest.mark.parametrize(("old", "new", "place", "says"), IN_LISTS)
     def test_in_a_list_it_is_said_at_the_line_of_the_item(self, old: str, new: str, place: str, says: str) -> None:
         text = changed(old, new)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from devices.errors import ProtocolError, RefusedError
 from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.field_spec import FieldSpec
-from devices.profiles.proof import Finding, prove
+from devices.profiles.proof import prove
 from devices.profiles.schema import Command, Example, Profile, Report
 from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
 from devices.shipped import SHIPPED
@@ -146,9 +146,10 @@ def test_everything_that_can_be_tried_without_a_device_holds(profile: Profile) -
 def test_an_example_that_does_not_hold_is_found() -> None:
     profile = next(profile for profile in OPEN if profile.id == "open-pump")
     wrong = profile.examples[1].model_copy(update={"bytes_": b"\x0f\x08\x39\x8d"})
-    assert prove(profile.model_copy(update={"examples": (wrong,)}))[0] == Finding(
-        "examples.0", False, "stop makes control 0f 08 39 8c, the example says 0f 08 39 8d"
-    )
+    found = prove(profile.model_copy(update={"examples": (wrong,)}))[0]
+    assert (found.what, found.holds) == ("examples.0", False)
+    assert "0f 08 39 8c" in found.shows
+    assert "0f 08 39 8d" in found.shows
 
 
 @every_profile
@@ -210,10 +211,11 @@ def test_any_number_in_range_is_sent_as_the_step_below_it(profile: Profile, name
         value, wanted, step = told[each], asked[each], abs(field.factor) / (1.8 if field.unit == "fahrenheit" else 1)
         assert isinstance(value, int | float)
         assert isinstance(wanted, int | float)
-        assert value == pytest.approx(wanted, abs=step + 0.006)
+        assert value == pytest.approx(wanted, abs=step + 0.011)
         lowest = min(meant_by(field, code) for code in on_steps(field))
         if each in ENERGY:
-            assert value <= max(wanted, lowest) + (0.006 if field.unit == "fahrenheit" else 1e-6)
+            # °F is told to two digits of a °C, and what was told must go out as it came in.
+            assert value <= max(wanted, lowest) + (0.011 if field.unit == "fahrenheit" else 1e-6)
 
 
 @every_command_with_numbers
