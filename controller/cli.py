@@ -24,7 +24,7 @@ from controller.mqtt.broker import BrokerError
 from controller.mqtt.settings import MqttSettings
 from controller.settings import Settings, load_settings
 from controller.station import RefusedStartError
-from controller.trial import try_device
+from controller.trial import confirmed, try_device
 from devices.catalog import Catalog
 from devices.clock import Clock, RealClock, ScaledClock
 from devices.errors import DeviceError
@@ -82,7 +82,7 @@ def demo(
             mqtt=mqtt,
         )
 
-    _finish(lambda: run_demo(options()))
+    _finish(lambda: run_demo(options()), cut_off=130)
 
 
 @app.command()
@@ -187,12 +187,14 @@ def devices_test(
                 _virtual_radio(clock, settings) if virtual else open_radio(settings, clock)
             )
             device = device_named(name, settings, clock, radio)
-            went_well = await try_device(
-                device,
-                clock,
-                lambda words: console.print(words, highlight=False),
-                lambda words: yes or typer.confirm(words),
-            )
+
+            def say(words: str) -> None:
+                console.print(words, highlight=False, soft_wrap=True)
+
+            async def allow(words: str) -> bool:
+                return yes or await confirmed(words)
+
+            went_well = await try_device(device, clock, say, allow)
         return 0 if went_well else 1
 
     _finish(work)
@@ -319,10 +321,10 @@ def _clock(settings: Settings, speed: float) -> Clock:
     return ScaledClock(speed, grace_seconds=_REMOTE_GRACE_SECONDS)
 
 
-def _finish(main: Any) -> None:
+def _finish(main: Any, cut_off: int = 0) -> None:
     """Run a command to its end or to a signal, and turn what went wrong into a sentence and an exit code."""
     try:
-        code = asyncio.run(_until_signalled(main()))
+        code = asyncio.run(_until_signalled(main(), cut_off))
     except (FileError, SetupError, ValidationError, ValueError) as error:
         code = _complain(error, 2)
     except (DeviceError, BrokerError, RefusedStartError) as error:
@@ -332,8 +334,8 @@ def _finish(main: Any) -> None:
     raise typer.Exit(code)
 
 
-async def _until_signalled(main: Coroutine[Any, Any, int]) -> int:
-    """Let SIGTERM and Ctrl+C cancel the command, which then ends in order, with exit code 0."""
+async def _until_signalled(main: Coroutine[Any, Any, int], cut_off: int) -> int:
+    """Let SIGTERM and Ctrl+C cancel the command, which then ends in order, with the exit code `cut_off`."""
     task = asyncio.ensure_future(main)
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -342,7 +344,7 @@ async def _until_signalled(main: Coroutine[Any, Any, int]) -> int:
     try:
         return await task
     except asyncio.CancelledError:
-        return 0
+        return cut_off
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -14,6 +14,7 @@ from rich.live import Live
 from controller.app import App, SetupError, assembled, require_demo
 from controller.events import Event, EventType, Item, SessionState
 from controller.mqtt.settings import MqttSettings
+from controller.routine import load_routines
 from controller.settings import Settings
 from controller.summary import as_data, as_table
 from controller.view import View
@@ -60,6 +61,8 @@ async def virtual_household(settings: Settings, clock: ScaledClock, seed: int, *
 
 async def run_demo(options: DemoOptions) -> int:
     """Run one session and show it. Return the exit code."""
+    if options.routine not in (known := load_routines()):
+        raise SetupError(f"there is no routine {options.routine}; there are {', '.join(known)}")
     clock = ScaledClock(options.speed)
     settings = Settings(language=options.language, mqtt=options.mqtt)
     console = Console()
@@ -70,23 +73,24 @@ async def run_demo(options: DemoOptions) -> int:
             task = asyncio.create_task(app.run())
             stack.push_async_callback(_ended, task)
             await _ready(app, task)
-            _show(app, options, console, stack)
+            live = stack.enter_context(contextlib.ExitStack())
+            _show(app, options, console, live)
             station.start(options.routine, options.side, no_symptoms=False)
         await station.finished()
         await app.bridge.flushed(2.0)
-        published = app.bridge.published
+        live.close()
         snapshot = station.snapshot
-        if options.keep and not options.as_json:
-            console.print(f"The devices and the broker ({app.broker}) go on until you press Ctrl+C.")
+        if options.as_json:
+            print(json.dumps(as_data(snapshot, app.bridge.published)), flush=True)  # noqa: T201 - what was asked for
+        else:
+            console.print(as_table(snapshot, app.bridge.published, str(app.broker)))
+        if options.keep:
+            Console(stderr=True).print(f"The devices and the broker ({app.broker}) go on until you press Ctrl+C.")
             await task
-    if options.as_json:
-        print(json.dumps(as_data(snapshot, published)))  # noqa: T201 - the one line of output that was asked for
-    else:
-        console.print(as_table(snapshot, published, str(app.broker)))
     return 0 if snapshot.state is SessionState.COMPLETED else 1
 
 
-def _show(app: App, options: DemoOptions, console: Console, stack: contextlib.AsyncExitStack) -> None:
+def _show(app: App, options: DemoOptions, console: Console, live: contextlib.ExitStack) -> None:
     if options.as_json:
         return
     headline = (
@@ -95,9 +99,9 @@ def _show(app: App, options: DemoOptions, console: Console, stack: contextlib.As
     if console.is_terminal:
         view = View(headline)
         app.stream.subscribe(view.watch)
-        stack.enter_context(Live(view, console=console, refresh_per_second=12))
+        live.enter_context(Live(view, console=console, refresh_per_second=12))
     else:
-        console.print(headline)
+        console.print(headline, soft_wrap=True)
         app.stream.subscribe(lambda item: _print_event(console, item))
 
 

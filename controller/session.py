@@ -150,6 +150,7 @@ class Session:
         self._guard.on_uncertain = self._on_uncertain
         self._guard.begin_session(frozenset(name for name, yes in self._stage.answers.items() if yes))
         self._record.open()
+        _LOGGER.info("session %s begins: %s, %s", self.id, self.routine.id, self.side.value)
         self._emit(EventType.SESSION_STARTED, routine=self.routine.id, side=self.side.value)
         self._body = asyncio.create_task(self._run_steps(), name=f"steps of {self.id}")
         try:
@@ -177,6 +178,7 @@ class Session:
         await self._guard.settled()
         self._record.close()
         self._close()
+        _LOGGER.info("session %s: %s (%s)", self.id, self.state.value, self._reason)
 
     async def _run_steps(self) -> None:
         async with self._clock.timeout(safety.SESSION_SECONDS):

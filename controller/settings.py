@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +18,8 @@ from devices.radio import Sighting
 from devices.roles import Frozen, Side
 from devices.tuya.credentials import TuyaCredentials
 from devices.yaml_file import FileError, Problem, load_yaml
+
+_PREFIX = "LETDOWN_"
 
 
 class DeviceSettings(Frozen):
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     """Everything an owner can set. The environment goes before the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LETDOWN_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
     language: str = "en"
@@ -111,8 +114,14 @@ class Settings(BaseSettings):
 
 def load_settings(file: Path | None) -> Settings:
     """Read the settings from `file`, if any, and the environment. Raise `FileError`."""
+    for name in os.environ:
+        first = name.removeprefix(_PREFIX).split("__")[0].lower()
+        if name.startswith(_PREFIX) and first not in Settings.model_fields:
+            known = ", ".join(f"{_PREFIX}{each.upper()}" for each in Settings.model_fields)
+            raise FileError("the environment", [Problem(0, name, f"is no setting; there are {known}")])
     try:
-        return load_yaml(file, Settings) if file is not None else Settings()
+        alone = Settings()  # so that what is wrong in the environment is not blamed on the file
+        return alone if file is None else load_yaml(file, Settings)
     except SettingsError as error:  # a variable that should hold JSON, and does not
         raise FileError("the environment (LETDOWN_…)", [Problem(0, "", str(error))]) from None
     except ValidationError as error:

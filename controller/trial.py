@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from controller.cautions import cautions_for
 from controller.guard import Guard, NotAllowedError, Stopped
@@ -29,7 +30,9 @@ _STOPPED: dict[Stopped, str] = {
 }
 
 
-async def try_device(device: Driver, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]) -> bool:
+async def try_device(
+    device: Driver, clock: Clock, say: Callable[[str], None], allow: Callable[[str], Awaitable[bool]]
+) -> bool:
     """Try a device; `say` shows what happens, `allow` asks before anything runs. Return whether all went well."""
     link = asyncio.create_task(device.run(), name=f"link {device.name}")
     try:
@@ -52,14 +55,14 @@ async def try_device(device: Driver, clock: Clock, say: Callable[[str], None], a
 
 
 async def _try_role(
-    role: Role, guard: Guard, clock: Clock, say: Callable[[str], None], allow: Callable[[str], bool]
+    role: Role, guard: Guard, clock: Clock, say: Callable[[str], None], allow: Callable[[str], Awaitable[bool]]
 ) -> bool:
     say(f"{role.name} ({role.role}) says: {_told(role.reading)}")
     for caution in cautions_for(role):
         say(f"mind: {caution.value.replace('_', ' ')}")
     if Capability.START not in role.capabilities:
         return True
-    if not allow(f"Run {role.name} for {_RUN_SECONDS:g} s at its lowest setting? Nobody may be attached to it."):
+    if not await allow(f"Run {role.name} for {_RUN_SECONDS:g} s at its lowest setting? Nobody may be attached to it."):
         say("not tried")
         return True
     guard.begin_session(frozenset())
@@ -91,3 +94,19 @@ async def _lowest(role: Role, guard: Guard) -> AsyncIterator[None]:
 def _told(reading: Reading) -> str:
     known = reading.model_dump(mode="json", exclude_none=True)
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())
+
+
+async def confirmed(question: str) -> bool:
+    """Ask on the terminal, without holding anything up: Ctrl+C and the device's link go on meanwhile."""
+    print(f"{question} [y/N] ", end="", flush=True)  # noqa: T201 - a question
+    loop = asyncio.get_running_loop()
+    typed = asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, typed.set)
+    except (OSError, NotImplementedError):  # a file, or Windows: there is nothing to wait for, or no way to
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    try:
+        await typed.wait()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        loop.remove_reader(sys.stdin)

@@ -136,9 +136,10 @@ class ScaledClock:
         loop = asyncio.get_running_loop()
         while True:
             await _settle(loop)
-            while self._holds:
+            if self._holds:
                 self._released.clear()
                 await self._released.wait()
+                continue  # what waited for the release comes first
             while self._sleepers and self._sleepers[0][2].done():  # cancelled
                 heapq.heappop(self._sleepers)
             self._sooner.clear()

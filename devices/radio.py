@@ -64,6 +64,7 @@ class Radio:
         self._scanner: bleak.BleakScanner | None = None
         self._waiting: list[asyncio.Event] = []
         self.sightings: dict[str, Sighting] = {}
+        self.gone: asyncio.Future[None] | None = None  # done when the adapter went away, where that can be known
 
     async def __aenter__(self) -> Self:
         # Called through the module: ESPHome proxies replace these names globally.

@@ -449,7 +449,7 @@ def test_a_limit_raised_by_the_environment_is_not_blamed_on_the_file(tmp_path: P
 def test_a_broker_that_is_not_there(tmp_path: Path) -> None:
     began = time.monotonic()
     done = letdown("demo", "--broker", "mqtt://ann:s3cret@127.0.0.1:1", "--json", cwd=tmp_path)
-    assert time.monotonic() - began < 9  # five seconds of patience, and the start of Python under load
+    assert time.monotonic() - began < 20  # five seconds of patience, and the start of Python on a busy machine
     assert done.returncode in (1, 2)
     assert "nothing answers at mqtt://127.0.0.1:1" in complaint(done, done.returncode)
     assert "s3cret" not in done.stderr

@@ -11,7 +11,7 @@ from typing import Any
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from controller.commands import ALWAYS, Args, BadCommandError, Command, Outcome, Reply, parse_command
+from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, RefusedError, connection, explain
 from controller.mqtt.outbox import Outbox
@@ -29,6 +29,7 @@ _REFUSED_GRANT = 0x80
 _LAST_REPLIES_SECONDS = 0.2
 _LAST_MESSAGES_SECONDS = 0.7
 _OFFLINE_SECONDS = 0.2
+_KEPT_SECONDS = 0.1  # how long a broker may take to send what it keeps, once it has confirmed a subscription
 
 
 class Bridge:
@@ -62,6 +63,9 @@ class Bridge:
         self._told: dict[BrokerUrl, str] = {}
         self.outbox = Outbox(topics)
         self.watch: Callable[[Item], None] = self.outbox.watch
+        self._client: aiomqtt.Client | None = None
+        self._asking: set[str] = set()  # stations for which the broker was just asked what it keeps
+        self._kept: dict[str, Command] = {}
         self.connected = False
         self.broker: BrokerUrl | None = None
         self.trouble: str | None = None
@@ -124,6 +128,7 @@ class Bridge:
                 await self._subscribe(client)
                 await client.publish(status, "online", qos=1, retain=True)
                 self.outbox.opened()
+                self._client = client
                 self.connected, self.broker, self.trouble = True, broker, None
                 self._told.clear()
                 _LOGGER.info("connected to the broker %s", broker)
@@ -132,7 +137,7 @@ class Bridge:
                 await self._farewell(client, sender)
                 raise
             finally:
-                self.connected = False
+                self.connected, self._client = False, None
                 self._lasted_seconds = loop.time() - since
                 await sender.close()
                 self.outbox.closed()
@@ -178,8 +183,30 @@ class Bridge:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
+    async def _is_kept(self, station: str, command: Command) -> bool:
+        """Say whether the broker keeps a copy of a start, which it would send again at some later time.
+
+        MQTT 3.1.1 delivers a retained message to those who are there without the flag. So the broker is asked: to
+        subscribe once more brings what it keeps, with the flag.
+        """
+        client = self._client
+        if client is None:
+            return False
+        self._kept.pop(station, None)
+        self._asking.add(station)
+        try:
+            await client.subscribe(self._topics.command(station), qos=1)
+            await asyncio.sleep(_KEPT_SECONDS)
+        finally:
+            self._asking.discard(station)
+        return self._kept.pop(station, None) == command
+
     def _take(self, station: str, payload: bytes, *, retained: bool) -> None:
         """Start carrying out a command, or refuse it."""
+        if retained and station in self._asking:
+            with contextlib.suppress(BadCommandError):
+                self._kept[station] = parse_command(payload)[0]
+            return
         try:
             command, args = parse_command(payload)
         except BadCommandError as error:
@@ -201,6 +228,8 @@ class Bridge:
 
     async def _carry_out(self, station: str, command: Command, args: Args, *, retained: bool) -> None:
         try:
+            if command.action is Action.START and not retained:
+                retained = await self._is_kept(station, command)
             reply = await self._handle(station, command, args, retained)
         except Exception:
             _LOGGER.exception("%s at %s failed", command.action, station)

@@ -8,7 +8,7 @@ import errno
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.mqtt.settings import BrokerUrl
 
@@ -135,4 +135,16 @@ def _broker(port: int) -> Broker:
             logging.getLogger(chatty).setLevel(logging.ERROR)
     listener = ListenerConfig(type=ListenerType.EXTERNAL, bind=f"{_HOST}:{port}")
     plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    return Broker(BrokerConfig(listeners={_LISTENER: listener}, plugins=plugins))
+
+    class QuietBroker(Broker):
+        """Sends a client the retained messages of its own subscriptions only.
+
+        amqtt 0.12.1 sends everyone who connects those of all subscribers. A client that says one thing and hangs up,
+        such as mosquitto_pub with a `pain`, is then gone before it is heard.
+        """
+
+        async def _publish_retained_messages_for_subscription(self, subscription: Any, session: Any) -> None:
+            if any(each is session for each, _ in self._subscriptions.get(subscription[0], ())):
+                await super()._publish_retained_messages_for_subscription(subscription, session)
+
+    return QuietBroker(BrokerConfig(listeners={_LISTENER: listener}, plugins=plugins))

@@ -125,6 +125,8 @@ async def _open_device(kind: type[_D], name: str, transport_name: str) -> AsyncI
     try:
         host = Host(transport.source, transport.sink)
         device = kind(name=name, address=hci.Address.generate_static_address(), host=host)
+        if isinstance(device, Central):
+            device.gone = transport.source.terminated
         as_static(device)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -144,6 +146,8 @@ async def _open_device(kind: type[_D], name: str, transport_name: str) -> AsyncI
 
 async def _say_goodbye(device: Device) -> None:
     """Reset the controller: a real one would keep its connections and go on advertising without its host."""
+    if isinstance(device, Central) and device.gone is not None and device.gone.done():
+        return
     with contextlib.suppress(BaseBumbleError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await device.host.send_sync_command(hci.HCI_Reset_Command())

@@ -32,6 +32,8 @@ class CentralRadio:
 
     async def listen(self, listener: Callable[[Advertisement], None]) -> None:
         """Call `listener` with every advertisement and scan response from now on, until it is ignored."""
+        if self._is_gone:
+            raise BleakError("the Bluetooth controller is gone")
         self._listeners.append(listener)
         with as_bleak_errors():
             await undisturbed(self._switch_scan(afresh=True))
@@ -40,8 +42,15 @@ class CentralRadio:
         """Stop calling `listener`, and scanning if it was the last."""
         if listener in self._listeners:
             self._listeners.remove(listener)
+            if self._is_gone:
+                return
             with as_bleak_errors():
                 await undisturbed(self._switch_scan(afresh=False))
+
+    @property
+    def _is_gone(self) -> bool:
+        gone = getattr(self.central, "gone", None)
+        return gone is not None and gone.done()
 
     async def _switch_scan(self, afresh: bool) -> None:
         """Scan if anyone listens; `afresh`, so that a newcomer need not wait for what was heard before it."""

@@ -24,7 +24,9 @@ def as_static(device: Device) -> None:
 
 
 class Central(Device):
-    """A Bumble device in the central role."""
+    """A Bumble device in the central role. `gone` is done when the controller behind it went away."""
+
+    gone: asyncio.Future[None] | None = None
 
     async def find_peer_by_identity_address(self, identity_address: hci.Address) -> hci.Address:
         """Return the address as it is: the backend asks for an address that it has just heard.

@@ -25,4 +25,5 @@ async def radio_through(clock: Clock, transport: str) -> AsyncIterator[Radio]:
     async with open_central(transport) as central:
         scanner, client = backend_classes(central)
         async with Radio(clock, scanner, client) as radio:
+            radio.gone = central.gone
             yield radio

@@ -614,9 +614,6 @@ async def test_nothing_begins_after_pain_while_a_device_is_slow_to_confirm() -> 
         assert house.starts == starts
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the keeper still watches while everything is stopped, and takes the stop for the device's own"
-)
 @pytest.mark.parametrize("action", ["stop", "pain"])
 async def test_nobody_is_told_that_a_device_stopped_by_itself_after_stop_or_pain(action: str) -> None:
     async with household() as house:
