@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from controller.settings import DeviceSettings, Settings
 from controller.station import Station
 from devices.catalog import Catalog
 from devices.clock import Clock
-from devices.errors import NotFoundError
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import Driver
 from devices.radio import Radio
@@ -46,28 +44,11 @@ class App:
     clock: Clock
     broker: BrokerUrl
     embedded: bool
-    radio: Radio
     stations: dict[str, Station] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Run until cancelled. Raise `NotFoundError` when the Bluetooth adapter goes away."""
-        await self.service.run([self.bridge, _RadioWatch(self.radio)])
-
-
-class _RadioWatch:
-    """Ends the service when the adapter goes away: whoever supervises it starts it anew, with a fresh radio."""
-
-    def __init__(self, radio: Radio) -> None:
-        self._radio = radio
-
-    async def run(self) -> None:
-        """Wait for the adapter's end."""
-        if self._radio.gone is None:
-            await asyncio.Event().wait()
-            return
-        with contextlib.suppress(Exception):  # however it ended
-            await asyncio.shield(self._radio.gone)
-        raise NotFoundError("the Bluetooth controller is gone; plug it in, or start what serves it, and start again")
+        """Run until cancelled."""
+        await self.service.run([self.bridge])
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +90,6 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio) -> AsyncIter
             clock=clock,
             broker=mqtt.brokers[0],
             embedded=settings.mqtt.embedded,
-            radio=radio,
             stations=service.stations,
         )
 

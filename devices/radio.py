@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,8 @@ from devices.clock import Clock
 from devices.errors import LinkLostError, NotFoundError
 
 _LOGGER = logging.getLogger(__name__)
+
+_REOPEN_SECONDS = 1.0
 
 # What bleak and its backends raise. EOFError and AttributeError come from a D-Bus connection that died (dbus-fast 5).
 BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AttributeError)
@@ -44,47 +46,94 @@ class Sighting:
     device: BLEDevice
 
 
+async def _stop(scanner: bleak.BleakScanner) -> None:
+    with contextlib.suppress(*BLEAK_ERRORS):
+        await scanner.stop()
+
+
 def masked(address: str) -> str:
     """Return an address that tells devices apart without giving them away: its first and last two digits."""
     return f"{address[:2]}…{address[-2:]}" if len(address) > len("AA…BB") else "…"
 
 
+@dataclass(frozen=True)
+class Backend:
+    """bleak's backend classes, `None` for the platform's own; `gone` is done when the adapter behind them went away."""
+
+    scanner: type[BaseBleakScanner] | None = None
+    client: type[BaseBleakClient] | None = None
+    gone: asyncio.Future[None] | None = None
+
+
+@contextlib.asynccontextmanager
+async def platform_backend() -> AsyncIterator[Backend]:
+    """Yield the platform's own Bluetooth."""
+    yield Backend()
+
+
 class Radio:
-    """Scans for as long as it is open. `scanner`, `client`: bleak backend classes; `None` is the platform's own."""
+    """Scans for as long as it is open. An adapter that goes away is looked for again, until it is back."""
 
     def __init__(
-        self,
-        clock: Clock,
-        scanner: type[BaseBleakScanner] | None = None,
-        client: type[BaseBleakClient] | None = None,
+        self, clock: Clock, backend: Callable[[], contextlib.AbstractAsyncContextManager[Backend]] = platform_backend
     ) -> None:
         self._clock = clock
-        self._scanner_class = scanner
-        self._client_class = client
-        self._scanner: bleak.BleakScanner | None = None
+        self._open_backend = backend
+        self._backend = Backend()
+        self._stack = contextlib.AsyncExitStack()
+        self._keeping: asyncio.Task[None] | None = None
         self._waiting: list[asyncio.Event] = []
         self.sightings: dict[str, Sighting] = {}
-        self.gone: asyncio.Future[None] | None = None  # done when the adapter went away, where that can be known
 
     async def __aenter__(self) -> Self:
-        # Called through the module: ESPHome proxies replace these names globally.
-        options: dict[str, Any] = {"backend": self._scanner_class} if self._scanner_class else {}
-        self._scanner = bleak.BleakScanner(self._on_advertisement, **options)
-        try:
-            await self._scanner.start()
-        except BLEAK_ERRORS as error:
-            self._scanner = None
-            raise NotFoundError(
-                f"Bluetooth cannot scan: {error}. Is there an adapter, is it switched on, and is bluetoothd running? "
-                "Without any, --virtual runs everything on virtual devices."
-            ) from error
+        await self._open()
+        self._keeping = asyncio.create_task(self._keep_open(), name="radio")
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        scanner, self._scanner = self._scanner, None
-        if scanner is not None:
-            with contextlib.suppress(*BLEAK_ERRORS):
-                await scanner.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+        await self._close()
+
+    async def _open(self) -> None:
+        """Open the backend and start to scan. Raise `NotFoundError`."""
+        async with contextlib.AsyncExitStack() as stack:
+            self._backend = await stack.enter_async_context(self._open_backend())
+            # Called through the module: ESPHome proxies replace these names globally.
+            options: dict[str, Any] = {"backend": self._backend.scanner} if self._backend.scanner else {}
+            scanner = bleak.BleakScanner(self._on_advertisement, **options)
+            try:
+                await scanner.start()
+            except BLEAK_ERRORS as error:
+                raise NotFoundError(
+                    f"Bluetooth cannot scan: {error}. Is there an adapter, is it on, and is bluetoothd running? "
+                    "Without any, --virtual runs everything on virtual devices."
+                ) from error
+            stack.push_async_callback(_stop, scanner)
+            self._stack = stack.pop_all()
+
+    async def _close(self) -> None:
+        with contextlib.suppress(*BLEAK_ERRORS):
+            await self._stack.aclose()
+
+    async def _keep_open(self) -> None:
+        """When the adapter goes away, open it anew, as soon as it is back."""
+        while self._backend.gone is not None:
+            with contextlib.suppress(Exception):  # however it ended
+                await asyncio.shield(self._backend.gone)
+            _LOGGER.warning("the Bluetooth adapter is gone; waiting for it to come back")
+            self.sightings.clear()
+            await self._close()
+            while True:
+                try:
+                    await self._open()
+                except NotFoundError:
+                    await asyncio.sleep(_REOPEN_SECONDS)  # real time: an adapter does not live on the simulated clock
+                else:
+                    _LOGGER.warning("the Bluetooth adapter is back")
+                    break
 
     async def find(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting:
         """Wait until a wanted device has advertised since `newer_than_seconds` of the clock; return its sighting."""
@@ -99,10 +148,10 @@ class Radio:
     async def connect(self, sighting: Sighting, name: str, on_lost: Callable[[], None]) -> bleak.BleakClient:
         """Connect, retrying as bleak-retry-connector sees fit. Raise `NotFoundError` or `LinkLostError`."""
         options: dict[str, Any] = {}
-        if self._client_class:
-            options["backend"] = self._client_class
+        if self._backend.client:
+            options["backend"] = self._backend.client
         try:
-            if self._client_class is None:
+            if self._backend.client is None:
                 await close_stale_connections(sighting.device)
             return await establish_connection(
                 bleak.BleakClient,

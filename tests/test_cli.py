@@ -340,7 +340,6 @@ def test_nothing_is_tried_without_a_yes(tmp_path: Path) -> None:
     assert "running" not in done.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="Ctrl+C does nothing while it waits for the answer")
 def test_the_question_can_be_left(start: Any) -> None:
     trial = start("devices", "test", "left-pump", "--virtual", stdin=subprocess.PIPE)
     trial.until("says: run state stopped")
@@ -398,7 +397,6 @@ def test_an_unknown_language_is_named_with_those_there_are(command: str, tmp_pat
     assert "there are words in de, en, not in xx" in said
 
 
-@pytest.mark.xfail(strict=True, reason="exit code 1, though it is the same mistake as an unknown language, which is 2")
 def test_an_unknown_routine_is_wrong_usage(tmp_path: Path) -> None:
     done = letdown("demo", "--routine", "nope", "--json", cwd=tmp_path)
     assert done.returncode == 2
@@ -439,7 +437,6 @@ def test_a_limit_raised_by_the_environment(tmp_path: Path) -> None:
     assert "limits.heat_celsius" in said
 
 
-@pytest.mark.xfail(strict=True, reason="a value of the environment is said to stand in the file, at its line")
 def test_a_limit_raised_by_the_environment_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("limits:\n  heat_celsius: 40\n", encoding="utf-8")
     done = letdown("devices", "--config", "mine.yaml", cwd=tmp_path, LETDOWN_LIMITS__HEAT_CELSIUS="50")

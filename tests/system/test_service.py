@@ -350,7 +350,6 @@ async def test_a_retained_start_starts_nothing(tmp_path: Path) -> None:
             assert kinds(other) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a broker does not say of a live message that it is to be retained: it starts")
 async def test_a_start_that_is_sent_to_be_retained_starts_nothing(tmp_path: Path) -> None:
     async with mosquitto() as broker, service(tmp_path, broker), ear(broker.url) as other:
         await other.command({"id": "while", "action": "start"}, retain=True)
@@ -459,7 +458,6 @@ async def test_the_embedded_broker_can_be_followed(tmp_path: Path) -> None:
             await following
 
 
-@pytest.mark.xfail(strict=True, reason="amqtt forgets what a client sends just before it says goodbye")
 async def test_the_embedded_broker_loses_no_pain_of_a_client_that_hangs_up_at_once(tmp_path: Path) -> None:
     url = BrokerUrl(host="127.0.0.1", port=free_port())
     async with program(tmp_path, "run", "--virtual", LETDOWN_MQTT__EMBEDDED_PORT=str(url.port)) as running:
@@ -586,9 +584,6 @@ async def test_a_session_ends_when_the_devices_die_and_the_service_lives_on(tmp_
         assert running.process.returncode is None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="it goes on commanding a Bluetooth controller that is gone, ten seconds each time"
-)
 async def test_a_service_whose_bluetooth_controller_is_gone_still_ends_in_time(tmp_path: Path) -> None:
     port = free_port()
     async with (
@@ -605,7 +600,6 @@ async def test_a_service_whose_bluetooth_controller_is_gone_still_ends_in_time(t
         assert seconds < 3
 
 
-@pytest.mark.xfail(strict=True, reason="a Bluetooth controller that went away is never opened again")
 async def test_devices_that_come_back_are_found_again(tmp_path: Path) -> None:
     port = free_port()
     async with mosquitto() as broker, contextlib.AsyncExitStack() as stack:
