@@ -354,8 +354,10 @@ def _complain(error: Exception, code: int) -> int:
 
 def _log(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("amqtt", "bumble", "transitions", "bleak", "bleak_retry_connector"):
+    for noisy in ("amqtt", "transitions", "bleak", "bleak_retry_connector"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    # Bumble logs with a traceback what it also raises, and what is told properly by whoever catches it.
+    logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ def as_data(snapshot: Snapshot, published: int) -> dict[str, Any]:
         "steps": [step.model_dump(mode="json", exclude={"title", "planned_seconds"}) for step in snapshot.steps],
         "let_down_seconds": snapshot.let_down_seconds,
         "let_down_by": snapshot.let_down_by,
-        "volume_ml": snapshot.volume_ml.model_dump(),
+        "volume_ml": snapshot.volume_ml.model_dump(exclude=None if snapshot.volume_ml.both else {"both"}),
         "peak_vacuum_mmhg": _rounded(snapshot.peak_vacuum_mmhg),
         "warmest_celsius": _rounded(snapshot.warmest_celsius),
         "limits": [limit.model_dump(mode="json") for limit in snapshot.limits],
@@ -40,7 +40,8 @@ def as_table(snapshot: Snapshot, published: int, broker: str) -> RenderableType:
     if snapshot.let_down_seconds is not None:
         table.add_row("Let-down", f"after {snapshot.let_down_seconds:.0f} s, noticed by {snapshot.let_down_by}")
     volume = snapshot.volume_ml
-    table.add_row("Milk", f"left {_ml(volume.left)}, right {_ml(volume.right)}, together {_ml(volume.total)}")
+    sides = f"left {_ml(volume.left)}, right {_ml(volume.right)}, " if volume.both is None else ""
+    table.add_row("Milk", f"{sides}together {_ml(volume.total)}")
     table.add_row("Highest vacuum", _unit(snapshot.peak_vacuum_mmhg, "mmHg", 0))
     table.add_row("Warmest", _unit(snapshot.warmest_celsius, "°C", 1))
     for limit in snapshot.limits:

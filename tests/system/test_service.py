@@ -290,7 +290,7 @@ async def test_what_a_person_can_do_in_a_session(tmp_path: Path) -> None:
         assert stopped["devices"] == dict.fromkeys(DEVICES, "stopped")
         await wait(lambda: session(other)["state"] == "stopped")
         assert (await ask(other, "log_volume", left_ml=50, right_ml=45.5))["outcome"] == "accepted"
-        await wait(lambda: session(other)["volume_ml"] == {"left": 50, "right": 45.5})
+        await wait(lambda: session(other)["volume_ml"] == {"left": 50, "right": 45.5, "both": None})
         assert "nothing has tripped" in await refused(other, "acknowledge")
         assert in_order(kinds(other), "paused", "resumed", "let_down", "session_finished", "volume_logged")
 
