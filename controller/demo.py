@@ -85,7 +85,8 @@ async def run_demo(options: DemoOptions) -> int:
         else:
             console.print(as_table(snapshot, app.bridge.published, str(app.broker)))
         if options.keep:
-            Console(stderr=True).print(f"The devices and the broker ({app.broker}) go on until you press Ctrl+C.")
+            aside = Console(stderr=True) if options.as_json else console
+            aside.print(f"The devices and the broker ({app.broker}) go on until you press Ctrl+C.", soft_wrap=True)
             await task
     return 0 if snapshot.state is SessionState.COMPLETED else 1
 

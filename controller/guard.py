@@ -47,12 +47,15 @@ class Run:
         self.pumps = pumps
         self.setting = setting
         self.told: dict[str, PumpSetting] = {}  # by pump
+        self.unsure = False  # a change was sent, and not all pumps have answered it
+        self._changing = asyncio.Lock()  # one change after another; a stop never looks at it
         self.over = False
 
     async def adjust(self, *, vacuum_mmhg: float | None = None, level: int | None = None, by_person: bool) -> Limit:
         """Change the vacuum or level of the running pumps; raising goes step by step. Return what it came to."""
         wanted = self.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg, "level": level})
-        return await self._guard.adjust(self, wanted, by_person=by_person)
+        async with self._changing:
+            return await self._guard.adjust(self, wanted, by_person=by_person)
 
 
 class Guard:
@@ -203,12 +206,15 @@ class Guard:
         if run.over or not limits:
             raise RefusedError("the pumps are stopping" if run.over else "this pump is set at the pump itself")
         lowest = min(limits, key=lambda limit: limit.allowed)
-        if lowest.allowed != current or self._above(run, lowest):
+        # What the pump was told last may have reached it without an answer; then even no change is sent.
+        if run.unsure or lowest.allowed != current or self._above(run, lowest):
             if lowest.allowed > current:
                 self._raised_at_seconds = now_seconds
             value = int(lowest.allowed) if by_level else lowest.allowed
             setting = run.setting.model_copy(update={lowest.quantity: value})
+            run.unsure = True
             await _all(pump.adjust(setting) for pump in run.pumps)
+            run.unsure = False
             run.told = dict.fromkeys(run.told, setting)
             run.setting = setting  # only now: what was not confirmed is not remembered as done
         if by_person:
@@ -316,16 +322,22 @@ class Guard:
             keeping = asyncio.create_task(keeper.run(), name=f"keep {energy.value}")
             keeping.add_done_callback(keeper.died)
             yield
+        except Exception as error:
+            results = await self._leave(energy, devices, keeper, keeping, began_seconds)
+            if not isinstance(error, DeviceError | HaltedError):  # a skip or a pause
+                self._expect_stopped(results)
+            raise
         except BaseException:
             await self._leave(energy, devices, keeper, keeping, began_seconds)
             raise
         else:
-            results = await self._leave(energy, devices, keeper, keeping, began_seconds)
-            if not self._halted and (
-                bad := [name for name, result in results.items() if result in ("uncertain", "unreachable")]
-            ):
-                # Whoever goes on now would do so with something that may still run.
-                raise UncertainError(f"{', '.join(bad)} did not confirm that it stopped")
+            self._expect_stopped(await self._leave(energy, devices, keeper, keeping, began_seconds))
+
+    def _expect_stopped(self, results: dict[str, Stopped]) -> None:
+        """Let nobody go on while something may still run. Raise `UncertainError`."""
+        bad = [name for name, result in results.items() if result in ("uncertain", "unreachable")]
+        if bad and not self._halted:
+            raise UncertainError(f"{', '.join(bad)} did not confirm that it stopped")
 
     async def _leave(
         self,

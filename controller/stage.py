@@ -156,7 +156,8 @@ class Stage:
             except Paused:
                 left_seconds -= self.clock.now() - began_seconds
                 await self.wait_for_resume()
-                left_seconds = max(0.0, left_seconds)
+                if left_seconds < 1:
+                    return
             else:
                 return
 

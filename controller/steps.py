@@ -52,6 +52,8 @@ async def check(_: CheckStep, stage: Stage) -> StepOutcome:
                     raise NobodyAnsweredError
 
     await stage.pausable(ANSWER_SECONDS, body)
+    if ask():  # a pause was longer than the questions wait
+        raise NobodyAnsweredError
     symptoms = frozenset(name for name, yes in stage.answers.items() if yes)
     stage.guard.symptoms = symptoms
     if symptoms:

@@ -64,7 +64,7 @@ async def _try_role(
         return True
     if not await allow(f"Run {role.name} for {_RUN_SECONDS:g} s at its lowest setting? Nobody may be attached to it."):
         say("not tried")
-        return True
+        return False
     guard.begin_session(frozenset())
     try:
         async with _lowest(role, guard):

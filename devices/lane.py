@@ -19,10 +19,12 @@ class Lane:
         self._generation = 0
         self._running: asyncio.Task[object] | None = None
 
-    async def run(self, action: Callable[[], Awaitable[T]]) -> T:
-        """Run `action` when its turn comes. Raise `RefusedError` if a stop came first."""
+    async def run(self, action: Callable[[], Awaitable[T]], *, is_stop: bool = False) -> T:
+        """Run `action` when its turn comes. Raise `RefusedError` if a stop came first; a stop is never cut off."""
         generation = self._generation
         async with self._lock:
+            if is_stop:
+                return await action()
             if generation != self._generation:
                 raise RefusedError("overtaken by a stop")
             task: asyncio.Task[T] = asyncio.ensure_future(_awaited(action))

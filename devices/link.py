@@ -169,7 +169,9 @@ class Link:
             raise LinkLostError(f"{self.name} is not connected") from error
         for each in characteristics:
             by_uuid = (each.service_uuid.lower(), each.uuid.lower()) == (place.service, place.characteristic)
-            if by_uuid or each.handle == place.handle:
+            # A value's handle is one above its declaration's, and bleak on BlueZ gives the declaration's (bleak 3.1).
+            by_handle = place.handle is not None and each.handle in (place.handle, place.handle - 1)
+            if by_uuid or by_handle:
                 return self._client, each
         raise ProtocolError(f"{self.name} has no characteristic {place}; is it another model?")
 

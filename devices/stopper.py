@@ -114,7 +114,7 @@ class Stopper:
             await device.send_again(verb, STOP_SECONDS / 2)
 
         try:
-            await (device.link.lane.run(send) if device.link.connected else send())
+            await (device.link.lane.run(send, is_stop=True) if device.link.connected else send())
         except (UncertainError, RefusedError):
             if not device.tells_run_state:
                 raise  # where it can be read back, what it reads decides

@@ -30,6 +30,8 @@ from devices.profiles.vocabulary import (
 from devices.roles import Capability, Frozen
 from devices.tuya.schema import TuyaSpec
 
+_OFTEN_SECONDS = 5.0  # half of the silence that a running device is allowed
+
 
 class Manufacturer(Frozen):
     """Manufacturer data of an advertisement: the company's id, and how the data begins (`..` for any byte)."""
@@ -354,14 +356,15 @@ class Profile(Frozen):
 
     @property
     def regular(self) -> frozenset[str]:
-        """The names of the values that come again and again, by themselves or because they are polled."""
-        told = [name for report in self.reports.values() if report.every_seconds for name in report.names]
-        polled = {poll.channel for poll in self.session.poll}
+        """The names of the values that come every few seconds, by themselves or because they are polled."""
+        told = [name for report in self.reports.values() if _often(report.every_seconds) for name in report.names]
+        polls = [poll for poll in self.session.poll if _often(poll.every_seconds)]
+        polled = {poll.channel for poll in polls}
         for key, channel in self.channels.items():
-            if channel.every_seconds or key in polled:
+            if _often(channel.every_seconds) or key in polled:
                 told += names_in(channel.gives)
                 told += [name for report in self.reports.values() if report.channel == key for name in report.names]
-        answers = {self.commands[poll.command].answered_by for poll in self.session.poll if poll.command}
+        answers = {self.commands[poll.command].answered_by for poll in polls if poll.command}
         told += [name for key, report in self.reports.items() if key in answers for name in report.names]
         return frozenset(told)
 
@@ -395,3 +398,8 @@ class Profile(Frozen):
             for name, channel in self.channels.items()
         }
         return self.model_copy(update={"channels": data})
+
+
+def _often(every_seconds: float | None) -> bool:
+    """Say whether something comes often enough for its silence to mean something."""
+    return every_seconds is not None and every_seconds <= _OFTEN_SECONDS

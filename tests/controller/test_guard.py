@@ -519,7 +519,6 @@ async def test_a_lowering_that_was_not_confirmed_can_be_asked_for_again() -> Non
         assert house.home.pumps[Side.LEFT].suction.target_mmhg == 60
 
 
-@pytest.mark.xfail(strict=True, reason="a raise whose answer was lost is not remembered: taking it back sends nothing")
 async def test_a_raise_whose_answer_was_lost_can_be_taken_back() -> None:
     async with household(owner=WILLING) as house, block(house, Energy.SUCTION) as run:
         await house.elapse(10)

@@ -989,7 +989,8 @@ async def test_the_words_are_in_the_persons_language() -> None:
 async def test_a_trip_is_told_in_the_persons_language() -> None:
     async with household(language="de") as house:
         await house.reach("stimulate")
-        house.lose_link("left-pump")
-        await house.finished(within_seconds=2)
-        assert house.told.guide.words.startswith("Zur Sicherheit gestoppt.")
-        assert "the Bluetooth link was lost" not in house.told.guide.words
+        house.home.pumps[Side.LEFT].duty.fault = "leak"
+        await house.finished(within_seconds=4)
+        assert house.told.snapshot.state is SessionState.TRIPPED
+        assert house.told.guide.words.startswith("Zur Sicherheit gestoppt. left-pump: ")
+        assert "the device reports" not in house.told.guide.words
