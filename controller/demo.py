@@ -87,7 +87,8 @@ async def run_demo(options: DemoOptions) -> int:
         if options.keep:
             aside = Console(stderr=True) if options.as_json else console
             aside.print(f"The devices and the broker ({app.broker}) go on until you press Ctrl+C.", soft_wrap=True)
-            await task
+            with contextlib.suppress(asyncio.CancelledError):  # Ctrl+C is how it is meant to end
+                await task
     return 0 if snapshot.state is SessionState.COMPLETED else 1
 
 

@@ -10,24 +10,21 @@ import contextlib
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from controller import safety
 from controller.keeper import Keeper
 from controller.safety import Budget, Energy, Limit, OwnerLimits, Trip
+from controller.stopping import Stopped, Stopping
 from controller.watch import Role
 from devices.clock import Clock
-from devices.errors import DeviceError, LinkLostError, RefusedError, UncertainError
+from devices.errors import DeviceError, RefusedError, UncertainError
 from devices.roles import Capability, Massager, Pump, PumpSetting, Side, Warmer
 
 _LOGGER = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.1
 _TIMER_MARGIN_SECONDS = 3.0  # a device's own timer is the second net: it ends just after ours
 
-# stopped: it said so itself; unconfirmed: told, and it cannot say; uncertain: it should have said so; unreachable: not
-# connected, and not running as far as is known
-Stopped = Literal["stopped", "unconfirmed", "uncertain", "unreachable"]
 DeviceT = TypeVar("DeviceT", Pump, Warmer, Massager)
 
 
@@ -82,7 +79,7 @@ class Guard:
         self._hot = Budget(safety.ABOVE_WARM_SECONDS, safety.HEAT_REST_SECONDS)
         self._runs: list[Run] = []
         self._raised_at_seconds = 0.0
-        self._stops: set[asyncio.Task[Stopped]] = set()
+        self._stopping = Stopping(clock, self._say_uncertain)
 
     # What there is
 
@@ -249,14 +246,11 @@ class Guard:
         Nothing that is on its way can start any more. Return what each device confirmed.
         """
         self._halt()
-        tasks = self._stop_tasks()
-        results = await asyncio.shield(asyncio.gather(*tasks.values()))
-        return dict(zip(tasks, results, strict=True))
+        return await self._stopping.results(self._devices)
 
     async def settled(self) -> None:
         """Wait until every stop that is under way has its result."""
-        if self._stops:
-            await asyncio.wait(self._stops)
+        await self._stopping.settled()
 
     def begin_session(self, symptoms: frozenset[str]) -> None:
         """Note the symptoms of the day as far as they are known, and count suction anew."""
@@ -267,39 +261,6 @@ class Guard:
     def acknowledge(self) -> None:
         """Let go of the latched trip, on the person's word."""
         self.trip = None
-
-    def _stop_tasks(self) -> dict[str, asyncio.Task[Stopped]]:
-        """Begin to stop every device, in order and side by side: each writes its stop before it waits for anything."""
-        order = {"pump": 0, "warmer": 1, "massager": 2}
-        devices = sorted(self._devices, key=lambda device: order[device.role])
-        return {each.name: self._stop_task(each) for each in devices if Capability.START in each.capabilities}
-
-    def _stop_task(self, device: Role) -> asyncio.Task[Stopped]:
-        task = asyncio.create_task(self._stop(device), name=f"stop {device.name}")
-        self._stops.add(task)  # asyncio itself keeps tasks only weakly
-        task.add_done_callback(self._stops.discard)
-        return task
-
-    async def _stop(self, device: Role) -> Stopped:
-        try:
-            await device.stop()
-            if device.role == "pump":
-                await self._released(device)
-        except LinkLostError:
-            return "unreachable"
-        except DeviceError as error:
-            _LOGGER.warning("%s", error)
-            self.on_uncertain(device.name)
-            return "uncertain"
-        return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
-
-    async def _released(self, pump: Pump) -> None:
-        """Wait until the vacuum has let go. A valve may be stuck, whatever the pump says of itself."""
-        end_seconds = self._clock.now() + safety.VENT_SECONDS
-        while (pump.reading.vacuum_mmhg or 0.0) >= safety.RELEASE_MMHG:
-            if self._clock.now() >= end_seconds:
-                raise UncertainError(f"{pump.name} says it stopped, but its vacuum does not let go")
-            await self._clock.sleep(_LOOK_SECONDS)
 
     # Inside
 
@@ -356,9 +317,7 @@ class Guard:
         self._budgets[energy].use(began_seconds, self._clock.now())
         if energy is Energy.SUCTION:
             self._session_suction.use(began_seconds, self._clock.now())
-        tasks = {device.name: self._stop_task(device) for device in devices}
-        results = await asyncio.shield(asyncio.gather(*tasks.values()))
-        return dict(zip(tasks, results, strict=True))
+        return await self._stopping.results(devices)
 
     def _trip(self, trip: Trip) -> None:
         if self.trip is not None:
@@ -366,7 +325,7 @@ class Guard:
         self.trip = trip
         _LOGGER.warning("trip: %s: %s", trip.device, trip.words)
         self._halt()
-        self._stop_tasks()
+        self._stopping.begin(self._devices)
         self.on_trip(trip)
 
     def _seconds(self, energy: Energy, asked_seconds: float, devices: Sequence[Role]) -> Limit:
@@ -392,6 +351,9 @@ class Guard:
             run.over = True
         for keeper in self._keepers:
             keeper.dismiss()
+
+    def _say_uncertain(self, device: str) -> None:
+        self.on_uncertain(device)
 
     def _tell(self, limits: Sequence[Limit]) -> None:
         met = [limit for limit in limits if limit.limited]

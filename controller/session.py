@@ -12,13 +12,14 @@ from typing import Any
 
 from controller import safety
 from controller.events import Event, EventType, SessionState, Snapshot, StepOutcome, StepView, Stream
-from controller.guard import Guard, HaltedError, NotAllowedError, Stopped
+from controller.guard import Guard, HaltedError, NotAllowedError
 from controller.guide import Words
 from controller.record import Record
 from controller.routine import MassageStep, Routine, Step
 from controller.safety import Limit, Trip
 from controller.stage import Signal, Skipped, Stage
 from controller.steps import STEPS, NobodyAnsweredError
+from controller.stopping import Stopped
 from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError, RefusedError

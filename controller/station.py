@@ -10,12 +10,13 @@ from datetime import date, datetime
 from controller import safety
 from controller.cautions import cautions_for
 from controller.events import DeviceView, Event, EventType, SessionState, Snapshot, Stream, Telemetry, Volume
-from controller.guard import Guard, Stopped
+from controller.guard import Guard
 from controller.guide import Words
 from controller.routine import Routine
 from controller.safety import OwnerLimits
 from controller.session import Session
 from controller.stage import Signal
+from controller.stopping import Stopped
 from devices.clock import Clock
 from devices.profiles.roles import Driver, ProfileRole, roles_of
 from devices.roles import Capability, Frozen, Side

@@ -8,8 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from controller.cautions import cautions_for
-from controller.guard import Guard, NotAllowedError, Stopped
+from controller.guard import Guard, NotAllowedError
 from controller.safety import OwnerLimits
+from controller.stopping import Stopped
 from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError

@@ -167,12 +167,12 @@ class Link:
             characteristics = list(self._client.services.characteristics.values())
         except BLEAK_ERRORS as error:  # the table of services is gone
             raise LinkLostError(f"{self.name} is not connected") from error
-        for each in characteristics:
-            by_uuid = (each.service_uuid.lower(), each.uuid.lower()) == (place.service, place.characteristic)
-            # A value's handle is one above its declaration's, and bleak on BlueZ gives the declaration's (bleak 3.1).
-            by_handle = place.handle is not None and each.handle in (place.handle, place.handle - 1)
-            if by_uuid or by_handle:
-                return self._client, each
+        # A value's handle is one above its declaration's, and bleak on BlueZ gives the declaration's (bleak 3.1).
+        handles = () if place.handle is None else (place.handle, place.handle - 1)
+        for wanted in ((place.service, place.characteristic), *handles):
+            for each in characteristics:
+                if wanted in ((each.service_uuid.lower(), each.uuid.lower()), each.handle):
+                    return self._client, each
         raise ProtocolError(f"{self.name} has no characteristic {place}; is it another model?")
 
     async def _connect(self, seen_since_seconds: float) -> None:

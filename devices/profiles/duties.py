@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from devices.errors import DeviceError, NotFoundError, UncertainError
-from devices.profiles.schema import Duties, Periodic
+from devices.profiles.duty_spec import Duties, Periodic
 from devices.profiles.vocabulary import Value
 
 if TYPE_CHECKING:

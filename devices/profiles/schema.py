@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from devices.profiles.duty_spec import Answer, Duties, Quirks
 from devices.profiles.field_spec import FieldSpec, Payload, names_in
 from devices.profiles.frame_spec import Frame, Text
 from devices.profiles.text import names_in as names_in_pattern
@@ -192,60 +193,6 @@ class Report(Frozen):
     def names(self) -> tuple[str, ...]:
         """The names of the values it carries."""
         return tuple(dict.fromkeys((*names_in(self.payload), *self.fields, *names_in_pattern(self.pattern or ""))))
-
-
-class Answer(Frozen):
-    """Which report answers a command: it names the command's opcode and counter, and says yes or no.
-
-    Without `opcode` any such report answers the command that waits; without `result` its coming means yes.
-    """
-
-    report: Name
-    opcode: Name | None = None
-    counter: Name | None = None
-    result: Name | None = None
-    accepted: Names = ()
-    within_seconds: float = Field(2.0, gt=0, le=30)
-
-
-class Hello(Frozen):
-    """What must be said first, and by when. `answered_by`: the report that must come."""
-
-    command: Name
-    values: Mapping[str, Value] = Field(default_factory=dict)
-    answered_by: Name | None = None
-    within_seconds: float = Field(5.0, gt=0, le=60)
-
-
-class Periodic(Frozen):
-    """A command that is sent, or a channel that is read, again and again."""
-
-    command: Name | None = None
-    channel: Name | None = None
-    every_seconds: float = Field(ge=0.2, le=3600)
-
-    @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
-        if (self.command is None) == (self.channel is None):
-            raise ValueError("say which command is sent, or which channel is read")
-        return self
-
-
-class Duties(Frozen):
-    """What a connection owes the device. `clock`: the command that carries the time."""
-
-    hello: Annotated[tuple[Hello, ...], BeforeValidator(one_or_more)] = ()
-    clock: Name | None = None
-    keepalive: Periodic | None = None
-    poll: Annotated[tuple[Periodic, ...], BeforeValidator(one_or_more)] = ()
-
-
-class Quirks(Frozen):
-    """How this device wants to be spoken to. `start_notify`: BlueZ's AcquireNotify breaks it."""
-
-    gap_seconds: float = Field(0, ge=0, le=2)
-    chunk_bytes: int | None = Field(None, ge=1, le=512)
-    start_notify: bool = False
 
 
 class Limits(Frozen):

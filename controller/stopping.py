@@ -1,0 +1,76 @@
+"""Stopping devices: in order, side by side, each confirmed. What comes of it is said per device."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from controller import safety
+from controller.watch import Role
+from devices.clock import Clock
+from devices.errors import DeviceError, LinkLostError, UncertainError
+from devices.roles import Capability, Pump
+
+_LOGGER = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.1
+_ORDER = {"pump": 0, "warmer": 1, "massager": 2}
+
+# stopped: it said so itself; unconfirmed: told, and it cannot say; uncertain: it should have said so; unreachable: not
+# connected, and not running as far as is known
+Stopped = Literal["stopped", "unconfirmed", "uncertain", "unreachable"]
+
+
+class Stopping:
+    """Stops devices in tasks that nobody's cancellation ends. `on_uncertain(device)`: one did not confirm."""
+
+    def __init__(self, clock: Clock, on_uncertain: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._on_uncertain = on_uncertain
+        self._tasks: dict[str, asyncio.Task[Stopped]] = {}
+
+    def begin(self, devices: Sequence[Role]) -> dict[str, asyncio.Task[Stopped]]:
+        """Begin to stop devices: pumps first, then heat, then vibration; each writes its stop before it waits."""
+        startable = [device for device in devices if Capability.START in device.capabilities]
+        return {device.name: self._begin(device) for device in sorted(startable, key=lambda each: _ORDER[each.role])}
+
+    async def results(self, devices: Sequence[Role]) -> dict[str, Stopped]:
+        """Stop devices, and return what each confirmed."""
+        tasks = self.begin(devices)
+        results = await asyncio.shield(asyncio.gather(*tasks.values()))
+        return dict(zip(tasks, results, strict=True))
+
+    async def settled(self) -> None:
+        """Wait until every stop that is under way has its result."""
+        if under_way := [task for task in self._tasks.values() if not task.done()]:
+            await asyncio.wait(under_way)
+
+    def _begin(self, device: Role) -> asyncio.Task[Stopped]:
+        task = self._tasks.get(device.name)
+        if task is None or task.done():
+            task = asyncio.create_task(self._stop(device), name=f"stop {device.name}")
+            self._tasks[device.name] = task
+        return task
+
+    async def _stop(self, device: Role) -> Stopped:
+        try:
+            await device.stop()
+            if device.role == "pump":
+                await self._released(device)
+        except LinkLostError:
+            return "unreachable"
+        except DeviceError as error:
+            _LOGGER.warning("%s", error)
+            self._on_uncertain(device.name)
+            return "uncertain"
+        return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
+
+    async def _released(self, pump: Pump) -> None:
+        """Wait until the vacuum has let go. A valve may be stuck, whatever the pump says of itself."""
+        end_seconds = self._clock.now() + safety.VENT_SECONDS
+        while (pump.reading.vacuum_mmhg or 0.0) >= safety.RELEASE_MMHG:
+            if self._clock.now() >= end_seconds:
+                raise UncertainError(f"{pump.name} says it stopped, but its vacuum does not let go")
+            await self._clock.sleep(_LOOK_SECONDS)
