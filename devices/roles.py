@@ -74,14 +74,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Finding(Frozen):
-    """One thing tried on a profile: what, whether it held, and what came of it."""
-
-    what: str
-    holds: bool
-    shows: str
-
-
 class PumpSetting(Frozen):
     """How a pump is to run."""
 

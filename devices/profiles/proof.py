@@ -8,8 +8,7 @@ from devices.errors import DeviceError
 from devices.profiles.codec import Codec
 from devices.profiles.field_spec import FieldSpec
 from devices.profiles.schema import Command, Example, Profile
-from devices.profiles.vocabulary import Value
-from devices.roles import Finding
+from devices.profiles.vocabulary import Finding, Value
 from devices.tuya.proof import prove_tuya
 
 

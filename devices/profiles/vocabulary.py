@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from devices.roles import Frozen
+
 Role = Literal["pump", "warmer", "massager"]
 ByteOrder = Literal["little", "big"]
 Value = bool | int | float | str | None
@@ -54,3 +56,11 @@ HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
+
+
+class Finding(Frozen):
+    """One thing tried on a profile: what, whether it held, and what came of it."""
+
+    what: str
+    holds: bool
+    shows: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devices.errors import DeviceError
-from devices.profiles.vocabulary import OWNER, Value
-from devices.roles import Finding
+from devices.profiles.vocabulary import OWNER, Finding, Value
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.datapoints import DataPoint, Kind, encode
 from devices.tuya.schema import VERBS, TuyaExample, TuyaSpec
