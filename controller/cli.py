@@ -107,7 +107,9 @@ def run(
                 running = await stack.enter_async_context(household)
             else:
                 clock = _clock(settings, speed)
-                radio = await stack.enter_async_context(open_radio(settings, clock))
+                # Without any device, everything is by hand, and no Bluetooth is needed for that.
+                by_hand = not any(station.devices for station in settings.stations.values())
+                radio = Radio(clock) if by_hand else await stack.enter_async_context(open_radio(settings, clock))
                 running = await stack.enter_async_context(assembled(settings, clock, radio))
             logging.getLogger("letdown").info("serving %s over MQTT at %s", ", ".join(running.stations), running.broker)
             await running.run()

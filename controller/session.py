@@ -145,6 +145,14 @@ class Session:
 
     async def run(self) -> None:
         """Run the routine to its end, whatever that is."""
+        if self._end is None:  # else it was stopped before it began, and nothing begins
+            await self._run_to_its_end()
+        await self._guard.settled()
+        self._record.close()
+        self._close()
+        _LOGGER.info("session %s: %s (%s)", self.id, self.state.value, self._reason)
+
+    async def _run_to_its_end(self) -> None:
         self._guard.on_trip = self._on_trip
         self._guard.on_ended = self._on_device_ended
         self._guard.on_limit = self._on_limit
@@ -176,10 +184,6 @@ class Session:
             self._finish(SessionState.FAILED, "an error in the controller; see its log")
         else:
             self._finish(SessionState.COMPLETED, _DONE)
-        await self._guard.settled()
-        self._record.close()
-        self._close()
-        _LOGGER.info("session %s: %s (%s)", self.id, self.state.value, self._reason)
 
     async def _run_steps(self) -> None:
         async with self._clock.timeout(safety.SESSION_SECONDS):

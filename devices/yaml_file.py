@@ -35,9 +35,10 @@ class FileError(Exception):
     def __init__(self, file: Path | str, problems: Sequence[Problem]) -> None:
         self.file = str(file)
         self.problems = tuple(problems)
-        super().__init__(
-            "\n".join(f"{self.file}:{p.line}: {p.key}{': ' if p.key else ''}{p.message}" for p in problems)
-        )
+        super().__init__("\n".join(f"{self._place(p)}: {p.key}{': ' if p.key else ''}{p.message}" for p in problems))
+
+    def _place(self, problem: Problem) -> str:
+        return f"{self.file}:{problem.line}" if problem.line else self.file
 
 
 class _Loader(yaml.SafeLoader):

@@ -333,6 +333,14 @@ def test_one_device_is_tried(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1].startswith("stopped")
 
 
+def test_without_any_device_no_bluetooth_is_needed(start: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("mqtt: {embedded_port: 0}\n", encoding="utf-8")
+    service = start("run", "--config", "mine.yaml")
+    assert "serving home" in service.process.stderr.readline()
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(3) == 0
+
+
 def test_nothing_is_tried_without_a_yes(tmp_path: Path) -> None:
     done = letdown("devices", "test", "left-pump", "--virtual", cwd=tmp_path)  # with nobody to answer
     assert done.returncode == 1

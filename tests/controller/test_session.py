@@ -622,6 +622,18 @@ async def test_a_stop_in_the_same_moment_as_the_start_stops(devices: tuple[Devic
         assert house.on == set()
 
 
+@pytest.mark.parametrize("reason", ["stop", "pain"])
+async def test_a_session_that_is_stopped_before_it_began_never_begins(reason: str) -> None:
+    async with household() as house:
+        stopping = asyncio.create_task(house.station.stop(reason))  # its turn comes before the session's own
+        house.station.start("classic", Side.BOTH, no_symptoms=True)
+        await stopping
+        await house.elapse(700)
+        assert house.starts == 0
+        assert house.told.snapshot.state is SessionState.STOPPED
+        assert house.told.snapshot.reason == reason
+
+
 async def test_nothing_begins_after_pain_while_a_device_is_slow_to_confirm() -> None:
     async with household(devices=["left-pump", "right-pump", "warm-pad"]) as house:
         await house.reach("massage", run_seconds=0)
