@@ -108,8 +108,8 @@ def run(
             else:
                 clock = _clock(settings, speed)
                 # Without any device, everything is by hand, and no Bluetooth is needed for that.
-                by_hand = not any(station.devices for station in settings.stations.values())
-                radio = Radio(clock) if by_hand else await stack.enter_async_context(open_radio(settings, clock))
+                named = settings.radio.kind != "auto" or any(each.devices for each in settings.stations.values())
+                radio = await stack.enter_async_context(open_radio(settings, clock)) if named else Radio(clock)
                 running = await stack.enter_async_context(assembled(settings, clock, radio))
             logging.getLogger("letdown").info("serving %s over MQTT at %s", ", ".join(running.stations), running.broker)
             await running.run()
