@@ -101,6 +101,9 @@ class BumbleClient(BaseBleakClient):
         self._att = connection.gatt_client = AttClient(connection)
         self._lost = asyncio.get_running_loop().create_future()
         connection.once(connection.EVENT_DISCONNECTION, self._on_disconnection)
+        if self.radio.central.connections.get(connection.handle) is not connection:
+            self._on_disconnection(0)  # it was lost before anybody could be told
+            raise BleakError("The connection was lost")
 
     async def _set_up(self, pair: bool) -> None:
         att_client = self._linked()
