@@ -41,6 +41,7 @@ def test_every_line_to_type_is_one_that_is_tried_here() -> None:
     assert others == {"make", "mosquitto_sub", "mosquitto_pub"}
 
 
+@pytest.mark.system  # not that they need other programs, but they take their time
 @pytest.mark.parametrize("arguments", SHORT, ids=" ".join)
 def test_a_command_does_what_it_says(arguments: list[str], tmp_path: Path) -> None:
     done = letdown(*arguments, cwd=tmp_path)

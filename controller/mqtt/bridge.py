@@ -29,8 +29,8 @@ _REFUSED_GRANT = 0x80
 _LAST_REPLIES_SECONDS = 0.2
 _LAST_MESSAGES_SECONDS = 0.7
 _OFFLINE_SECONDS = 0.2
-# amqtt 0.12.1 drops what a client published, though it has acknowledged it, when the client leaves before it is passed on
-# (seen on Python 3.13: 40 of 200 messages arrived).
+# amqtt 0.12.1 drops what a client published, though it has acknowledged it, when the client leaves before it is passed
+# on (seen on Python 3.13: 40 of 200 messages arrived).
 _LINGER_SECONDS = 0.15
 _KEPT_SECONDS = 0.1  # how long a broker may take to send what it keeps, once it has confirmed a subscription
 
