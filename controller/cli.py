@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import sys
@@ -15,13 +14,15 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from controller.app import SetupError, assembled, device_named, open_radio, require_demo, with_broker
+from controller.cards import device_card, routine_card, sighting_card
 from controller.demo import DemoOptions, run_demo, virtual_household
+from controller.guide import load_words
 from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, sighting_rows
 from controller.mqtt.broker import BrokerError
 from controller.mqtt.settings import MqttSettings
+from controller.printing import print_cards, print_rows, progress
 from controller.settings import Settings, load_settings
 from controller.station import RefusedStartError
 from controller.trial import confirmed, try_device
@@ -125,6 +126,7 @@ def scan(
     virtual: Virtual = False,
     seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 8.0,
     addresses: Annotated[bool, typer.Option("--addresses", help="Show whole addresses.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say of every profile why it does not fit.")] = False,
     as_json: Json = False,
 ) -> None:
     """Listen for Bluetooth devices, and say which profile fits each."""
@@ -139,10 +141,11 @@ def scan(
                 radio = await stack.enter_async_context(_virtual_radio(clock, settings))
             else:
                 radio = await stack.enter_async_context(open_radio(settings, clock))
-            with _progress(f"listening for {seconds:g} s", quiet=as_json):
+            with progress(f"listening for {seconds:g} s", quiet=as_json):
                 await clock.sleep(min(seconds, 1.0) if virtual else seconds)
             rows = sighting_rows(radio, catalog, whole_addresses=addresses)
-        _print_rows(rows, as_json, "Nothing was heard. Is a device on, and not connected to its own app?")
+        nothing = "Nothing was heard. Is a device on, and not connected to its own app?"
+        print_cards(rows, as_json, nothing, lambda row: sighting_card(row, why=why))
         return 0
 
     _finish(listen)
@@ -163,7 +166,9 @@ def devices(
     async def show() -> int:
         settings = _virtual_settings(config) if virtual else _settings(config, None)
         rows = device_rows(settings, Catalog.load(*settings.profiles))
-        _print_rows(rows, as_json, "Your settings name no devices. `letdown scan` shows what is near.")
+        words = load_words(settings.language)
+        nothing = "Your settings name no devices. `letdown scan` shows what is near."
+        print_cards(rows, as_json, nothing, lambda row: device_card(row, words))
         return 0
 
     _finish(show)
@@ -223,9 +228,9 @@ def profiles(
         if markdown:
             print(profiles_markdown(catalog), end="")  # noqa: T201 - a file, for docs/
             return 0
-        columns = None if as_json else ("id", "name", "confidence", "roles", "mind", "needs")
+        columns = None if as_json else ("id", "name", "roles", "confidence")
         rows = [{key: row[key] for key in columns or row} for row in profile_rows(catalog)]
-        _print_rows(rows, as_json, "There are no profiles.")
+        print_rows(rows, as_json, "There are no profiles.")
         return 0
 
     _finish(show)
@@ -239,7 +244,7 @@ def profiles_check(file: Annotated[Path, typer.Argument(help="A profile, in YAML
         profile = load_yaml(file, Profile)
         findings = prove(profile)
         rows = [{"what": each.what, "holds": each.holds, "shows": each.shows} for each in findings]
-        _print_rows(rows, as_json, "There is nothing to try: give it commands and examples.")
+        print_rows(rows, as_json, "There is nothing to try: give it commands and examples.")
         wrong = [each for each in findings if not each.holds]
         if not as_json:
             words = f"{len(wrong)} of {len(findings)} do not hold" if wrong else f"all {len(findings)} hold"
@@ -260,7 +265,8 @@ def routines(
 
     async def show() -> int:
         settings = _settings(config, None)
-        _print_rows(routine_rows(settings, language or settings.language), as_json, "There are no routines.")
+        rows = routine_rows(settings, language or settings.language)
+        print_cards(rows, as_json, "There are no routines.", routine_card)
         return 0
 
     _finish(show)
@@ -360,33 +366,3 @@ def _log(level: int) -> None:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     # Bumble logs with a traceback what it also raises, and what is told properly by whoever catches it.
     logging.getLogger("bumble").setLevel(logging.CRITICAL)
-
-
-@contextlib.contextmanager
-def _progress(words: str, *, quiet: bool) -> Any:
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield
-        return
-    with console.status(words):
-        yield
-
-
-def _print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))  # noqa: T201 - what was asked for
-        return
-    console = Console()
-    if not rows:
-        console.print(nothing)
-        return
-    table = Table(*[key.replace("_", " ") for key in rows[0]])
-    for row in rows:
-        table.add_row(*[_cell(value) for value in row.values()])
-    console.print(table)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return "\n".join(map(str, value))
-    return "" if value is None else str(value)

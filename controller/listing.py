@@ -33,6 +33,9 @@ def _sighting_row(sighting: Sighting, catalog: Catalog, *, whole_addresses: bool
         )
         if whole_addresses or not known_by.startswith("address"):
             lines = [f"- name: my-{best.roles[0]}", f"  profile: {best.id}", f"  {known_by}"]
+            lines += ["  side: left   # or right"] if best.sides == "one" else []
+            if best.confidence == "unverified":
+                lines.append("  allow_unverified: false   # nobody has tried it on hardware; true lets it move")
     why = [f"{each.profile.id}: {each.why}" for each in fits] or [
         f"{profile.id}: {fit(profile, sighting).why}" for profile in catalog
     ]
@@ -66,9 +69,10 @@ def _device_row(station: str, device: DeviceSettings, profile: Profile | None) -
         "confidence": "there is no such profile" if profile is None else profile.confidence,
     }
     if profile is None:
-        return row | {"roles": [], "can": [], "mind": [], "on_link_loss": "unknown"}
+        return row | {"roles": [], "can": [], "mind": [], "on_link_loss": "unknown", "needs": []}
     may_control = profile.confidence == "verified" or device.allow_unverified
-    return row | _abilities(profile, may_control=may_control)
+    needs = [] if may_control else ["allow_unverified: true, before it can be started from here"]
+    return row | _abilities(profile, may_control=may_control) | {"needs": needs}
 
 
 def _abilities(profile: Profile, *, may_control: bool = True) -> dict[str, Any]:

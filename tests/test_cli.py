@@ -249,8 +249,10 @@ def test_devices_lists_what_is_configured(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == ["left-pump", "right-pump", "warm-pad", "massager"]
     for row in rows:
         assert row.keys() == {
-            *("station", "name", "side", "profile", "known_by", "confidence", "roles", "can", "mind", "on_link_loss")
+            *("station", "name", "side", "profile", "known_by", "confidence", "roles", "can", "mind", "on_link_loss"),
+            "needs",
         }
+        assert row["needs"] == []
         assert row["station"] == "home"
         assert "start" in row["can"]
         assert row["on_link_loss"] == "stops"
