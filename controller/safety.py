@@ -54,6 +54,7 @@ MASSAGE_SECONDS = 600.0
 # Links
 LEASE_SECONDS = 10.0
 STALE_SECONDS = 10.0
+SETTING_SECONDS = 5.0  # ours: how long a device may say that it is set to more than is ever allowed
 
 # Devices that tell less
 FIRST_LEVEL = 1  # of a pump whose levels nobody measured in mmHg

@@ -74,6 +74,7 @@ class Session:
         self._reason: str | None = None
         self._end: SessionState | None = None
         self._uncertain = False
+        self._pained = False
         self._told_why = False  # the guide says already why it ended
         self._resumed = asyncio.Event()
         self._body: asyncio.Task[None] | None = None
@@ -139,6 +140,8 @@ class Session:
             self._body.cancel()  # no next step begins while a device is slow to confirm
         if decided:
             self._tell_end()
+        elif reason == "pain":
+            self.note_pain()  # also when something else had ended it a moment before
         return await stopping
 
     # The run
@@ -295,8 +298,14 @@ class Session:
 
     def _tell_end(self) -> None:
         if self._reason == "pain":
-            self._emit(EventType.PAIN)
+            self.note_pain()
         self._changed()
+
+    def note_pain(self) -> None:
+        """Tell of pain, once a session."""
+        if not self._pained:
+            self._pained = True
+            self._emit(EventType.PAIN)
 
     def _close(self) -> None:
         self._end_step("ended" if self._end is not SessionState.COMPLETED else "done")

@@ -123,7 +123,13 @@ class Station:
         """Stop every device at once, whether a session runs or not. Return what each confirmed."""
         if self.running and self.session is not None:
             return await self.session.stop(state, reason)
-        return await self.guard.stop_all()
+        stopping = asyncio.ensure_future(self.guard.stop_all())
+        await asyncio.sleep(0)  # the stops are written before anything is told to anyone
+        if reason == "pain" and self.session is not None:
+            self.session.note_pain()
+        elif reason == "pain":
+            self._stream.publish(Event(station=self.name, session_id=None, type=EventType.PAIN))
+        return await stopping
 
     async def finished(self) -> None:
         """Wait until the session, if any, has ended."""

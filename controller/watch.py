@@ -112,6 +112,27 @@ class TemperatureRule:
         return None
 
 
+class SettingRule:
+    """A device that says itself that it is set to more than is ever allowed, such as to what it was set to last."""
+
+    def __init__(self) -> None:
+        self._since_seconds: float | None = None
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when the reported target stays above the hard limit for 5 s: so long a new one may take to arrive."""
+        found: tuple[TripKind, str] | None = None
+        if isinstance(reading, WarmerReading) and (reading.target_celsius or 0) > safety.HEAT_CELSIUS:
+            found = TripKind.TEMPERATURE, f"the compress says it is set to {reading.target_celsius:.0f} °C"
+        elif isinstance(reading, PumpReading) and (reading.target_vacuum_mmhg or 0) > safety.EXPRESSION_VACUUM_MMHG:
+            found = TripKind.VACUUM, f"the pump says it is set to {reading.target_vacuum_mmhg:.0f} mmHg"
+        if found is None:
+            self._since_seconds = None
+            return None
+        if self._since_seconds is None:
+            self._since_seconds = now_seconds
+        return found if now_seconds - self._since_seconds >= safety.SETTING_SECONDS else None
+
+
 class FaultRule:
     """A device that says itself that something is wrong."""
 
@@ -125,8 +146,8 @@ class FaultRule:
 def rules_for(device: Role, now_seconds: float) -> list[Rule]:
     """Return the rules for a device's role."""
     by_role: dict[str, list[Rule]] = {
-        "pump": [VacuumRule(), ReleaseRule(now_seconds), StandstillRule(now_seconds)],
-        "warmer": [TemperatureRule()],
+        "pump": [VacuumRule(), ReleaseRule(now_seconds), StandstillRule(now_seconds), SettingRule()],
+        "warmer": [TemperatureRule(), SettingRule()],
     }
     return [FaultRule(), *by_role.get(device.role, [])]
 

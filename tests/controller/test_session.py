@@ -622,6 +622,16 @@ async def test_a_stop_in_the_same_moment_as_the_start_stops(devices: tuple[Devic
         assert house.on == set()
 
 
+async def test_pain_is_noted_whenever_it_is_pressed() -> None:
+    async with household() as house:
+        await house.send("pain")
+        assert len(house.told.events(EventType.PAIN)) == 1
+        await house.reach("express")
+        await house.send("stop")
+        await house.send("pain")
+        assert len(house.told.events(EventType.PAIN)) == 2
+
+
 @pytest.mark.parametrize("reason", ["stop", "pain"])
 async def test_a_session_that_is_stopped_before_it_began_never_begins(reason: str) -> None:
     async with household() as house:

@@ -8,7 +8,16 @@ from typing import Literal
 import pytest
 
 from controller.safety import TripKind
-from controller.watch import FaultRule, ReleaseRule, StandstillRule, TemperatureRule, VacuumRule, Watch, rules_for
+from controller.watch import (
+    FaultRule,
+    ReleaseRule,
+    SettingRule,
+    StandstillRule,
+    TemperatureRule,
+    VacuumRule,
+    Watch,
+    rules_for,
+)
 from devices.roles import (
     Capability,
     DeviceLimits,
@@ -257,7 +266,7 @@ def test_a_device_that_ran_and_says_it_stopped_has_stopped_itself() -> None:
 
 def test_each_role_gets_the_rules_of_its_energy() -> None:
     kinds = {type(rule) for rule in rules_for(StillPump(), 0.0)}
-    assert kinds == {FaultRule, VacuumRule, ReleaseRule, StandstillRule}
+    assert kinds == {FaultRule, VacuumRule, ReleaseRule, StandstillRule, SettingRule}
 
 
 # A sensor that stands still
@@ -284,3 +293,37 @@ def test_a_vacuum_that_comes_and_goes_never_stands_still() -> None:
 def test_a_pump_that_measures_no_vacuum_cannot_stand_still() -> None:
     rule = StandstillRule(0.0)
     assert all(rule.look(standing(None), float(second)) is None for second in range(60))
+
+
+# A device that says it is set to more than is ever allowed
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind"),
+    [
+        (WarmerReading(target_celsius=42.5), TripKind.TEMPERATURE),
+        (PumpReading(target_vacuum_mmhg=251), TripKind.VACUUM),
+    ],
+)
+def test_a_device_set_above_the_hard_limit_trips_after_five_seconds(reading: Reading, kind: TripKind) -> None:
+    rule = SettingRule()
+    assert rule.look(reading, 0.0) is None
+    assert rule.look(reading, 4.9) is None
+    found = rule.look(reading, 5.0)
+    assert found is not None
+    assert found[0] is kind
+
+
+@pytest.mark.parametrize(
+    "reading", [WarmerReading(target_celsius=42), PumpReading(target_vacuum_mmhg=250), PumpReading()]
+)
+def test_a_device_set_to_the_limit_or_to_nothing_known_never_trips(reading: Reading) -> None:
+    rule = SettingRule()
+    assert all(rule.look(reading, float(second)) is None for second in range(60))
+
+
+def test_a_target_that_is_corrected_in_time_is_no_reason() -> None:
+    rule = SettingRule()
+    assert rule.look(WarmerReading(target_celsius=50), 0.0) is None
+    assert rule.look(WarmerReading(target_celsius=40), 3.0) is None
+    assert rule.look(WarmerReading(target_celsius=50), 6.0) is None
