@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+slow = pytest.mark.system  # not that they need other programs, but they take their time
+
 ROOT = Path(__file__).parent.parent
 LETDOWN = (sys.executable, "-c", "import sys; sys.argv[0] = 'letdown'; from controller.cli import app; app()")
 
@@ -171,6 +173,7 @@ def test_the_demo_prints_one_json_object(tmp_path: Path) -> None:
     assert session["mqtt"]["published"] > 50
 
 
+@slow
 def test_a_seed_is_one_mother_at_any_speed_and_another_seed_another(tmp_path: Path) -> None:
     def session(seed: str, speed: str) -> dict[str, Any]:
         data = printed(letdown(*SHORT, "--seed", seed, "--speed", speed, "--json", cwd=tmp_path))
@@ -183,6 +186,7 @@ def test_a_seed_is_one_mother_at_any_speed_and_another_seed_another(tmp_path: Pa
     assert session("8", "1000")["volume_ml"] != seven["volume_ml"]
 
 
+@slow
 def test_without_a_terminal_the_demo_prints_plain_lines_and_warns_of_nothing(tmp_path: Path) -> None:
     strict = ("-W", "error")
     done = letdown("demo", "--routine", "first-days", "--speed", "1000", cwd=tmp_path, python=strict)
@@ -205,6 +209,7 @@ def test_the_demo_ends_in_order_in_the_middle(start: Any) -> None:
     assert "Traceback" not in rest
 
 
+@slow
 def test_keep_goes_on_until_it_is_ended(start: Any) -> None:
     demo = start("demo", "--routine", "first-days", "--speed", "1000", "--keep")
     said = demo.until("go on until you press Ctrl+C")
@@ -328,6 +333,7 @@ def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
     assert "mine.yaml" in complaint(letdown("profiles", "check", "mine.yaml", cwd=tmp_path), 2)
 
 
+@slow
 def test_one_device_is_tried(tmp_path: Path) -> None:
     done = letdown("devices", "test", "left-pump", "--virtual", "--yes", cwd=tmp_path)
     assert done.returncode == 0
@@ -453,6 +459,7 @@ def test_a_limit_raised_by_the_environment_is_not_blamed_on_the_file(tmp_path: P
     assert "LETDOWN_" in complaint(done, 2)
 
 
+@slow
 def test_a_broker_that_is_not_there(tmp_path: Path) -> None:
     began = time.monotonic()
     done = letdown("demo", "--broker", "mqtt://ann:s3cret@127.0.0.1:1", "--json", cwd=tmp_path)
