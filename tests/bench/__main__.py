@@ -172,7 +172,7 @@ async def until(changed: asyncio.Event, condition) -> None:  # type: ignore[no-u
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     asyncio.run(main(options.rounds, options.json))
