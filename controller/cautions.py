@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cache
 
-from devices.roles import Capability, Massager, Pump, Warmer
+from devices.roles import Capability, Role
 
 
 class Caution(StrEnum):
@@ -20,7 +20,7 @@ class Caution(StrEnum):
     UNKNOWN_ALONE = "unknown_alone"  # nobody knows what it does when the link is lost
 
 
-def cautions_for(device: Pump | Warmer | Massager) -> tuple[Caution, ...]:
+def cautions_for(device: Role) -> tuple[Caution, ...]:
     """Return what a person should know about a device before using it."""
     return cautions_by(device.role, device.capabilities, device.on_link_loss)
 

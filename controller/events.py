@@ -161,6 +161,7 @@ class DeviceView(Frozen):
     station: str
     device: str
     profile: str
+    confidence: Literal["verified", "unverified"] = "unverified"
     side: Side
     link: LinkState
     available: bool

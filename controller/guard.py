@@ -16,10 +16,9 @@ from controller import safety
 from controller.keeper import Keeper
 from controller.safety import Budget, Energy, Limit, OwnerLimits, Trip
 from controller.stopping import Stopped, Stopping
-from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError, RefusedError, UncertainError
-from devices.roles import Capability, Massager, Pump, PumpSetting, Side, Warmer
+from devices.roles import Capability, Massager, Pump, PumpSetting, Role, Side, Warmer
 
 _LOGGER = logging.getLogger(__name__)
 

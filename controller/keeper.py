@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from controller import safety
 from controller.safety import Energy, Trip, TripKind
-from controller.watch import Role, Watch
+from controller.watch import Watch
 from devices.clock import Clock
 from devices.errors import DeviceError, RefusedError
-from devices.roles import RunState
+from devices.roles import Role, RunState
 
 _LOOK_EVERY_SECONDS = 1.0
 _RENEW_EVERY_SECONDS = 3.0

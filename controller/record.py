@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from controller.events import Volume
-from controller.watch import Role
-from devices.roles import Pump, PumpReading, RunState, Side, WarmerReading
+from devices.roles import Pump, PumpReading, Role, RunState, Side, WarmerReading
 
 FLOW_ML_PER_S = 0.1  # milk that comes at this rate means let-down (0.1 g/s)
 DRY_ML_PER_S = 0.02  # less than this is a drip, not flow
@@ -35,7 +35,7 @@ class Record:
             if isinstance(reading, PumpReading) and reading.volume_ml is not None:
                 self._latest_ml[device.name] = reading.volume_ml
                 self._before_ml[device.name] = -reading.volume_ml  # what was there before does not count
-            self._stack.callback(device.on_change(lambda device=device: self._look(device)))  # type: ignore[misc]
+            self._stack.callback(device.on_change(partial(self._look, device)))
 
     def close(self) -> None:
         """Stop listening."""

@@ -20,10 +20,9 @@ from controller.safety import Limit, Trip
 from controller.stage import Signal, Skipped, Stage
 from controller.steps import STEPS, NobodyAnsweredError
 from controller.stopping import Stopped
-from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError, RefusedError
-from devices.roles import Side
+from devices.roles import Role, Side
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -15,9 +15,8 @@ from controller.guard import Guard, Run
 from controller.guide import Words
 from controller.record import Record
 from controller.safety import OwnerLimits
-from controller.watch import Role
 from devices.clock import Clock
-from devices.roles import Phase, Side
+from devices.roles import Phase, Role, Side
 
 
 class Signal(StrEnum):

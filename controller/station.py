@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from controller import safety
 from controller.cautions import cautions_for
@@ -62,7 +63,7 @@ class Station:
         self._states: dict[str, tuple[object, ...]] = {}
         self._viewed_at_seconds: dict[str, float] = {}
         for role in self.roles:
-            role.on_change(lambda role=role: self._on_device(role))  # type: ignore[misc]
+            role.on_change(partial(self._on_device, role))
         stream.subscribe(self._keep_snapshot)
 
     async def run(self) -> None:
@@ -218,6 +219,7 @@ class Station:
             station=self.name,
             device=role.name,
             profile=role.device.profile.id,
+            confidence=role.device.profile.confidence,
             side=role.side,
             link=role.device.link.state,
             available=available,

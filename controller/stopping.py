@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from controller import safety
-from controller.watch import Role
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, UncertainError
-from devices.roles import Capability, Pump
+from devices.roles import Capability, Pump, Role
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Try one device of the settings: connect, read, run each role shortly at its lowest, and stop. For `devices test`."""
+"""Try one device of the settings: connect, read, try every command shortly at its lowest, and stop it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from controller.cautions import cautions_for
-from controller.guard import Guard, NotAllowedError
+from controller.guard import Guard, NotAllowedError, Run
 from controller.safety import OwnerLimits
 from controller.stopping import Stopped
-from controller.watch import Role
 from devices.clock import Clock
-from devices.errors import DeviceError
+from devices.errors import DeviceError, RefusedError
 from devices.profiles.roles import Driver, roles_of
-from devices.roles import Capability, Phase, PumpSetting, Reading
+from devices.roles import Capability, Phase, PumpSetting, Reading, Role
 
 _CONNECT_SECONDS = 30.0
 _RUN_SECONDS = 5.0
+_PAUSE_SECONDS = 1.5
 _LOWEST_MMHG = 40.0
 _LOWEST_CELSIUS = 36.0
 _LOWEST_INTENSITY = 0.1
@@ -68,9 +68,11 @@ async def _try_role(
         return False
     guard.begin_session(frozenset())
     try:
-        async with _lowest(role, guard):
+        async with _lowest(role, guard) as run:
             await clock.sleep(_RUN_SECONDS)
             say(f"running: {_told(role.reading)}")
+            if run is not None:
+                await _exercise(run, clock, say)
     except (DeviceError, NotAllowedError) as error:
         say(f"it did not run: {error}")
     result = (await guard.stop_all())[role.name]
@@ -79,17 +81,35 @@ async def _try_role(
 
 
 @contextlib.asynccontextmanager
-async def _lowest(role: Role, guard: Guard) -> AsyncIterator[None]:
+async def _lowest(role: Role, guard: Guard) -> AsyncIterator[Run | None]:
     if role.role == "pump":
         setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=_LOWEST_MMHG, level=1, rate_cpm=_RATE_CPM)
-        async with guard.suction([role], setting, at_most_seconds=_RUN_SECONDS * 2):
-            yield
+        async with guard.suction([role], setting, at_most_seconds=_RUN_SECONDS * 2) as run:
+            yield run
     elif role.role == "warmer":
         async with guard.heat([role], _LOWEST_CELSIUS, at_most_seconds=_RUN_SECONDS * 2):
-            yield
+            yield None
     else:
         async with guard.vibration([role], _LOWEST_INTENSITY, role.side, at_most_seconds=_RUN_SECONDS * 2):
-            yield
+            yield None
+
+
+async def _exercise(run: Run, clock: Clock, say: Callable[[str], None]) -> None:
+    """Try the pump's other commands, the pause last: the guard takes a paused pump for one that has ended."""
+    (pump,) = run.pumps
+    try:
+        await pump.adjust(run.setting)
+        say("it takes a change of its setting")
+    except RefusedError as error:
+        say(f"its setting cannot be changed while it runs: {error}")
+    if Capability.PAUSE not in pump.capabilities:
+        return
+    await pump.pause()
+    await clock.sleep(_PAUSE_SECONDS)
+    say(f"paused: {_told(pump.reading)}")
+    await pump.resume()
+    await clock.sleep(_PAUSE_SECONDS)
+    say(f"resumed: {_told(pump.reading)}")
 
 
 def _told(reading: Reading) -> str:

@@ -6,10 +6,7 @@ from typing import Protocol
 
 from controller import safety
 from controller.safety import Trip, TripKind
-from devices.roles import Capability, Massager, Pump, PumpReading, Reading, RunState, Warmer, WarmerReading
-
-Role = Pump | Warmer | Massager
-
+from devices.roles import Capability, PumpReading, Reading, Role, RunState, WarmerReading
 
 _SLOWEST_CPM = 20.0  # of a pump that does not tell its rate: cleared pumps go down to 20
 _CYCLE_SLACK = 1.25  # a pump's rate may be off, and reports do not fall on its peaks

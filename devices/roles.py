@@ -225,3 +225,6 @@ class Massager(Device, Protocol):
 
     async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
         """Vibrate at `intensity` (0 to 1) for at most `duration_seconds`."""
+
+
+Role = Pump | Warmer | Massager

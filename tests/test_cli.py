@@ -338,7 +338,11 @@ def test_one_device_is_tried(tmp_path: Path) -> None:
     done = letdown("devices", "test", "left-pump", "--virtual", "--yes", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.splitlines()[-1].startswith("stopped")
+    lines = done.stdout.splitlines()
+    said = [next(line for line in lines if line.startswith(word)) for word in ("running:", "paused:", "resumed:")]
+    assert [re.search(r"run state (\w+)", line)[1] for line in said] == ["running", "paused", "running"]
+    assert "it takes a change of its setting" in lines
+    assert lines[-1].startswith("stopped")
 
 
 def test_without_any_device_no_bluetooth_is_needed(start: Any, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from devices.profiles.vocabulary import (
     ByteOrder,
     HexBytes,
     Name,
-    Names,
     Value,
     one_or_more,
 )
@@ -185,7 +184,6 @@ class TuyaSpec(Frozen):
     `poll_seconds`: how long a device may be silent before it is asked for its status.
     """
 
-    product_ids: Names = ()
     protocol: Literal[3, 4] | None = None
     packet_bytes: int = Field(PACKET_BYTES, ge=PACKET_BYTES, le=244)
     hello: HexBytes = b""

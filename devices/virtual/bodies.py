@@ -53,13 +53,8 @@ class PumpBody:
         if name == "stop":
             self._end("commanded")
             return ACCEPTED
-        if name == "acknowledge":
-            return self.duty.acknowledge(values)
-        if self.duty.fault is not None or (name != "start" and not self.duty.on):
-            return NOT_APPLICABLE
-        if name == "renew":
-            self.duty.renew(values)
-            return ACCEPTED
+        if (answer := self.duty.answer(name, values, start="start")) is not None:
+            return answer
         if name in ("pause", "resume"):
             return self._pause(name == "pause")
         return self._set(name, values)
@@ -161,13 +156,8 @@ class PadBody:
         if name == "off":
             self._end("commanded")
             return ACCEPTED
-        if name == "acknowledge":
-            return self.duty.acknowledge(values)
-        if self.duty.fault is not None or (name != "set_target" and not self.duty.on):
-            return NOT_APPLICABLE
-        if name == "renew":
-            self.duty.renew(values)
-            return ACCEPTED
+        if (answer := self.duty.answer(name, values, start="set_target")) is not None:
+            return answer
         asked_celsius = _number(values["celsius"])
         celsius = min(asked_celsius, PAD_LIMIT_CELSIUS)
         self.duty.begin(values)
@@ -219,13 +209,8 @@ class MassagerBody:
         if name == "stop":
             self.duty.end("commanded")
             return ACCEPTED
-        if name == "acknowledge":
-            return self.duty.acknowledge(values)
-        if self.duty.fault is not None or (name != "run" and not self.duty.on):
-            return NOT_APPLICABLE
-        if name == "renew":
-            self.duty.renew(values)
-            return ACCEPTED
+        if (answer := self.duty.answer(name, values, start="run")) is not None:
+            return answer
         self._intensity = _number(values["intensity"])
         self.duty.begin(values)
         return Result("accepted", {"allowed_intensity": self._intensity})

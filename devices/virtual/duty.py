@@ -114,6 +114,17 @@ class Duty:
             return "duration_ended"
         return None
 
+    def answer(self, name: str, values: Mapping[str, Value], *, start: str) -> Result | None:
+        """Answer what every device answers alike; `None` for what is its own. `start` names the command that begins."""
+        if name == "acknowledge":
+            return self.acknowledge(values)
+        if self.fault is not None or (name != start and not self.on):
+            return NOT_APPLICABLE
+        if name == "renew":
+            self.renew(values)
+            return ACCEPTED
+        return None
+
     def acknowledge(self, values: Mapping[str, Value]) -> Result:
         """Let go of an annunciation and of the latched flags."""
         if values["annunciation"] != self.annunciation or self.annunciation_kind is None:

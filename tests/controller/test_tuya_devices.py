@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.events import SessionState, Stream
+from controller.events import DeviceView, SessionState, Stream
 from controller.guide import load_words
 from controller.routine import MassageStep, Routine, load_routines
 from controller.safety import OwnerLimits
@@ -65,6 +65,7 @@ async def test_a_classic_session_completes(name: str, role: Role) -> None:
         step = next(step for step in told.snapshot.steps if step.name == STEPS[role])
         assert step.outcome == "done"
         assert not b.twin.body.duty.on
+        assert {item.confidence for _, item in told.items if isinstance(item, DeviceView)} == {"unverified"}
 
 
 @every_role
