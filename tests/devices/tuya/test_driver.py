@@ -17,7 +17,7 @@ both_protocols = pytest.mark.parametrize(("protocol", "service"), [(3, "a201"), 
 
 
 def pump_of(b: Bench) -> ProfilePump:
-    return ProfilePump(b.device)  # type: ignore[arg-type]
+    return ProfilePump(b.device)
 
 
 async def started(b: Bench) -> ProfilePump:
@@ -283,7 +283,7 @@ async def test_whoever_watches_hears_of_reports_and_of_the_link() -> None:
 async def test_a_warmer_of_the_owners_ids_warms_and_is_switched_off() -> None:
     async with bench("tuya-warmer") as b:
         await b.connected()
-        warmer = ProfileWarmer(b.device)  # type: ignore[arg-type]
+        warmer = ProfileWarmer(b.device)
         await warmer.set_target(39.5, 600, 10)
         await b.until(lambda: warmer.reading.run_state is RunState.RUNNING)
         assert warmer.reading.target_celsius == 39.5
@@ -301,7 +301,7 @@ async def test_a_warmer_of_the_owners_ids_warms_and_is_switched_off() -> None:
 async def test_a_blanket_tells_its_temperature() -> None:
     async with bench("tuya-blanket") as b:
         await b.connected()
-        warmer = ProfileWarmer(b.device)  # type: ignore[arg-type]
+        warmer = ProfileWarmer(b.device)
         assert warmer.reading.surface_celsius == 30
         await warmer.set_target(40, 600, 10)
         await b.until(lambda: warmer.reading.run_state is RunState.RUNNING)
@@ -311,7 +311,7 @@ async def test_a_blanket_tells_its_temperature() -> None:
 async def test_a_massager_runs_and_stops() -> None:
     async with bench("tuya-massage-chair") as b:
         await b.connected()
-        massager = ProfileMassager(b.device)  # type: ignore[arg-type]
+        massager = ProfileMassager(b.device)
         await massager.run(0.7, 120, 10, Side.BOTH)
         await b.until(lambda: massager.reading.run_state is RunState.RUNNING)
         assert ("speed", 2) in b.twin.writes
