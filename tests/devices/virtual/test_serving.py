@@ -1,0 +1,46 @@
+"""One virtual device on a controller of its own, as on a dongle, found and driven through another controller."""
+
+from __future__ import annotations
+
+import asyncio
+
+from devices.catalog import Catalog
+from devices.clock import RealClock
+from devices.profiles.driver import ProfileDevice
+from devices.profiles.roles import ProfilePump
+from devices.roles import Phase, PumpSetting, RunState, Side
+from devices.virtual.air import Air, serve_controller
+from devices.virtual.home import VirtualHome
+from devices.virtual.radio import radio_through
+
+
+async def test_a_device_on_a_controller_of_its_own_is_found_and_driven() -> None:
+    clock, catalog = RealClock(), Catalog.load()
+    home = VirtualHome(clock, catalog, seed=1)
+    profile = catalog.get("open-pump")
+    assert profile is not None
+    async with (
+        asyncio.timeout(20),
+        serve_controller(Air(), "tcp-server:127.0.0.1:0") as transport,
+        home.on_real_air(transport, "left-pump"),
+        radio_through(clock, transport) as radio,
+    ):
+        device = ProfileDevice(
+            radio,
+            clock,
+            name="pump",
+            side=Side.LEFT,
+            profile=profile,
+            wanted=lambda sighting: sighting.name == "Letdown Pump L",
+        )
+        link = asyncio.create_task(device.run())
+        while not device.link.connected:  # noqa: ASYNC110 - the radio is in real time
+            await asyncio.sleep(0.01)
+        pump = ProfilePump(device)
+        await pump.start(PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=60, rate_cpm=100), 60, 10)
+        assert home.pumps[Side.LEFT].duty.running
+        await pump.stop()
+        assert pump.reading.run_state is RunState.STOPPED
+        assert not home.pumps[Side.LEFT].duty.on
+        link.cancel()
+        await asyncio.gather(link, return_exceptions=True)
