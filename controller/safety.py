@@ -288,6 +288,14 @@ class Budget:
         self._used_seconds += max(0.0, ended_seconds - began_seconds)
         self._last_on_seconds = ended_seconds
 
+    def used(self, now_seconds: float) -> float:
+        """Return how many seconds were used since the last rest that was long enough."""
+        return self._seconds - self.left(now_seconds)
+
+    def restore(self, used_seconds: float, last_on_seconds: float) -> None:
+        """Go on from what was used before this process began; a time before it is below 0."""
+        self._used_seconds, self._last_on_seconds = used_seconds, last_on_seconds
+
 
 def budgets() -> dict[Energy, Budget]:
     """Return fresh budgets for one station."""
