@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system bench lint format docs lock wheel clean
+.PHONY: help demo test test-system fault-matrix mutation bench lint format docs lock wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -21,6 +21,12 @@ test: $(VENV)/.dev ## the tests that need nothing but Python, in under two minut
 test-system: $(VENV)/.dev ## the tests that need system programs; installs what is missing (Debian, Ubuntu)
 	tests/system/install
 	$(BIN)/python -m pytest -q tests -m system
+
+fault-matrix: $(VENV)/.dev ## every fault in every step of a session, on virtual devices; renews docs/fault-matrix.md
+	$(BIN)/python -m tests.matrix
+
+mutation: $(VENV)/.dev ## change every limit a little, and see that a test notices; some minutes
+	$(BIN)/python -m tests.mutation
 
 bench: $(VENV)/.dev ## measure against a bare bleak + aiomqtt loop in the same run
 	$(BIN)/python -m tests.bench

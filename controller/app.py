@@ -11,6 +11,7 @@ from typing import Any
 from controller.commands import Args, Command, Reply
 from controller.events import Stream
 from controller.guide import load_words
+from controller.memory import ShortMemory
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.broker import embedded_broker
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -19,6 +20,7 @@ from controller.routine import Routine, load_routines
 from controller.service import Service
 from controller.settings import DeviceSettings, Settings
 from controller.station import Station
+from controller.store.store import Store
 from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
@@ -66,11 +68,16 @@ async def open_radio(settings: Settings, clock: Clock) -> AsyncIterator[Radio]:
 
 
 @contextlib.asynccontextmanager
-async def assembled(settings: Settings, clock: Clock, radio: Radio) -> AsyncIterator[App]:
-    """Build a service from settings, with the embedded broker where no other is named. Raise `SetupError`."""
+async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store | None = None) -> AsyncIterator[App]:
+    """Build a service from settings, with the embedded broker where no other is named. Raise `SetupError`.
+
+    Without a store, nothing is remembered beyond this process.
+    """
     catalog, routines = Catalog.load(*settings.profiles), load_routines(*settings.routines)
     stream = Stream()
-    stations = _stations(settings, clock, radio, stream, catalog, routines)
+    if store is not None:
+        stream.subscribe(store.watch)
+    stations = _stations(settings, clock, radio, stream, catalog, routines, store)
     service = Service(stations)
 
     async def handle(station: str, command: Command, args: Args, retained: bool) -> Reply:
@@ -94,6 +101,16 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio) -> AsyncIter
         )
 
 
+def check(settings: Settings, clock: Clock) -> None:
+    """Say what is wrong with settings that only shows when a service is built from them. Raise `SetupError`."""
+    catalog, radio = Catalog.load(*settings.profiles), Radio(clock)
+    load_routines(*settings.routines)
+    load_words(settings.language)
+    for station in settings.stations.values():
+        for device in station.devices:
+            _device(device, clock, radio, catalog)
+
+
 def require_demo() -> None:
     """Raise `SetupError` where the extra for virtual devices is not installed."""
     if find_spec("bumble") is None:
@@ -107,6 +124,7 @@ def _stations(
     stream: Stream,
     catalog: Catalog,
     routines: dict[str, Routine],
+    store: Store | None,
 ) -> list[Station]:
     words = load_words(settings.language)
     return [
@@ -118,6 +136,7 @@ def _stations(
             owner=settings.limits,
             routines=routines,
             words=words,
+            memory=ShortMemory() if store is None else store.memory(name),
         )
         for name, station in settings.stations.items()
     ]

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import signal
-import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
-from controller.app import SetupError, assembled, device_named, open_radio, require_demo, with_broker
+from controller.app import device_named, open_radio, require_demo, with_broker
 from controller.cards import device_card, routine_card, sighting_card
-from controller.demo import DemoOptions, run_demo, virtual_household
+from controller.demo import DemoOptions, run_demo
 from controller.guide import load_words
-from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, sighting_rows
-from controller.mqtt.broker import BrokerError
+from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, session_rows, sighting_rows
 from controller.mqtt.settings import MqttSettings
 from controller.printing import print_cards, print_rows, progress
+from controller.process import finish, log
+from controller.serve import ServeOptions, serve
 from controller.settings import Settings, load_settings
-from controller.station import RefusedStartError
+from controller.store.sessions import sessions
 from controller.trial import confirmed, try_device
 from devices.catalog import Catalog
 from devices.clock import Clock, RealClock, ScaledClock
-from devices.errors import DeviceError
 from devices.profiles.proof import prove
 from devices.profiles.schema import Profile
 from devices.radio import Radio
 from devices.roles import Side
-from devices.yaml_file import FileError, load_yaml
+from devices.yaml_file import load_yaml
 
 app = typer.Typer(
     name="letdown",
@@ -51,8 +47,6 @@ Speed = Annotated[float, typer.Option("--speed", min=0.1, max=1000, help="Simula
 Seed = Annotated[int, typer.Option("--seed", help="Another seed, another mother.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
-_REMOTE_GRACE_SECONDS = 1.0  # devices in another process answer in real time, however fast the clock runs
-
 
 @app.command()
 def demo(
@@ -68,7 +62,7 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Run one whole session on virtual devices, and watch it."""
-    _log(logging.DEBUG if verbose else logging.ERROR)
+    log(logging.DEBUG if verbose else logging.ERROR)
 
     def options() -> DemoOptions:
         mqtt = with_broker(MqttSettings(embedded_port=0), broker or [])
@@ -83,7 +77,7 @@ def demo(
             mqtt=mqtt,
         )
 
-    _finish(lambda: run_demo(options()), cut_off=130)
+    finish(lambda: run_demo(options()), cut_off=130)
 
 
 @app.command()
@@ -98,25 +92,10 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Run the service until it is told to end."""
-    _log(logging.DEBUG if verbose else logging.INFO)
+    log(logging.DEBUG if verbose else logging.INFO)
 
-    async def serve() -> int:
-        settings = _settings(config, broker)
-        async with contextlib.AsyncExitStack() as stack:
-            if virtual:
-                household = virtual_household(settings, ScaledClock(speed), seed, parent=not ask)
-                running = await stack.enter_async_context(household)
-            else:
-                clock = _clock(settings, speed)
-                # Without any device, everything is by hand, and no Bluetooth is needed for that.
-                named = settings.radio.kind != "auto" or any(each.devices for each in settings.stations.values())
-                radio = await stack.enter_async_context(open_radio(settings, clock)) if named else Radio(clock)
-                running = await stack.enter_async_context(assembled(settings, clock, radio))
-            logging.getLogger("letdown").info("serving %s over MQTT at %s", ", ".join(running.stations), running.broker)
-            await running.run()
-        return 0
-
-    _finish(serve)
+    options = ServeOptions(virtual=virtual, ask=ask, speed=speed, seed=seed)
+    finish(lambda: serve(lambda: _settings(config, broker), options))
 
 
 @app.command()
@@ -130,7 +109,7 @@ def scan(
     as_json: Json = False,
 ) -> None:
     """Listen for Bluetooth devices, and say which profile fits each."""
-    _log(logging.ERROR)
+    log(logging.ERROR)
 
     async def listen() -> int:
         settings = _settings(config, None)
@@ -148,7 +127,7 @@ def scan(
         print_cards(rows, as_json, nothing, lambda row: sighting_card(row, why=why))
         return 0
 
-    _finish(listen)
+    finish(listen)
 
 
 devices_app = typer.Typer(invoke_without_command=True, help="List the devices of your settings, or try one.")
@@ -171,7 +150,7 @@ def devices(
         print_cards(rows, as_json, nothing, lambda row: device_card(row, words))
         return 0
 
-    _finish(show)
+    finish(show)
 
 
 @devices_app.command("test")
@@ -183,7 +162,7 @@ def devices_test(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before running it. Nobody may be attached!")] = False,
 ) -> None:
     """Connect one device, read it, run it shortly at its lowest, and stop it. With nobody attached."""
-    _log(logging.ERROR)
+    log(logging.ERROR)
     console = Console()
 
     async def work() -> int:
@@ -204,7 +183,7 @@ def devices_test(
             went_well = await try_device(device, clock, say, allow)
         return 0 if went_well else 1
 
-    _finish(work)
+    finish(work)
 
 
 profiles_app = typer.Typer(invoke_without_command=True, help="List the device profiles, or check one.")
@@ -233,7 +212,7 @@ def profiles(
         print_rows(rows, as_json, "There are no profiles.")
         return 0
 
-    _finish(show)
+    finish(show)
 
 
 @profiles_app.command("check")
@@ -251,7 +230,7 @@ def profiles_check(file: Annotated[Path, typer.Argument(help="A profile, in YAML
             Console().print(f"{profile.name}: {words}")
         return 2 if wrong else 0
 
-    _finish(check)
+    finish(check)
 
 
 @app.command()
@@ -269,7 +248,27 @@ def routines(
         print_cards(rows, as_json, "There are no routines.", routine_card)
         return 0
 
-    _finish(show)
+    finish(show)
+
+
+@app.command()
+def history(
+    *,
+    config: ConfigFile = None,
+    station: Annotated[str | None, typer.Option(help="Only this station's.")] = None,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List past sessions: when, how each ended, and how much milk there was."""
+    log(logging.ERROR)
+
+    async def show() -> int:
+        rows = await sessions(_settings(config, None).store.file, station, last)
+        shown = [row.model_dump(mode="json") for row in rows] if as_json else session_rows(rows)
+        print_rows(shown, as_json, "There were no sessions yet.")
+        return 0
+
+    finish(show)
 
 
 @app.command()
@@ -285,7 +284,7 @@ def virtual(
     verbose: Verbose = False,
 ) -> None:
     """Serve the virtual devices to another process, or on air."""
-    _log(logging.DEBUG if verbose else logging.INFO)
+    log(logging.DEBUG if verbose else logging.INFO)
 
     async def serve() -> int:
         require_demo()
@@ -294,7 +293,7 @@ def virtual(
         await serve_home(ScaledClock(speed), seed, transport, device)
         return 0
 
-    _finish(serve)
+    finish(serve)
 
 
 def _settings(config: Path | None, brokers: list[str] | None) -> Settings:
@@ -319,50 +318,3 @@ async def _virtual_radio(clock: Clock, settings: Settings) -> AsyncIterator[Radi
     air = Air()
     async with VirtualHome(clock, Catalog.load(*settings.profiles), 1).on_air(air), radio_on_air(clock, air) as radio:
         yield radio
-
-
-def _clock(settings: Settings, speed: float) -> Clock:
-    if speed == 1.0:
-        return RealClock()
-    if settings.radio.kind != "bumble":
-        raise SetupError("--speed is for virtual devices: a real body lives in real time")
-    return ScaledClock(speed, grace_seconds=_REMOTE_GRACE_SECONDS)
-
-
-def _finish(main: Any, cut_off: int = 0) -> None:
-    """Run a command to its end or to a signal, and turn what went wrong into a sentence and an exit code."""
-    try:
-        code = asyncio.run(_until_signalled(main(), cut_off))
-    except (FileError, SetupError, ValidationError, ValueError) as error:
-        code = _complain(error, 2)
-    except (DeviceError, BrokerError, RefusedStartError) as error:
-        code = _complain(error, 1)
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
-
-
-async def _until_signalled(main: Coroutine[Any, Any, int], cut_off: int) -> int:
-    """Let SIGTERM and Ctrl+C cancel the command, which then ends in order, with the exit code `cut_off`."""
-    task = asyncio.ensure_future(main)
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(each, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return cut_off
-
-
-def _complain(error: Exception, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"letdown: {error}", style="red", markup=False, highlight=False)
-    return code
-
-
-def _log(level: int) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("amqtt", "transitions", "bleak", "bleak_retry_connector"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
-    # Bumble logs with a traceback what it also raises, and what is told properly by whoever catches it.
-    logging.getLogger("bumble").setLevel(logging.CRITICAL)

@@ -16,6 +16,7 @@ from controller.events import Event, EventType, Item, SessionState
 from controller.mqtt.settings import MqttSettings
 from controller.routine import load_routines
 from controller.settings import Settings
+from controller.store.store import Store
 from controller.summary import as_data, as_table
 from controller.view import View
 from devices.catalog import Catalog
@@ -41,7 +42,9 @@ class DemoOptions:
 
 
 @contextlib.asynccontextmanager
-async def virtual_household(settings: Settings, clock: ScaledClock, seed: int, *, parent: bool) -> AsyncIterator[App]:
+async def virtual_household(
+    settings: Settings, clock: ScaledClock, seed: int, *, parent: bool, store: Store | None = None
+) -> AsyncIterator[App]:
     """Build a service on virtual devices, with a virtual parent who follows the guide unless `parent` is false."""
     require_demo()
     from controller.virtual import DEMO_LIMITS, STATION, VirtualParent, station_settings
@@ -53,7 +56,7 @@ async def virtual_household(settings: Settings, clock: ScaledClock, seed: int, *
     settings = settings.model_copy(update={"limits": limits, "stations": {STATION: station_settings()}})
     home = VirtualHome(clock, Catalog.load(*settings.profiles), seed)
     air = Air()
-    async with home.on_air(air), radio_on_air(clock, air) as radio, assembled(settings, clock, radio) as app:
+    async with home.on_air(air), radio_on_air(clock, air) as radio, assembled(settings, clock, radio, store) as app:
         if parent:
             app.stream.subscribe(VirtualParent(app.stations[STATION], clock, home.mother).watch)
         yield app

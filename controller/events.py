@@ -57,6 +57,7 @@ class EventType(StrEnum):
     PAIN = "pain"
     TRIP = "trip"
     UNCERTAIN = "uncertain"
+    SETTLED = "settled"
     VOLUME_LOGGED = "volume_logged"
     SESSION_FINISHED = "session_finished"
 
@@ -114,7 +115,10 @@ class Volume(Frozen):
 
 
 class Snapshot(Frozen):
-    """All there is to know of a station's session right now."""
+    """All there is to know of a station's session right now.
+
+    `uncertain`: devices that were on, and of which it is not known that they have stopped.
+    """
 
     station: str
     state: SessionState = SessionState.IDLE
@@ -138,6 +142,7 @@ class Snapshot(Frozen):
     warmest_celsius: float | None = None
     reason: str | None = None
     trip: Trip | None = None
+    uncertain: tuple[str, ...] = ()
 
 
 class Guide(Frozen):

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from controller import safety
 from controller.keeper import Keeper
-from controller.safety import Budget, Energy, Limit, OwnerLimits, Trip
+from controller.latch import Latch
+from controller.memory import Memory, NotKeptError
+from controller.run import Run, finished
+from controller.safety import Energy, Limit, OwnerLimits, Trip
 from controller.stopping import Stopped, Stopping
+from controller.times import Times
 from devices.clock import Clock
-from devices.errors import DeviceError, RefusedError, UncertainError
+from devices.errors import DeviceError, UncertainError
 from devices.roles import Capability, Massager, Pump, PumpSetting, Role, Side, Warmer
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,52 +38,48 @@ class HaltedError(Exception):
     """Everything was stopped while this was on its way."""
 
 
-class Run:
-    """What runs inside a `suction` block: the pumps and their setting. `over` from the moment they are to stop."""
-
-    def __init__(self, guard: Guard, pumps: Sequence[Pump], setting: PumpSetting) -> None:
-        self._guard = guard
-        self.pumps = pumps
-        self.setting = setting
-        self.told: dict[str, PumpSetting] = {}  # by pump
-        self.unsure = False  # a change was sent, and not all pumps have answered it
-        self._changing = asyncio.Lock()  # one change after another; a stop never looks at it
-        self.over = False
-
-    async def adjust(self, *, vacuum_mmhg: float | None = None, level: int | None = None, by_person: bool) -> Limit:
-        """Change the vacuum or level of the running pumps; raising goes step by step. Return what it came to."""
-        wanted = self.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg, "level": level})
-        async with self._changing:
-            return await self._guard.adjust(self, wanted, by_person=by_person)
-
-
 class Guard:
     """Holds the limits, watches what runs, and stops everything.
 
     `on_trip(trip)`, `on_ended(device)`: something ended what runs (called once; devices are being stopped already).
-    `on_limit(limits)`: a wish met a limit. `on_uncertain(device)`: a device did not confirm its stop.
+    `on_limit(limits)`: a wish met a limit. `on_uncertain(device)`: a device did not confirm its stop, and is stopped
+    again until it does; `on_settled(device)`: now it did.
     """
 
-    def __init__(self, clock: Clock, owner: OwnerLimits, devices: Sequence[Role]) -> None:
+    def __init__(self, clock: Clock, owner: OwnerLimits, devices: Sequence[Role], memory: Memory) -> None:
         self.owner = owner
         self.symptoms: frozenset[str] = frozenset()
-        self.trip: Trip | None = None
         self.on_trip: Callable[[Trip], None] = lambda _: None
         self.on_ended: Callable[[str], None] = lambda _: None
         self.on_limit: Callable[[Sequence[Limit]], None] = lambda _: None
         self.on_uncertain: Callable[[str], None] = lambda _: None
+        self.on_settled: Callable[[str], None] = lambda _: None
         self._clock = clock
-        self._devices = tuple(devices)
-        self._budgets: dict[Energy, Budget] = safety.budgets()
-        self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
-        self._halted = False  # everything was stopped: nothing starts until a new session begins
+        self._devices = {device.name: device for device in devices}
+        self._times = Times(clock, memory)
+        self._latch = Latch(memory)
         self._keepers: list[Keeper] = []
-        self._hot = Budget(safety.ABOVE_WARM_SECONDS, safety.HEAT_REST_SECONDS)
         self._runs: list[Run] = []
-        self._raised_at_seconds = 0.0
-        self._stopping = Stopping(clock, self._say_uncertain)
+        self._stopping = Stopping(clock, self._on_result)
+        for name in self._latch.uncertain & self._devices.keys():
+            self._devices[name].assume_running()
 
     # What there is
+
+    @property
+    def trip(self) -> Trip | None:
+        """The latched trip."""
+        return self._latch.trip
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """Devices that were on, and of which it is not known that they have stopped."""
+        return tuple(sorted(self._latch.uncertain))
+
+    @property
+    def why_not(self) -> str | None:
+        """Why nothing may start until the person acknowledges it; `None` when nothing is in the way."""
+        return self._latch.why
 
     def pumps(self, side: Side) -> list[Pump]:
         """Return the pumps of a side that can be started from here."""
@@ -92,7 +91,7 @@ class Guard:
 
     def all_of(self, role: str, side: Side) -> list[Role]:
         """Return all devices of a role and side that are connected, also those that only tell something."""
-        return [d for d in self._devices if d.role == role and d.side.covers(side) and d.connected]
+        return [d for d in self._devices.values() if d.role == role and d.side.covers(side) and d.connected]
 
     def _may_heat(self, warmer: Warmer) -> bool:
         """Say whether a compress that is only on or off, at whatever temperature, is allowed."""
@@ -103,16 +102,19 @@ class Guard:
         return [d for d in self._of(side) if d.role == "massager"]
 
     def _of(self, side: Side) -> list[Role]:
-        return [d for d in self._devices if d.side.covers(side) and Capability.START in d.capabilities and d.connected]
+        startable = (d for d in self._devices.values() if Capability.START in d.capabilities)
+        return [d for d in startable if d.side.covers(side) and d.connected]
 
     # Energy, in blocks
 
     @contextlib.asynccontextmanager
     async def suction(
-        self, pumps: Sequence[Pump], setting: PumpSetting, *, at_most_seconds: float
+        self, pumps: Sequence[Pump], setting: PumpSetting, *, at_most_seconds: float, at_most_mmhg: float | None = None
     ) -> AsyncIterator[Run]:
-        """Run pumps inside the block. Raise `NotAllowedError`, or a `DeviceError` when one does not start."""
-        run = Run(self, pumps, setting)
+        """Run pumps inside the block. Raise `NotAllowedError`, or a `DeviceError` when one does not start.
+
+        `at_most_mmhg`: not above this, whoever asks.
+        """
         seconds = self._seconds(Energy.SUCTION, at_most_seconds, pumps)
         limits: list[Limit] = [seconds]
         settings: dict[str, PumpSetting] = {}
@@ -123,18 +125,25 @@ class Guard:
                 pump.limits,
                 pump.capabilities,
                 symptoms=bool(self.symptoms),
+                step_mmhg=at_most_mmhg,
                 max_level=pump.max_level,
             )
             limits += met
-        run.setting = min(settings.values(), key=lambda each: each.vacuum_mmhg or 0.0)
-        run.told = settings
-        self._raised_at_seconds = self._clock.now()
+        run = Run(self._clock, pumps, settings, at_most_mmhg, self.owner, lambda: bool(self.symptoms), self._tell)
 
         async def start(pump: Pump) -> None:
             allowed = settings[pump.name]
             await pump.start(allowed, self._timer(seconds, pump), safety.LEASE_SECONDS)
 
-        async with self._on(Energy.SUCTION, pumps, start, seconds.allowed):
+        def may_lose(device: str) -> bool:
+            """Go on with the other pump, where the owner chose that."""
+            may = self.owner.go_on_with_one_pump and len(run.pumps) > 1
+            if may:
+                run.lose(device)
+                self._stopping.begin([self._devices[device]])
+            return may
+
+        async with self._on(Energy.SUCTION, pumps, start, seconds.allowed, may_lose=may_lose):
             self._runs.append(run)
             self._tell(limits)
             try:
@@ -151,7 +160,7 @@ class Guard:
         if any(Capability.TARGET_CELSIUS not in warmer.capabilities for warmer in warmers):
             at_most_seconds = min(at_most_seconds, safety.BLIND_HEAT_SECONDS)
         seconds = self._seconds(Energy.HEAT, at_most_seconds, warmers)
-        hot_seconds = self._hot.left(self._clock.now())
+        hot_seconds = self._times.hot_seconds
         limits = {
             warmer.name: safety.limit_heat(celsius, seconds.allowed, self.owner, warmer.limits, hot_seconds=hot_seconds)
             for warmer in warmers
@@ -162,14 +171,9 @@ class Guard:
             duration_seconds = self._timer(seconds, warmer)
             await warmer.set_target(limits[warmer.name].allowed, duration_seconds, safety.LEASE_SECONDS)
 
-        async with self._on(Energy.HEAT, warmers, start, seconds.allowed):
+        async with self._on(Energy.HEAT, warmers, start, seconds.allowed, hot=hot):
             self._tell([seconds, *limits.values()])
-            began_seconds = self._clock.now()
-            try:
-                yield
-            finally:
-                if hot:
-                    self._hot.use(began_seconds, self._clock.now())
+            yield
 
     @contextlib.asynccontextmanager
     async def vibration(
@@ -190,53 +194,6 @@ class Guard:
             self._tell([seconds, limit])
             yield
 
-    async def adjust(self, run: Run, wanted: PumpSetting, *, by_person: bool) -> Limit:
-        """Change running pumps to a wanted vacuum or level. Lowering is at once; raising is one step in 10 s at most.
-
-        Raise `RefusedError` when the pumps are to stop already, or cannot be set from here.
-        """
-        now_seconds, by_level = self._clock.now(), run.setting.vacuum_mmhg is None
-        early = now_seconds - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
-        current = float((run.setting.level if by_level else run.setting.vacuum_mmhg) or 0)
-        limits = [limit for pump in run.pumps for limit in self._limits_of(pump, wanted, run, early, by_person)]
-        if run.over or not limits:
-            raise RefusedError("the pumps are stopping" if run.over else "this pump is set at the pump itself")
-        lowest = min(limits, key=lambda limit: limit.allowed)
-        # What the pump was told last may have reached it without an answer; then even no change is sent.
-        if run.unsure or lowest.allowed != current or self._above(run, lowest):
-            if lowest.allowed > current:
-                self._raised_at_seconds = now_seconds
-            value = int(lowest.allowed) if by_level else lowest.allowed
-            setting = run.setting.model_copy(update={lowest.quantity: value})
-            run.unsure = True
-            await _all(pump.adjust(setting) for pump in run.pumps)
-            run.unsure = False
-            run.told = dict.fromkeys(run.told, setting)
-            run.setting = setting  # only now: what was not confirmed is not remembered as done
-        if by_person:
-            self._tell([lowest])
-        return lowest
-
-    def _above(self, run: Run, limit: Limit) -> bool:
-        """Say whether any of several pumps was told more than this: they may have started with limits of their own."""
-        return any((getattr(told, limit.quantity) or 0) > limit.allowed for told in run.told.values())
-
-    def _limits_of(self, pump: Pump, wanted: PumpSetting, run: Run, early: bool, by_person: bool) -> Iterator[Limit]:
-        """Yield what limits a wanted vacuum or level of one running pump."""
-        vacuum_mmhg, level = run.setting.vacuum_mmhg or 0.0, run.setting.level or 0
-        _, met = safety.limit_pump(
-            wanted,
-            self.owner,
-            pump.limits,
-            pump.capabilities,
-            symptoms=bool(self.symptoms),
-            by_person=by_person,
-            pace_mmhg=vacuum_mmhg if early else vacuum_mmhg + safety.RAISE_STEP_MMHG,
-            pace_level=level if early else level + 1,
-            max_level=pump.max_level,
-        )
-        yield from (limit for limit in met if limit.quantity in ("vacuum_mmhg", "level"))
-
     # Stopping
 
     async def stop_all(self) -> dict[str, Stopped]:
@@ -245,58 +202,100 @@ class Guard:
         Nothing that is on its way can start any more. Return what each device confirmed.
         """
         self._halt()
-        return await self._stopping.results(self._devices)
+        return await self._stopping.results(list(self._devices.values()))
+
+    def stop_what_may_run(self) -> None:
+        """Stop what was running when the controller ended, as soon as each device is connected, until it confirms."""
+        for name in self._latch.uncertain:
+            if device := self._devices.get(name):
+                self._stopping.insist(device)
 
     async def settled(self) -> None:
         """Wait until every stop that is under way has its result."""
         await self._stopping.settled()
 
+    def close(self) -> None:
+        """Insist no more on stops: the links are being closed."""
+        self._stopping.close()
+
     def begin_session(self, symptoms: frozenset[str]) -> None:
         """Note the symptoms of the day as far as they are known, and count suction anew."""
         self.symptoms = symptoms
-        self._halted = False
-        self._session_suction = Budget(safety.SUCTION_SESSION_SECONDS, math.inf)
+        self._latch.halted = False
+        self._times.begin_session()
 
-    def acknowledge(self) -> None:
-        """Let go of the latched trip, on the person's word."""
-        self.trip = None
+    def acknowledge(self) -> bool:
+        """Let go of the latched trip, and of what may still run, on the person's word. Return whether there was any."""
+        self._stopping.give_up(self._latch.uncertain)
+        return self._latch.acknowledge()
 
     # Inside
 
     @contextlib.asynccontextmanager
     async def _on(
-        self, energy: Energy, devices: Sequence[DeviceT], start: Callable[[DeviceT], Awaitable[None]], seconds: float
+        self,
+        energy: Energy,
+        devices: Sequence[DeviceT],
+        start: Callable[[DeviceT], Awaitable[None]],
+        seconds: float,
+        *,
+        hot: bool = False,
+        may_lose: Callable[[str], bool] = lambda _: False,
     ) -> AsyncIterator[None]:
-        if self.trip is not None:
-            raise NotAllowedError(f"stopped because {self.trip.words}; acknowledge it first")
-        if self._halted:
-            raise HaltedError("everything was stopped")
+        await self._begin(energy, devices, seconds, hot=hot)
         began_seconds = self._clock.now()
-        keeper = Keeper(self._clock, energy, devices, seconds, self._trip, self.on_ended)
+        keeper = Keeper(self._clock, energy, devices, seconds, self._trip, self.on_ended, may_lose)
         keeping: asyncio.Task[None] | None = None
+
+        async def leave() -> dict[str, Stopped]:
+            return await self._leave(energy, devices, keeper, keeping, began_seconds, hot)
+
         try:
-            await _all(start(device) for device in devices)
-            if self._halted:
+            await finished(start(device) for device in devices)
+            if self._latch.halted:
                 raise HaltedError("everything was stopped while it was starting")  # noqa: TRY301 - it must leave below
             self._keepers.append(keeper)
             keeping = asyncio.create_task(keeper.run(), name=f"keep {energy.value}")
             keeping.add_done_callback(keeper.died)
             yield
         except Exception as error:
-            results = await self._leave(energy, devices, keeper, keeping, began_seconds)
+            results = await leave()
             if not isinstance(error, DeviceError | HaltedError):  # a skip or a pause
                 self._expect_stopped(results)
             raise
         except BaseException:
-            await self._leave(energy, devices, keeper, keeping, began_seconds)
+            await leave()
             raise
         else:
-            self._expect_stopped(await self._leave(energy, devices, keeper, keeping, began_seconds))
+            self._expect_stopped(await leave())
+
+    async def _begin(self, energy: Energy, devices: Sequence[Role], seconds: float, *, hot: bool) -> None:
+        """Let nothing start that must not, and have it kept that it will, so that a crash cannot forget it."""
+        await self._stopping.settled()  # a stop that is still under way would end what begins now
+        self._expect_nothing_in_the_way()
+        self._times.plan(energy, seconds, hot=hot)
+        try:
+            with self._clock.held():
+                await self._latch.starting([device.name for device in devices])
+            self._expect_nothing_in_the_way()  # it took a moment
+        except BaseException as error:  # then nothing began, and nothing was used
+            self._times.use(energy, self._clock.now(), hot=hot)
+            for device in devices:
+                self._latch.settle(device.name)
+            if isinstance(error, NotKeptError):
+                raise NotAllowedError(str(error)) from None
+            raise
+
+    def _expect_nothing_in_the_way(self) -> None:
+        if (why := self._latch.why) is not None:
+            raise NotAllowedError(why) if self._latch.trip else UncertainError(why)
+        if self._latch.halted:
+            raise HaltedError("everything was stopped")
 
     def _expect_stopped(self, results: dict[str, Stopped]) -> None:
         """Let nobody go on while something may still run. Raise `UncertainError`."""
         bad = [name for name, result in results.items() if result in ("uncertain", "unreachable")]
-        if bad and not self._halted:
+        if bad and not self._latch.halted:
             raise UncertainError(f"{', '.join(bad)} did not confirm that it stopped")
 
     async def _leave(
@@ -306,6 +305,7 @@ class Guard:
         keeper: Keeper,
         keeping: asyncio.Task[None] | None,
         began_seconds: float,
+        hot: bool,
     ) -> dict[str, Stopped]:
         """Stop what ran inside a block, and account for its time."""
         keeper.dismiss()
@@ -313,28 +313,19 @@ class Guard:
             self._keepers.remove(keeper)
         if keeping is not None:
             keeping.cancel()
-        self._budgets[energy].use(began_seconds, self._clock.now())
-        if energy is Energy.SUCTION:
-            self._session_suction.use(began_seconds, self._clock.now())
+        self._times.use(energy, began_seconds, hot=hot)
         return await self._stopping.results(devices)
 
     def _trip(self, trip: Trip) -> None:
-        if self.trip is not None:
+        if not self._latch.set_trip(trip):
             return
-        self.trip = trip
         _LOGGER.warning("trip: %s: %s", trip.device, trip.words)
         self._halt()
-        self._stopping.begin(self._devices)
+        self._stopping.begin(list(self._devices.values()))
         self.on_trip(trip)
 
     def _seconds(self, energy: Energy, asked_seconds: float, devices: Sequence[Role]) -> Limit:
-        left_seconds = self._budgets[energy].left(self._clock.now())
-        if energy is Energy.SUCTION:
-            left_seconds = min(left_seconds, self._session_suction.left(self._clock.now()))
-        limit = min(
-            (safety.limit_seconds(asked_seconds, left_seconds, device.limits) for device in devices),
-            key=lambda each: each.allowed,
-        )
+        limit = self._times.limit(energy, asked_seconds, devices)
         if limit.allowed < 1:
             raise NotAllowedError(f"{energy.value} has been on as long as it may in one go; rest first")
         return limit
@@ -345,24 +336,22 @@ class Guard:
 
     def _halt(self) -> None:
         """Let nothing start or change anything any more, and take no stop for a device's own."""
-        self._halted = True
+        self._latch.halted = True
         for run in self._runs:
             run.over = True
         for keeper in self._keepers:
             keeper.dismiss()
 
-    def _say_uncertain(self, device: str) -> None:
-        self.on_uncertain(device)
+    def _on_result(self, device: str, result: Stopped) -> None:
+        """Take in what came of a stop. What is uncertain is stopped again, and nothing starts until it is settled."""
+        if result == "uncertain":
+            self._stopping.insist(self._devices[device])
+            if self._latch.doubt(device):
+                self.on_uncertain(device)
+        elif self._latch.settle(device):
+            self.on_settled(device)
 
     def _tell(self, limits: Sequence[Limit]) -> None:
         met = [limit for limit in limits if limit.limited]
         if met:
             self.on_limit(met)
-
-
-async def _all(actions: Iterable[Awaitable[None]]) -> None:
-    """Do all at once; when one fails, the others are still finished before its error is raised."""
-    results = await asyncio.gather(*actions, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

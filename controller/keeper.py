@@ -19,7 +19,10 @@ _LATE_SECONDS = 2.0  # how much longer than planned anything may be on, before t
 
 
 class Keeper:
-    """Looks after running devices until it is cancelled, or found a reason to stop, which it says once."""
+    """Looks after running devices until it is cancelled, or found a reason to stop, which it says once.
+
+    `may_lose(device)`: asked when a link was lost; where it says so, the others go on, and this one is somebody else's.
+    """
 
     def __init__(
         self,
@@ -29,13 +32,14 @@ class Keeper:
         seconds: float,
         on_trip: Callable[[Trip], None],
         on_ended: Callable[[str], None],
+        may_lose: Callable[[str], bool],
     ) -> None:
         self._clock = clock
         self._energy = energy
-        self._devices = devices
         self._seconds = seconds
         self._on_trip = on_trip
         self._on_ended = on_ended
+        self._may_lose = may_lose
         self._began_seconds = clock.now()
         self._watches = [Watch(device, self._began_seconds) for device in devices]
         self._over = False
@@ -44,8 +48,8 @@ class Keeper:
         """Look, renew, wait a second, and again."""
         renewed_seconds = self._began_seconds
         with contextlib.ExitStack() as unsubscribe:
-            for device in self._devices:
-                unsubscribe.callback(device.on_change(self._look))
+            for watch in self._watches:
+                unsubscribe.callback(watch.device.on_change(self._look))
             while not self._over:
                 self._look()
                 if not self._over and self._clock.now() - renewed_seconds >= _RENEW_EVERY_SECONDS:
@@ -62,21 +66,24 @@ class Keeper:
         if not self._over:
             error = None if task.cancelled() else task.exception()
             words = f"the controller stopped looking after it ({error or 'cancelled'})"
-            self._trip(Trip(kind=TripKind.LEASE, device=self._devices[0].name, words=words))
+            self._trip(Trip(kind=TripKind.LEASE, device=self._watches[0].device.name, words=words))
 
     def _look(self) -> None:
         now_seconds = self._clock.now()
-        for watch in self._watches:
+        for watch in tuple(self._watches):
             if trip := watch.look(now_seconds):
-                self._trip(trip)
+                if trip.kind is TripKind.LINK_LOST and self._may_lose(watch.device.name):
+                    self._watches.remove(watch)
+                else:
+                    self._trip(trip)
             elif watch.stopped_itself():
                 self._end(watch.device.name)
         if now_seconds - self._began_seconds >= self._seconds + _LATE_SECONDS:
             words = f"{self._energy.value} went on longer than its {self._seconds:.0f} s"
-            self._trip(Trip(kind=TripKind.TIME, device=self._devices[0].name, words=words))
+            self._trip(Trip(kind=TripKind.TIME, device=self._watches[0].device.name, words=words))
 
     async def _renew(self) -> None:
-        for device in self._devices:
+        for device in [watch.device for watch in self._watches]:
             try:
                 await device.renew(safety.LEASE_SECONDS)
             except RefusedError:
@@ -84,6 +91,9 @@ class Keeper:
                 if device.reading.run_state is not RunState.RUNNING and not self._over:
                     self._end(device.name)
             except DeviceError as error:
+                if not device.connected and self._may_lose(device.name):
+                    self._watches = [watch for watch in self._watches if watch.device is not device]
+                    continue
                 words = f"its lease could not be renewed: {error}"
                 self._trip(Trip(kind=TripKind.LEASE, device=device.name, words=words))
 

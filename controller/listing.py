@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from controller.cautions import cautions_by
 from controller.guide import load_words
 from controller.routine import MassageStep, Routine, load_routines
 from controller.settings import DeviceSettings, Settings
+from controller.store.sessions import SessionRow
 from devices.catalog import Catalog, fit
 from devices.profiles.roles import capabilities_of
 from devices.profiles.schema import Profile
@@ -163,3 +165,29 @@ def routine_rows(settings: Settings, language: str) -> list[dict[str, Any]]:
 
 def _seconds(routine: Routine) -> float:
     return sum((step.planned_seconds or 0) * (2 if isinstance(step, MassageStep) else 1) for step in routine.steps)
+
+
+def session_rows(sessions: Sequence[SessionRow]) -> list[dict[str, Any]]:
+    """Return past sessions as a person reads them, in local time."""
+    return [
+        {
+            "began": f"{each.began_at.astimezone():%Y-%m-%d %H:%M}",
+            "minutes": _minutes(each),
+            "station": each.station,
+            "routine": each.routine,
+            "side": each.side.value,
+            "milk": _millilitres(each),
+            "ended": each.outcome.value if each.outcome else "under way",
+            "why": each.reason or "",
+        }
+        for each in sessions
+    ]
+
+
+def _minutes(session: SessionRow) -> str:
+    return f"{(session.ended_at - session.began_at).total_seconds() / 60:.0f}" if session.ended_at else ""
+
+
+def _millilitres(session: SessionRow) -> str:
+    total_ml = session.volume_ml.total
+    return "" if total_ml is None else f"{total_ml:.0f} mL"

@@ -60,11 +60,12 @@ class MassageStep(Frozen):
 
 
 class StimulateStep(Frozen):
-    """Light, quick suction until the milk lets down."""
+    """Light, quick suction until the milk lets down. `at_most_mmhg`: how far the person may raise it in this step."""
 
     kind: Literal["stimulate"] = "stimulate"
     at_most_seconds: float = Field(120, ge=30, le=safety.STIMULATION_SECONDS)
     vacuum_mmhg: float = Field(70, ge=40, le=120)
+    at_most_mmhg: float | None = Field(None, ge=40, le=safety.STIMULATION_VACUUM_MMHG)
     rate_cpm: float = Field(100, ge=60, le=120)
 
     @property
@@ -74,11 +75,15 @@ class StimulateStep(Frozen):
 
 
 class ExpressStep(Frozen):
-    """Slow, stronger suction. `comfort` is the owner's comfort cap, or 100 mmHg until there is one."""
+    """Slow, stronger suction. `comfort` is the owner's comfort cap, or 100 mmHg until there is one.
+
+    `at_most_mmhg`: how far the person may raise it in this step.
+    """
 
     kind: Literal["express"] = "express"
     minutes: float = Field(15, ge=1, le=25)
     vacuum_mmhg: Annotated[float, Field(ge=60, le=safety.EXPRESSION_VACUUM_MMHG)] | Literal["comfort"] = "comfort"
+    at_most_mmhg: float | None = Field(None, ge=60, le=safety.EXPRESSION_VACUUM_MMHG)
     rate_cpm: float = Field(54, ge=30, le=80)
     until_dry_minutes: float | None = Field(3, ge=1, le=5)
 

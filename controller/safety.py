@@ -45,6 +45,23 @@ HEAT_TRIP_CELSIUS = 43.0
 HEAT_TRIP_SECONDS = 5.0
 HEAT_TRIP_AT_ONCE_CELSIUS = 44.0
 
+# Readings that cannot be, and sensors that stand still
+OVERPRESSURE_MMHG = 30.0  # ours: no pump blows; this is 20 that devices may be off, and some
+COLDEST_CELSIUS = 0.0  # ours: nothing on a body is colder
+JUMP_CELSIUS = 5.0  # ours: a temperature that moves by more than this ...
+JUMP_SECONDS = 5.0  # ... in this time, 1 °C a second; even a pad that runs away warms by less than half of that
+WARMING_GAP_CELSIUS = 3.0  # ours: a compress this far below its target ...
+WARMING_CELSIUS = 1.0  # ... must get so much warmer, which is more than its sensor's noise ...
+WARMING_SECONDS = 120.0  # ... in this time; a pad that takes ten minutes to warm makes 1.7 °C there
+FINE_CELSIUS = 0.5  # ours: a sensor with smaller steps than this shows one ...
+FINE_STILL_SECONDS = 60.0  # ... in this time, at the slowest warming that is allowed; measured: 51 at most
+# At its target a sensor may stand still for as long as the pad is well held: measured, a smoothed one with steps of
+# 0.1 °C did for all of 15 min. Only one that goes up and down all the time cannot: measured over 15 min with noise of
+# 0.05 to 0.2 °C, raw and smoothed, in steps of 0.01 to 1 °C, such a sensor stood still for 12 s at most.
+RESTLESS_TURNS = 8  # ours: it turned back so often, by more than one of its steps ...
+RESTLESS_SECONDS = 30.0  # ... in this time
+RESTLESS_STILL_SECONDS = 15.0  # ours: from 40 °C, a pad that runs away (60 °C, 90 s) reaches 43.1 °C meanwhile
+
 # Vibration
 VIBRATION_INTENSITY = 1 / 3  # the lowest third of a device's range (ABM Protocol 36 is against more)
 VIBRATION_SECONDS = 300.0
@@ -103,6 +120,7 @@ class TripKind(StrEnum):
     NO_RELEASE = "no_release"
     TEMPERATURE = "temperature"
     STALE = "stale"
+    IMPLAUSIBLE = "implausible"
     LINK_LOST = "link_lost"
     LEASE = "lease"
     DEVICE_FAULT = "device_fault"
@@ -125,6 +143,7 @@ class OwnerLimits(Frozen):
     heat_celsius: float = Field(HEAT_CELSIUS, ge=36, le=HEAT_CELSIUS)
     heat_without_temperature: bool = False
     vibration: bool = False
+    go_on_with_one_pump: bool = False
 
     @property
     def comfortable_mmhg(self) -> float:
@@ -154,8 +173,12 @@ def limit_vacuum(
     symptoms: bool,
     by_person: bool,
     pace_mmhg: float | None = None,
+    step_mmhg: float | None = None,
 ) -> Limit:
-    """Limit a wished vacuum. `by_person`: by the person's own command. `pace_mmhg`: what the pace of raising allows."""
+    """Limit a wished vacuum. `by_person`: by the person's own command.
+
+    `pace_mmhg`: what the pace of raising allows. `step_mmhg`: what the step of the routine allows, to a person, too.
+    """
     layers = []
     if phase is Phase.STIMULATION:
         layers.append(Reason(who="hard", allows=STIMULATION_VACUUM_MMHG, words="the limit for stimulation"))
@@ -168,6 +191,8 @@ def limit_vacuum(
         layers.append(Reason(who="owner", allows=owner.comfort_vacuum_mmhg, words="your comfort cap"))
     if device.vacuum_mmhg is not None:
         layers.append(Reason(who="device", allows=device.vacuum_mmhg, words="what the pump can do"))
+    if step_mmhg is not None:
+        layers.append(Reason(who="step", allows=step_mmhg, words="this step of the routine"))
     if symptoms:
         layers.append(Reason(who="symptoms", allows=SYMPTOM_VACUUM_MMHG, words="today's symptoms"))
     if pace_mmhg is not None:
@@ -244,6 +269,7 @@ def limit_pump(
     by_person: bool = False,
     pace_mmhg: float | None = None,
     pace_level: int | None = None,
+    step_mmhg: float | None = None,
     max_level: int | None = None,
 ) -> tuple[PumpSetting, tuple[Limit, ...]]:
     """Return the setting that is allowed, in what the pump can be told, and the limits met on the way."""
@@ -252,7 +278,14 @@ def limit_pump(
     setting = asked.model_copy(update={"vacuum_mmhg": None, "rate_cpm": None, "level": None})
     if asked.vacuum_mmhg is not None and Capability.VACUUM_MMHG in capabilities:
         vacuum = limit_vacuum(
-            asked.phase, asked.vacuum_mmhg, owner, device, symptoms=symptoms, by_person=by_person, pace_mmhg=pace_mmhg
+            asked.phase,
+            asked.vacuum_mmhg,
+            owner,
+            device,
+            symptoms=symptoms,
+            by_person=by_person,
+            pace_mmhg=pace_mmhg,
+            step_mmhg=step_mmhg,
         )
         limits.append(vacuum)
         setting = setting.model_copy(update={"vacuum_mmhg": vacuum.allowed})

@@ -45,21 +45,35 @@ class Service:
     def __init__(self, stations: Sequence[Station]) -> None:
         self.stations = {station.name: station for station in stations}
         self._closing = False
+        self._winding_down = asyncio.Event()
         self._desks = {station.name: Desk() for station in stations}
 
     async def run(self, watchers: Sequence[Watcher] = ()) -> None:
-        """Run until cancelled; then stop every device, let the watchers say goodbye, and close the links, in order."""
+        """Run until cancelled or wound down.
+
+        Then stop every device, let the watchers say goodbye, and close the links, in order.
+        """
         stations = [asyncio.create_task(s.run(), name=f"station {s.name}") for s in self.stations.values()]
         watching = [asyncio.create_task(watcher.run(), name="watcher") for watcher in watchers]
+        quiet = asyncio.create_task(self._quiet(), name="wind down")
         try:
-            done, _ = await asyncio.wait([*stations, *watching], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*stations, *watching, quiet], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # none of them ends by itself, but by an error
+                task.result()  # but for winding down, none of them ends by itself, but by an error
         finally:
             self._closing = True
             await self._stop_everything()
-            await _cancel(watching)
+            await _cancel([*watching, quiet])
             await _cancel(stations)
+
+    def wind_down(self) -> None:
+        """Let no new session start, and end `run` when those that are under way have ended."""
+        self._winding_down.set()
+
+    async def _quiet(self) -> None:
+        await self._winding_down.wait()
+        for station in self.stations.values():
+            await station.finished()
 
     async def handle(self, station_name: str, command: Command, args: Args, *, retained: bool = False) -> Reply:
         """Carry out a command, or say why not. Never raises."""
@@ -70,6 +84,8 @@ class Service:
         refusal = self._desks[station_name].refusal(command, retained=retained, session_id=session_id)
         if refusal is None and self._closing and command.action not in ALWAYS:
             refusal = "the controller is shutting down"
+        if refusal is None and self._winding_down.is_set() and command.action is Action.START:
+            refusal = "new settings are being taken over; try again in a moment"
         if refusal is not None:
             return _reply(command, "refused", refusal)
         try:
@@ -95,8 +111,8 @@ class Service:
                 station.log_volume(args.left_ml, args.right_ml)
                 return _reply(command, "accepted")
             case Action.ACKNOWLEDGE, _:
-                there_was = station.acknowledge()
-                return _reply(command, "accepted") if there_was else _reply(command, "refused", "nothing has tripped")
+                words = () if station.acknowledge() else ("nothing has tripped, and nothing is uncertain",)
+                return _reply(command, "refused" if words else "accepted", *words)
             case _:
                 return await self._during_session(station, command, args)
 

@@ -72,7 +72,6 @@ class Session:
         self._stimulated_at_seconds: float | None = None
         self._reason: str | None = None
         self._end: SessionState | None = None
-        self._uncertain = False
         self._pained = False
         self._told_why = False  # the guide says already why it ended
         self._resumed = asyncio.Event()
@@ -85,7 +84,7 @@ class Session:
             words=words,
             record=self._record,
             answers=answers,
-            changed=self._changed,
+            changed=self.changed,
             publish_guide=stream.publish,
             wait_for_resume=self._wait_for_resume,
         )
@@ -115,7 +114,7 @@ class Session:
         limit = await run.adjust(vacuum_mmhg=vacuum_mmhg, by_person=True)
         if run.setting.vacuum_mmhg is not None:
             self._stage.person_mmhg[phase] = run.setting.vacuum_mmhg
-        self._changed()
+        self.changed()
         return limit
 
     async def nudge(self, up: bool) -> Limit:
@@ -125,7 +124,7 @@ class Session:
             raise RefusedError("no pump is running")
         if setting.level is not None:
             limit = await self._stage.run.adjust(level=max(1, setting.level + (1 if up else -1)), by_person=True)
-            self._changed()
+            self.changed()
             return limit
         step_mmhg = safety.RAISE_STEP_MMHG if up else -safety.RAISE_STEP_MMHG
         return await self.set_vacuum(max(0.0, (setting.vacuum_mmhg or 0.0) + step_mmhg))
@@ -158,7 +157,6 @@ class Session:
         self._guard.on_trip = self._on_trip
         self._guard.on_ended = self._on_device_ended
         self._guard.on_limit = self._on_limit
-        self._guard.on_uncertain = self._on_uncertain
         self._guard.begin_session(frozenset(name for name, yes in self._stage.answers.items() if yes))
         self._record.open()
         _LOGGER.info("session %s begins: %s, %s", self.id, self.routine.id, self.side.value)
@@ -173,7 +171,7 @@ class Session:
             self._finish(SessionState.STOPPED, "cancelled")
         except NobodyAnsweredError:
             self._finish(SessionState.STOPPED, "nobody answered the questions")
-            self._guide_message("nobody_answered")
+            self.say("nobody_answered")
             self._told_why = True
         except AbandonedError as error:
             self._finish(SessionState.STOPPED, str(error))
@@ -234,7 +232,7 @@ class Session:
         before, self.state = self.state, SessionState.PAUSED
         self._resumed.clear()
         self._emit(EventType.PAUSED)
-        self._guide_message("paused")
+        self.say("paused")
         try:
             async with self._clock.timeout(PAUSE_SECONDS):
                 await self._resumed.wait()
@@ -257,14 +255,14 @@ class Session:
         self._emit(EventType.TRIP, kind=trip.kind.value, device=trip.device, words=trip.words)
         self._finish(SessionState.TRIPPED, f"{trip.device}: {trip.words}")
         self._told_why = True
-        self._guide_message("tripped", device=trip.device, words=self.words.message(f"trip_{trip.kind.value}"))
+        self.say("tripped", device=trip.device, words=self.words.message(f"trip_{trip.kind.value}"))
         if self._body is not None:
             self._body.cancel()
 
     def _on_device_ended(self, device: str) -> None:
         self._finish(SessionState.STOPPED, f"{device} was switched off at the device")
         self._told_why = True
-        self._guide_message("device_ended", device=device)
+        self.say("device_ended", device=device)
         if self._body is not None:
             self._body.cancel()
 
@@ -274,11 +272,6 @@ class Session:
                 continue
             self._limits[limit.quantity] = limit
             self._emit(EventType.LIMITED, **limit.model_dump(mode="json"), words=str(limit))
-
-    def _on_uncertain(self, device: str) -> None:
-        self._uncertain = True
-        self._emit(EventType.UNCERTAIN, device=device)
-        self._guide_message("uncertain", device=device)
 
     # What others see
 
@@ -298,7 +291,7 @@ class Session:
     def _tell_end(self) -> None:
         if self._reason == "pain":
             self.note_pain()
-        self._changed()
+        self.changed()
 
     def note_pain(self) -> None:
         """Tell of pain, once a session."""
@@ -323,25 +316,25 @@ class Session:
 
     def _say_goodbye(self) -> None:
         """Say the last words, unless more important ones stand there already."""
-        if self._uncertain or self._told_why:
+        if self._guard.uncertain or self._told_why:
             return
         if self._reason == _DONE:
             if any(step.outcome != "not_today" for step in self._steps[1:]):
-                self._guide_message("completed")  # else nothing happened, and why stands there
+                self.say("completed")  # else nothing happened, and why stands there
             return
-        self._guide_message(
-            _LAST_WORDS.get(self._reason or "", "failed" if self._end is SessionState.FAILED else "ended")
-        )
+        self.say(_LAST_WORDS.get(self._reason or "", "failed" if self._end is SessionState.FAILED else "ended"))
 
-    def _guide_message(self, name: str, **values: object) -> None:
+    def say(self, name: str, **values: object) -> None:
+        """Show the person one of the messages of the guide."""
         step = self._steps[self._index].name if self._index is not None else "check"
         self._stage.guide(step, self.words.steps[step].title, self.words.message(name, **values))
 
     def _emit(self, kind: EventType, /, **data: Any) -> None:
         self._stream.publish(Event(station=self.station, session_id=self.id, type=kind, data=data))
-        self._changed()
+        self.changed()
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Tell how things stand now."""
         self._update_step()
         self._stream.publish(self.snapshot())
 
@@ -373,6 +366,7 @@ class Session:
             warmest_celsius=record.warmest_celsius,
             reason=self._reason,
             trip=self._guard.trip,
+            uncertain=self._guard.uncertain,
         )
 
     def _progress(self) -> float:

@@ -14,7 +14,7 @@ from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import check_name, check_station
 from controller.safety import OwnerLimits
 from devices.profiles.vocabulary import Uuid
-from devices.radio import Sighting
+from devices.radio import ByAddress, ByName
 from devices.roles import Frozen, Side
 from devices.tuya.credentials import TuyaCredentials
 from devices.yaml_file import FileError, Problem, load_yaml
@@ -46,11 +46,10 @@ class DeviceSettings(Frozen):
             raise ValueError("say which device it is: its address, or its advertised_name (see `letdown scan`)")
         return self
 
-    def wanted(self, sighting: Sighting) -> bool:
-        """Say whether an advertisement is this very device's."""
-        if self.address is not None:
-            return sighting.address.lower() == self.address.lower()
-        return sighting.name == self.advertised_name
+    @property
+    def wanted(self) -> ByAddress | ByName:
+        """What tells this device from others. The address decides alone where there is one."""
+        return ByName(self.advertised_name or "") if self.address is None else ByAddress(self.address.lower())
 
 
 class StationSettings(Frozen):
@@ -65,6 +64,23 @@ class StationSettings(Frozen):
             if names.count(name) > 1:
                 raise ValueError(f"two devices are called {name}")
         return self
+
+
+def _state_folder() -> Path:
+    """Return where a program keeps its state: what systemd gives it, or the user's own folder for that."""
+    systemd, user = os.environ.get("STATE_DIRECTORY"), os.environ.get("XDG_STATE_HOME")
+    return Path(systemd.split(":")[0]) if systemd else Path(user or Path.home() / ".local/state") / "letdown"
+
+
+class StoreSettings(Frozen):
+    """Where is kept what must not be forgotten: what runs, what tripped, the day's answers, and past sessions."""
+
+    path: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """The file, wherever it is."""
+        return self.path or _state_folder() / "letdown.db"
 
 
 class RadioSettings(Frozen):
@@ -93,11 +109,26 @@ class Settings(BaseSettings):
     radio: RadioSettings = RadioSettings()
     limits: OwnerLimits = OwnerLimits()
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    store: StoreSettings = StoreSettings()
     profiles: tuple[Path, ...] = ()
     routines: tuple[Path, ...] = ()
     stations: dict[Annotated[str, AfterValidator(check_station)], StationSettings] = Field(
         default_factory=lambda: {"home": StationSettings()}, min_length=1
     )
+
+    @model_validator(mode="after")
+    def _each_device_once(self) -> Self:
+        known: dict[ByAddress | ByName, str] = {}
+        for station, settings in self.stations.items():
+            for at, device in enumerate(settings.devices):
+                name = f"{device.name} of {station}"
+                if other := known.get(device.wanted):
+                    raise ValueError(
+                        f"stations.{station}.devices.{at}: a device belongs to one station, once: "
+                        f"{other} and {name} are the same"
+                    )
+                known[device.wanted] = name
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -11,9 +11,10 @@ from typing import Any
 
 from controller.cautions import cautions_for
 from controller.events import Guide, PartView
-from controller.guard import Guard, Run
+from controller.guard import Guard
 from controller.guide import Words
 from controller.record import Record
+from controller.run import Run
 from controller.safety import OwnerLimits
 from devices.clock import Clock
 from devices.roles import Phase, Role, Side

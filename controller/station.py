@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 
 from controller import safety
 from controller.cautions import cautions_for
-from controller.events import DeviceView, Event, EventType, SessionState, Snapshot, Stream, Telemetry, Volume
+from controller.events import DeviceView, Event, EventType, Guide, SessionState, Snapshot, Stream, Telemetry, Volume
 from controller.guard import Guard
 from controller.guide import Words
+from controller.memory import CutOff, Memory
 from controller.routine import Routine
 from controller.safety import OwnerLimits
 from controller.session import Session
@@ -26,6 +27,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _VIEW_EVERY_SECONDS = 1.0
 _FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
+
+
+CUT_OFF = "the controller ended in mid-session"
 
 
 class RefusedStartError(Exception):
@@ -45,20 +49,24 @@ class Station:
         owner: OwnerLimits,
         routines: Mapping[str, Routine],
         words: Words,
+        memory: Memory,
     ) -> None:
         self.name = name
         self.devices = tuple(devices)
         self.roles: tuple[ProfileRole, ...] = tuple(role for device in devices for role in roles_of(device))
-        self.guard = Guard(clock, owner, self.roles)
+        self.guard = Guard(clock, owner, self.roles, memory)
+        self.guard.on_uncertain = self._on_uncertain
+        self.guard.on_settled = self._on_settled
         self.session: Session | None = None
         self._clock = clock
         self._stream = stream
         self._routines = routines
         self._words = words
         self._task: asyncio.Task[None] | None = None
-        self._answers: dict[str, bool] = {}
-        self._answered_on: date | None = None
-        self._snapshot = Snapshot(station=name)
+        self._memory = memory
+        self._answers = dict(memory.remembered.answers)
+        self._answered_on = memory.remembered.answered_on
+        self._snapshot = Snapshot(station=name, trip=self.guard.trip, uncertain=self.guard.uncertain)
         self._views: dict[str, DeviceView] = {}
         self._states: dict[str, tuple[object, ...]] = {}
         self._viewed_at_seconds: dict[str, float] = {}
@@ -67,15 +75,18 @@ class Station:
         stream.subscribe(self._keep_snapshot)
 
     async def run(self) -> None:
-        """Keep the devices connected and show how fresh they are, until cancelled."""
-        self._stream.publish(self._snapshot)
-        async with asyncio.TaskGroup() as group:
-            for device in self.devices:
-                group.create_task(device.run(), name=f"link {device.name}")
-            while True:
-                for role in self.roles:
-                    self._show(role, at_once=False)
-                await self._clock.sleep(_VIEW_EVERY_SECONDS)
+        """Stop what a crash left running, keep the devices connected, show how fresh they are; until cancelled."""
+        self._come_back(self._memory.remembered.cut_off)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for device in self.devices:
+                    group.create_task(device.run(), name=f"link {device.name}")
+                while True:
+                    for role in self.roles:
+                        self._show(role, at_once=False)
+                    await self._clock.sleep(_VIEW_EVERY_SECONDS)
+        finally:
+            self.guard.close()
 
     # What is asked
 
@@ -100,9 +111,8 @@ class Station:
             raise RefusedStartError("vibration is off; read what the routine says, then set limits.vibration to true")
         if routine.opt_in == "vibration" and not self.guard.massagers(side):
             raise RefusedStartError("this routine needs a massager that is connected")
-        if self.guard.trip is not None:
-            trip = self.guard.trip
-            raise RefusedStartError(f"the last session was stopped: {trip.device}: {trip.words}; acknowledge it first")
+        if self.guard.why_not is not None:
+            raise RefusedStartError(self.guard.why_not)
         self._new_day()
         if no_symptoms:
             self._answer_open(False)
@@ -146,6 +156,7 @@ class Station:
             self._answers[question] = value
         else:
             return f"there is no question {question}; there are all, {', '.join(self._words.questions)}"
+        self._keep_answers()
         # A yes counts at once: what is on, is the guard's business no longer to allow anew.
         self.guard.symptoms = frozenset(name for name, yes in self._answers.items() if yes)
         if self.session is not None:
@@ -153,10 +164,9 @@ class Station:
         return None
 
     def acknowledge(self) -> bool:
-        """Let go of a latched trip. Return whether there was one."""
-        there_was = self.guard.trip is not None
-        self.guard.acknowledge()
-        self._stream.publish(self._snapshot.model_copy(update={"trip": None}))
+        """Let go of a latched trip, and of what may still run. Return whether there was anything to let go of."""
+        there_was = self.guard.acknowledge()
+        self._show_safety()
         return there_was
 
     def log_volume(self, left_ml: float | None, right_ml: float | None) -> None:
@@ -176,6 +186,54 @@ class Station:
 
     # Inside
 
+    def _come_back(self, cut_off: CutOff | None) -> None:
+        """Tell what the last run of the controller left behind, and stop what may still run, before anything else."""
+        self.guard.stop_what_may_run()
+        if cut_off is not None:
+            self._snapshot = self._snapshot.model_copy(
+                update={"state": SessionState.FAILED, "reason": CUT_OFF, **cut_off.model_dump()}
+            )
+            self._event(EventType.SESSION_FINISHED, outcome="failed", reason=CUT_OFF, routine=cut_off.routine)
+        self._stream.publish(self._snapshot)
+        for device in self.guard.uncertain:
+            _LOGGER.warning("%s was running when the controller ended: stopping it", device)
+            self._event(EventType.UNCERTAIN, device=device)
+        if self.guard.uncertain:
+            self._say("restarted", device=", ".join(self.guard.uncertain))
+        elif trip := self.guard.trip:
+            self._say("tripped", device=trip.device, words=self._words.message(f"trip_{trip.kind.value}"))
+        elif cut_off is not None:
+            self._say("cut_off")
+
+    def _on_uncertain(self, device: str) -> None:
+        self._event(EventType.UNCERTAIN, device=device)
+        self._say("uncertain", device=device)
+        self._show_safety()
+
+    def _on_settled(self, device: str) -> None:
+        self._event(EventType.SETTLED, device=device)
+        left = ", ".join(self.guard.uncertain)
+        self._say("uncertain" if left else "settled", device=left or device)
+        self._show_safety()
+
+    def _event(self, kind: EventType, /, **data: object) -> None:
+        self._stream.publish(Event(station=self.name, session_id=self._snapshot.session_id, type=kind, data=data))
+
+    def _say(self, message: str, **values: object) -> None:
+        """Show a message of the guide, in the running session where there is one."""
+        if self.running and self.session is not None:
+            self.session.say(message, **values)
+        else:
+            self._stream.publish(Guide(station=self.name, words=self._words.message(message, **values)))
+
+    def _show_safety(self) -> None:
+        """Show what is latched."""
+        if self.running and self.session is not None:
+            self.session.changed()
+        else:
+            update = {"trip": self.guard.trip, "uncertain": self.guard.uncertain}
+            self._stream.publish(self._snapshot.model_copy(update=update))
+
     def _new_day(self) -> None:
         """Forget yesterday's answers: the questions are asked once a day."""
         today = datetime.now().astimezone().date()
@@ -186,6 +244,11 @@ class Station:
     def _answer_open(self, value: bool) -> None:
         for question in self._words.questions:
             self._answers.setdefault(question, value)
+        self._keep_answers()
+
+    def _keep_answers(self) -> None:
+        if self._answered_on is not None:
+            self._memory.answered(self._answered_on, self._answers)
 
     def _keep_snapshot(self, item: Frozen) -> None:
         if isinstance(item, Snapshot) and item.station == self.name:

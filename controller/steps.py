@@ -134,7 +134,7 @@ async def stimulate(step: StimulateStep, stage: Stage) -> StepOutcome:
     async def body(left_seconds: float) -> None:
         wanted_mmhg = stage.person_mmhg.get(Phase.STIMULATION, step.vacuum_mmhg)
         setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=wanted_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
-        async with _suction(stage, "stimulate", setting, left_seconds):
+        async with _suction(stage, "stimulate", setting, left_seconds, step.at_most_mmhg):
             await stage.hold(left_seconds, on_signal=noticed)
 
     if not stage.let_down_seen:
@@ -159,7 +159,7 @@ async def express(step: ExpressStep, stage: Stage) -> StepOutcome:
             await _climb(stage, asked_mmhg)
             return _is_dry(step, stage, began_seconds)
 
-        async with _suction(stage, "express", setting, left_seconds):
+        async with _suction(stage, "express", setting, left_seconds, step.at_most_mmhg):
             dry = await stage.hold(left_seconds, each=each)
 
     await stage.pausable(step.planned_seconds, body)
@@ -204,7 +204,9 @@ STEPS: dict[str, Callable[[Any, Stage], Awaitable[StepOutcome]]] = {
 
 
 @contextlib.asynccontextmanager
-async def _suction(stage: Stage, step: str, setting: PumpSetting, at_most_seconds: float) -> AsyncIterator[None]:
+async def _suction(
+    stage: Stage, step: str, setting: PumpSetting, at_most_seconds: float, at_most_mmhg: float | None
+) -> AsyncIterator[None]:
     """Run the pumps of this side inside the block; without any, ask the person to run theirs."""
     pumps = stage.guard.pumps(stage.side)
     stage.by_hand = not pumps
@@ -212,7 +214,8 @@ async def _suction(stage: Stage, step: str, setting: PumpSetting, at_most_second
     if not pumps:
         yield
         return
-    async with stage.guard.suction(pumps, setting, at_most_seconds=at_most_seconds) as run:
+    suction = stage.guard.suction(pumps, setting, at_most_seconds=at_most_seconds, at_most_mmhg=at_most_mmhg)
+    async with suction as run:
         stage.run = run
         stage.changed()
         try:

@@ -1,10 +1,10 @@
-"""Stopping devices: in order, side by side, each confirmed. What comes of it is said per device."""
+"""Stopping devices: in order, side by side, each confirmed, and again until it is. What comes of it is said."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from controller import safety
@@ -16,6 +16,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 _ORDER = {"pump": 0, "warmer": 1, "massager": 2}
+AGAIN_SECONDS = 3.0  # ours: how long after a stop that was not confirmed the next one goes out
 
 # stopped: it said so itself; unconfirmed: told, and it cannot say; uncertain: it should have said so; unreachable: not
 # connected, and not running as far as is known
@@ -23,12 +24,13 @@ Stopped = Literal["stopped", "unconfirmed", "uncertain", "unreachable"]
 
 
 class Stopping:
-    """Stops devices in tasks that nobody's cancellation ends. `on_uncertain(device)`: one did not confirm."""
+    """Stops devices in tasks that nobody's cancellation ends. `on_result(device, result)`: what came of each stop."""
 
-    def __init__(self, clock: Clock, on_uncertain: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, on_result: Callable[[str, Stopped], None]) -> None:
         self._clock = clock
-        self._on_uncertain = on_uncertain
+        self._on_result = on_result
         self._tasks: dict[str, asyncio.Task[Stopped]] = {}
+        self._insisting: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, devices: Sequence[Role]) -> dict[str, asyncio.Task[Stopped]]:
         """Begin to stop devices: pumps first, then heat, then vibration; each writes its stop before it waits."""
@@ -46,6 +48,31 @@ class Stopping:
         if under_way := [task for task in self._tasks.values() if not task.done()]:
             await asyncio.wait(under_way)
 
+    def insist(self, device: Role) -> None:
+        """Stop a device again and again, from a moment from now on, until it is not uncertain any more."""
+        if device.name not in self._insisting:
+            task = asyncio.create_task(self._insist(device), name=f"insist on stopping {device.name}")
+            self._insisting[device.name] = task
+            task.add_done_callback(lambda _: self._insisting.pop(device.name, None))
+
+    def give_up(self, devices: Iterable[str]) -> None:
+        """Stop these no more, and say nothing of a stop that is under way: the person has seen to it."""
+        for device in devices:
+            self._tasks.pop(device, None)
+            if task := self._insisting.get(device):
+                task.cancel()
+
+    def close(self) -> None:
+        """Insist no more."""
+        for task in self._insisting.values():
+            task.cancel()
+
+    async def _insist(self, device: Role) -> None:
+        result: Stopped = "uncertain"
+        while result == "uncertain":
+            await self._clock.sleep(AGAIN_SECONDS)
+            result = await asyncio.shield(self._begin(device))
+
     def _begin(self, device: Role) -> asyncio.Task[Stopped]:
         task = self._tasks.get(device.name)
         if task is None or task.done():
@@ -54,6 +81,12 @@ class Stopping:
         return task
 
     async def _stop(self, device: Role) -> Stopped:
+        result = await self._result(device)
+        if self._tasks.get(device.name) is asyncio.current_task():
+            self._on_result(device.name, result)
+        return result
+
+    async def _result(self, device: Role) -> Stopped:
         try:
             await device.stop()
             if device.role == "pump":
@@ -61,8 +94,9 @@ class Stopping:
         except LinkLostError:
             return "unreachable"
         except DeviceError as error:
-            _LOGGER.warning("%s", error)
-            self._on_uncertain(device.name)
+            # Said once: what is tried again every few seconds must not fill the log.
+            level = logging.DEBUG if device.name in self._insisting else logging.WARNING
+            _LOGGER.log(level, "%s", error)
             return "uncertain"
         return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
 

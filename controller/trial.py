@@ -8,7 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from controller.cautions import cautions_for
-from controller.guard import Guard, NotAllowedError, Run
+from controller.guard import Guard, NotAllowedError
+from controller.memory import ShortMemory
+from controller.run import Run
 from controller.safety import OwnerLimits
 from controller.stopping import Stopped
 from devices.clock import Clock
@@ -44,7 +46,7 @@ async def try_device(
         say("connected")
         roles = roles_of(device)
         owner = OwnerLimits(vibration=True, heat_without_temperature=True)  # asked for one by one, below
-        guard = Guard(clock, owner, roles)
+        guard = Guard(clock, owner, roles, ShortMemory())
         return all([await _try_role(role, guard, clock, say, allow) for role in roles])
     except TimeoutError:
         say(f"not found in {_CONNECT_SECONDS:g} s: {device.link.trouble or 'is it on, and not in use by its own app?'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from typing import Protocol
 
 from controller import safety
@@ -10,6 +12,19 @@ from devices.roles import Capability, PumpReading, Reading, Role, RunState, Warm
 
 _SLOWEST_CPM = 20.0  # of a pump that does not tell its rate: cleared pumps go down to 20
 _CYCLE_SLACK = 1.25  # a pump's rate may be off, and reports do not fall on its peaks
+_MORE_THAN_A_STEP = 1.5  # not 1: two equal steps differ by a hair
+
+# The lowest that each number can be that a rule looks at. None may be NaN or infinite: NaN is neither above a threshold
+# nor below one, so it would silence every other rule.
+_LOWEST = {
+    "vacuum_mmhg": -safety.OVERPRESSURE_MMHG,
+    "peak_vacuum_mmhg": -safety.OVERPRESSURE_MMHG,
+    "residual_vacuum_mmhg": -safety.OVERPRESSURE_MMHG,
+    "surface_celsius": safety.COLDEST_CELSIUS,
+    "target_vacuum_mmhg": -math.inf,
+    "target_celsius": -math.inf,
+    "rate_cpm": -math.inf,
+}
 
 
 class Rule(Protocol):
@@ -17,6 +32,18 @@ class Rule(Protocol):
 
     def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
         """Return why to trip, or `None`. Called on every report and at least once a second."""
+
+
+class ImplausibleRule:
+    """A number that no pump and no compress can have: a sensor is broken, or lost its contact."""
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:  # noqa: ARG002 - a Rule
+        """Trip at once. A garbled message is dropped before it is a reading; this is what the device measured."""
+        for name, lowest in _LOWEST.items():
+            value: float | None = getattr(reading, name, None)
+            if value is not None and not (math.isfinite(value) and value >= lowest):
+                return TripKind.IMPLAUSIBLE, f"it says {name.replace('_', ' ')} {value:g}, which cannot be"
+        return None
 
 
 class VacuumRule:
@@ -109,6 +136,99 @@ class TemperatureRule:
         return None
 
 
+class JumpRule:
+    """A temperature that jumps faster than any compress warms or cools."""
+
+    def __init__(self) -> None:
+        self._last_celsius: float | None = None
+        self._changed_at_seconds = -math.inf  # nobody knows how old the first value is
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when it moved by more than 5 °C, and by more than 1 °C in each second since it last changed."""
+        if not isinstance(reading, WarmerReading) or reading.surface_celsius is None:
+            return None
+        celsius, last_celsius = reading.surface_celsius, self._last_celsius
+        if celsius == last_celsius:
+            return None
+        seconds = now_seconds - self._changed_at_seconds
+        self._last_celsius = celsius
+        if last_celsius is None:
+            return None
+        self._changed_at_seconds = now_seconds
+        if abs(celsius - last_celsius) <= safety.JUMP_CELSIUS * max(1.0, seconds / safety.JUMP_SECONDS):
+            return None
+        return TripKind.IMPLAUSIBLE, f"its temperature jumped from {last_celsius:.1f} to {celsius:.1f} °C"
+
+
+class WarmingRule:
+    """A compress that heats and does not get warmer: its sensor is off the pad, or its heater is broken."""
+
+    def __init__(self) -> None:
+        self._from_celsius: float | None = None
+        self._since_seconds = 0.0
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when a compress 3 °C or more below its target does not get 1 °C warmer in 120 s."""
+        if not isinstance(reading, WarmerReading) or reading.surface_celsius is None or not _far_below(reading):
+            self._from_celsius = None
+            return None
+        celsius = reading.surface_celsius
+        if self._from_celsius is None or celsius >= self._from_celsius + safety.WARMING_CELSIUS:
+            self._from_celsius, self._since_seconds = celsius, now_seconds
+        if now_seconds - self._since_seconds < safety.WARMING_SECONDS:
+            return None
+        return TripKind.STALE, f"it stayed at {celsius:.1f} °C for {safety.WARMING_SECONDS:.0f} s and did not warm"
+
+
+class FrozenRule:
+    """A temperature sensor that stands still where it cannot: a pad could run away behind it.
+
+    In whole degrees, or well smoothed, it may stand still at its target for minutes, and nothing is said of it. But a
+    sensor with fine steps shows that a pad warms; and one that goes up and down all the time does not end with that.
+    """
+
+    def __init__(self, now_seconds: float) -> None:
+        self._last_celsius: float | None = None
+        self._change_celsius = 0.0
+        self._step_celsius = math.inf  # the smallest change so far
+        self._turned_at_seconds: deque[float] = deque(maxlen=safety.RESTLESS_TURNS)
+        self._changed_at_seconds = now_seconds
+        self._near_at_seconds = now_seconds  # when it was last not far below its target
+
+    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
+        """Trip when a restless sensor stands still for 15 s, or a fine one for 60 s far below its target."""
+        if not isinstance(reading, WarmerReading) or reading.surface_celsius is None:
+            return None
+        if not _far_below(reading):
+            self._near_at_seconds = now_seconds
+        if reading.surface_celsius != self._last_celsius:
+            self._note(reading.surface_celsius, now_seconds)
+        still_seconds = now_seconds - self._changed_at_seconds
+        warming_seconds = now_seconds - max(self._changed_at_seconds, self._near_at_seconds)
+        frozen = self._restless and still_seconds >= safety.RESTLESS_STILL_SECONDS
+        fine = self._step_celsius < safety.FINE_CELSIUS
+        if frozen or (fine and warming_seconds >= safety.FINE_STILL_SECONDS):
+            return TripKind.STALE, f"its temperature sensor stood still for {still_seconds:.0f} s"
+        return None
+
+    @property
+    def _restless(self) -> bool:
+        """Whether it turned back often before it stood still."""
+        turns = self._turned_at_seconds
+        return len(turns) == safety.RESTLESS_TURNS and self._changed_at_seconds - turns[0] <= safety.RESTLESS_SECONDS
+
+    def _note(self, celsius: float, now_seconds: float) -> None:
+        if self._last_celsius is not None:
+            change_celsius = celsius - self._last_celsius
+            self._step_celsius = min(self._step_celsius, abs(change_celsius))
+            # To and fro by a single step is what a well smoothed sensor does between two of its values.
+            wide = abs(change_celsius) > _MORE_THAN_A_STEP * self._step_celsius
+            if wide and change_celsius * self._change_celsius < 0:
+                self._turned_at_seconds.append(now_seconds)
+            self._change_celsius = change_celsius
+        self._last_celsius, self._changed_at_seconds = celsius, now_seconds
+
+
 class SettingRule:
     """A device that says itself that it is set to more than is ever allowed, such as to what it was set to last."""
 
@@ -140,11 +260,31 @@ class FaultRule:
         return None
 
 
+def _far_below(reading: WarmerReading) -> bool:
+    """Say whether a compress is so far below its target that it must be getting warmer; where both are known."""
+    if reading.surface_celsius is None or reading.target_celsius is None:
+        return False
+    return reading.surface_celsius <= reading.target_celsius - safety.WARMING_GAP_CELSIUS
+
+
 def rules_for(device: Role, now_seconds: float) -> list[Rule]:
     """Return the rules for a device's role."""
     by_role: dict[str, list[Rule]] = {
-        "pump": [VacuumRule(), ReleaseRule(now_seconds), StandstillRule(now_seconds), SettingRule()],
-        "warmer": [TemperatureRule(), SettingRule()],
+        "pump": [
+            ImplausibleRule(),
+            VacuumRule(),
+            ReleaseRule(now_seconds),
+            StandstillRule(now_seconds),
+            SettingRule(),
+        ],
+        "warmer": [
+            ImplausibleRule(),  # before those that compare
+            TemperatureRule(),
+            JumpRule(),
+            WarmingRule(),
+            FrozenRule(now_seconds),
+            SettingRule(),
+        ],
     }
     return [FaultRule(), *by_role.get(device.role, [])]
 

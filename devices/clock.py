@@ -13,6 +13,9 @@ import itertools
 import math
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
+from weakref import WeakKeyDictionary
+
+_settling: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()  # how many clocks wait in `_settle`
 
 
 class Clock(Protocol):
@@ -26,6 +29,9 @@ class Clock(Protocol):
 
     def timeout(self, seconds: float) -> contextlib.AbstractAsyncContextManager[asyncio.Timeout]:
         """Bound the block: raise `TimeoutError` after `seconds`."""
+
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Let no simulated time pass inside the block: for work that takes real time, such as writing to a disk."""
 
 
 class RealClock:
@@ -45,6 +51,10 @@ class RealClock:
     def timeout(self, seconds: float) -> asyncio.Timeout:
         """Bound the block to `seconds`."""
         return asyncio.timeout(seconds)
+
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Change nothing: real time cannot be held."""
+        return contextlib.nullcontext()
 
 
 class ScaledClock:
@@ -176,5 +186,10 @@ async def _settle(loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(64):
             await asyncio.sleep(0)
         return
-    while ready:  # noqa: ASYNC110 - there is no event to wait for: what we wait for is that there is none
-        await asyncio.sleep(0)
+    _settling[loop] = _settling.get(loop, 0) + 1
+    try:
+        # Whoever else waits here stands among the ready once. It is nothing to wait for: each would wait for the other.
+        while len(ready) >= _settling[loop]:  # noqa: ASYNC110 - what we wait for is that there is nothing to wait for
+            await asyncio.sleep(0)
+    finally:
+        _settling[loop] -= 1

@@ -77,6 +77,7 @@ class Link:
         self._on_connected = on_connected
         self._on_change = on_change
         self._client: bleak.BleakClient | None = None
+        self._reservation = contextlib.ExitStack()
         self._lost = asyncio.Event()
 
     @property
@@ -178,6 +179,7 @@ class Link:
     async def _connect(self, seen_since_seconds: float) -> None:
         self._set(LinkState.SEARCHING)
         self.sighting = sighting = await self._radio.find(self._wanted, seen_since_seconds)
+        self._reservation.enter_context(self._radio.reserved(sighting.address, self.name))
         self._set(LinkState.CONNECTING)
         self._lost = lost = asyncio.Event()
         self._client = await self._radio.connect(sighting, self.name, lambda: self._on_lost(lost))
@@ -196,13 +198,14 @@ class Link:
     async def _drop(self, state: LinkState) -> None:
         client, self._client = self._client, None
         self._lost.set()
-        self._set(state)
-        if client is not None:
-            try:
-                async with asyncio.timeout(_DISCONNECT_SECONDS):
-                    await client.disconnect()
-            except BLEAK_ERRORS as error:
-                _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, _words(error))
+        with self._reservation:  # given back at the end, whatever it is
+            self._set(state)
+            if client is not None:
+                try:
+                    async with asyncio.timeout(_DISCONNECT_SECONDS):
+                        await client.disconnect()
+                except BLEAK_ERRORS as error:
+                    _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, _words(error))
 
     def _set(self, state: LinkState) -> None:
         if state is not self.state:

@@ -27,13 +27,23 @@ _LOGGER = logging.getLogger(__name__)
 
 _REOPEN_SECONDS = 1.0
 
+# Advertising intervals are up to 1.285 s as a rule: in twice that, whoever is near was heard, even if missed once.
+LISTEN_SECONDS = 2.5
+
+# A round of a scan on Linux is 10 s of listening and 5 s of pause. Who was not heard for longer than that is gone, or
+# has another address by now.
+_FRESH_SECONDS = 20.0
+
 # What bleak and its backends raise. EOFError and AttributeError come from a D-Bus connection that died (dbus-fast 5).
 BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The latest advertisement of one device. `seen_at_seconds` is the clock's time."""
+    """The latest advertisement of one device. `seen_at_seconds` is the clock's time.
+
+    `since_seconds`: since when it has been heard under this name without a long pause.
+    """
 
     address: str
     name: str | None
@@ -44,11 +54,51 @@ class Sighting:
     tx_power_dbm: int | None
     seen_at_seconds: float
     device: BLEDevice
+    since_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ByAddress:
+    """Wants the device of an address. Whatever else is wanted of a sighting, two devices may be it."""
+
+    address: str
+
+    def __call__(self, sighting: Sighting) -> bool:
+        """Say whether it is this device."""
+        return sighting.address.lower() == self.address.lower()
+
+
+@dataclass(frozen=True)
+class ByName:
+    """Wants a device that advertises this very name."""
+
+    name: str
+
+    def __call__(self, sighting: Sighting) -> bool:
+        """Say whether it is called that."""
+        return sighting.name == self.name
 
 
 async def _stop(scanner: bleak.BleakScanner) -> None:
     with contextlib.suppress(*BLEAK_ERRORS):
         await scanner.stop()
+
+
+@contextlib.asynccontextmanager
+async def _unless_gone(gone: asyncio.Future[None] | None) -> AsyncIterator[None]:
+    """Bound the block: raise `TimeoutError` when the adapter goes away. What waits for it would wait in vain."""
+    async with asyncio.timeout(None) as bound:
+
+        def end(_: asyncio.Future[None]) -> None:
+            bound.reschedule(asyncio.get_running_loop().time())
+
+        if gone is not None:
+            gone.add_done_callback(end)
+        try:
+            yield
+        finally:
+            if gone is not None:
+                gone.remove_done_callback(end)
 
 
 def masked(address: str) -> str:
@@ -58,17 +108,21 @@ def masked(address: str) -> str:
 
 @dataclass(frozen=True)
 class Backend:
-    """bleak's backend classes, `None` for the platform's own; `gone` is done when the adapter behind them went away."""
+    """bleak's backend classes, `None` for the platform's own; `gone` is done when the adapter behind them went away.
+
+    `listen_seconds`: how long it takes until everybody near was heard. On an air where nobody has to wait, it is 0.
+    """
 
     scanner: type[BaseBleakScanner] | None = None
     client: type[BaseBleakClient] | None = None
     gone: asyncio.Future[None] | None = None
+    listen_seconds: float = 0.0
 
 
 @contextlib.asynccontextmanager
 async def platform_backend() -> AsyncIterator[Backend]:
     """Yield the platform's own Bluetooth."""
-    yield Backend()
+    yield Backend(listen_seconds=LISTEN_SECONDS)
 
 
 class Radio:
@@ -83,6 +137,7 @@ class Radio:
         self._stack = contextlib.AsyncExitStack()
         self._keeping: asyncio.Task[None] | None = None
         self._waiting: list[asyncio.Event] = []
+        self._reserved: dict[str, str] = {}  # by address: the name of the link that has it
         self.sightings: dict[str, Sighting] = {}
 
     async def __aenter__(self) -> Self:
@@ -136,14 +191,50 @@ class Radio:
                     break
 
     async def find(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting:
-        """Wait until a wanted device has advertised since `newer_than_seconds` of the clock; return its sighting."""
+        """Wait until a wanted device has advertised since `newer_than_seconds` of the clock; return its sighting.
+
+        Unless it is wanted by its address, listen for as long as a second one may take to be heard. Raise
+        `NotFoundError` if there is a second: nobody knows which is meant.
+        """
+        listen_seconds = 0.0 if isinstance(wanted, ByAddress) else self._backend.listen_seconds
         with self._wake() as heard:
             while True:
                 heard.clear()
-                for sighting in self.sightings.values():
-                    if sighting.seen_at_seconds >= newer_than_seconds and wanted(sighting):
-                        return sighting
-                await heard.wait()
+                sighting = self._heard(wanted, newer_than_seconds)
+                if sighting is None:
+                    await heard.wait()
+                    continue
+                missing_seconds = sighting.since_seconds + listen_seconds - self._clock.now()
+                if missing_seconds <= 0:
+                    return sighting
+                await self._clock.sleep(missing_seconds)
+
+    def _heard(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting | None:
+        """Return the one wanted device that was heard. Raise `NotFoundError` if two were, at about the same time."""
+        fitting = sorted(filter(wanted, self.sightings.values()), key=lambda each: each.seen_at_seconds)
+        if not fitting or fitting[-1].seen_at_seconds < newer_than_seconds:
+            return None
+        latest, before = fitting[-1], fitting[:-1]
+        if before and latest.seen_at_seconds - before[-1].seen_at_seconds < _FRESH_SECONDS:
+            raise NotFoundError(
+                f"two devices near are called {latest.name}: name yours by its address "
+                "(letdown scan --addresses shows them)"
+            )
+        return latest
+
+    @contextlib.contextmanager
+    def reserved(self, address: str, name: str) -> Iterator[None]:
+        """Keep a device for one link inside the block. Raise `NotFoundError` where another link has it.
+
+        A second connection from the same process would share the first one, and two drivers would fight over it.
+        """
+        if address in self._reserved:
+            raise NotFoundError(f"{name} is connected already, as {self._reserved[address]}")
+        self._reserved[address] = name
+        try:
+            yield
+        finally:
+            del self._reserved[address]
 
     async def connect(self, sighting: Sighting, name: str, on_lost: Callable[[], None]) -> bleak.BleakClient:
         """Connect, retrying as bleak-retry-connector sees fit. Raise `NotFoundError` or `LinkLostError`."""
@@ -153,17 +244,18 @@ class Radio:
         try:
             if self._backend.client is None:
                 await close_stale_connections(sighting.device)
-            return await establish_connection(
-                bleak.BleakClient,
-                sighting.device,
-                name,
-                disconnected_callback=lambda _: on_lost(),
-                **options,
-            )
+            async with _unless_gone(self._backend.gone):
+                return await establish_connection(
+                    bleak.BleakClient,
+                    sighting.device,
+                    name,
+                    disconnected_callback=lambda _: on_lost(),
+                    **options,
+                )
         except BleakNotFoundError as error:
             raise NotFoundError(f"{name} does not answer: {error}") from error
         except BLEAK_ERRORS as error:
-            raise LinkLostError(f"{name} cannot be connected: {error}") from error
+            raise LinkLostError(f"{name} cannot be connected: {str(error) or 'no answer'}") from error
 
     @contextlib.contextmanager
     def _wake(self) -> Iterator[asyncio.Event]:
@@ -175,16 +267,23 @@ class Radio:
             self._waiting.remove(event)
 
     def _on_advertisement(self, device: BLEDevice, data: AdvertisementData) -> None:
+        now_seconds, name = self._clock.now(), data.local_name or device.name
+        before = self.sightings.get(device.address)
+        if before is None or before.name != name or now_seconds - before.seen_at_seconds >= _FRESH_SECONDS:
+            since_seconds = now_seconds
+        else:
+            since_seconds = before.since_seconds
         self.sightings[device.address] = Sighting(
             address=device.address,
-            name=data.local_name or device.name,
+            name=name,
             services=frozenset(uuid.lower() for uuid in data.service_uuids),
             manufacturers=dict(data.manufacturer_data),
             service_data=dict(data.service_data),
             rssi_dbm=data.rssi,
             tx_power_dbm=data.tx_power,
-            seen_at_seconds=self._clock.now(),
+            seen_at_seconds=now_seconds,
             device=device,
+            since_seconds=since_seconds,
         )
         for event in self._waiting:
             event.set()

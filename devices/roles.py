@@ -172,6 +172,9 @@ class Device(Protocol):
     async def renew(self, lease_seconds: float) -> None:
         """Let a running device run for `lease_seconds` more; without it, a device with a lease stops by itself."""
 
+    def assume_running(self) -> None:
+        """Take it for running, as after a crash: it is stopped when it is connected, before anything else."""
+
     async def stop(self) -> None:
         """Stop at once, ahead of any other command, and confirm by reading back.
 

@@ -72,7 +72,7 @@ class Stopper:
     async def end_what_runs(self) -> None:
         """End what a lost link left on, before anything else. Raise `UncertainError` if that is not confirmed."""
         for verb in list(self._on):
-            _LOGGER.warning("%s was running when its link was lost: stopping it", self._device.name)
+            _LOGGER.warning("%s was on before this connection: stopping it", self._device.name)
             await self._confirmed(verb)
 
     async def _stop(self, verb: str) -> None:

@@ -355,7 +355,15 @@ def test_every_kind_of_trip_is_listed_with_its_thresholds() -> None:
         "vacuum": (safety.VACUUM_TRIP_AT_ONCE_MMHG, safety.VACUUM_TRIP_MMHG),
         "no_release": (safety.RELEASE_MMHG, safety.RELEASE_SECONDS),
         "temperature": (safety.HEAT_TRIP_AT_ONCE_CELSIUS, safety.HEAT_TRIP_CELSIUS, safety.HEAT_TRIP_SECONDS),
-        "stale": (safety.STALE_SECONDS,),
+        "stale": (
+            *(safety.STALE_SECONDS, safety.WARMING_GAP_CELSIUS, safety.WARMING_CELSIUS, safety.WARMING_SECONDS),
+            *(safety.FINE_STILL_SECONDS, safety.RESTLESS_STILL_SECONDS),
+            *(safety.RESTLESS_TURNS, safety.RESTLESS_SECONDS),
+        ),
+        "implausible": (
+            *(safety.OVERPRESSURE_MMHG, safety.COLDEST_CELSIUS),
+            *(safety.JUMP_CELSIUS, safety.JUMP_SECONDS),
+        ),
     }.items():
         assert [float(found) for found in re.findall(r"\d+", rows[kind])] == list(thresholds)
 

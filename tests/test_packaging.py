@@ -61,7 +61,7 @@ def test_the_wheel_has_every_module_and_no_test(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_wheel_has_the_owners_files_as_they_are(wheel: zipfile.ZipFile) -> None:
-    owners = {f"{SHIPPED}/{name.removeprefix('config/')}": data for name, data in files("config", "*.yaml").items()}
+    owners = {f"{SHIPPED}/{name.removeprefix('config/')}": data for name, data in files("config", "*.*").items()}
     assert {name: wheel.read(name) for name in wheel.namelist() if name.startswith(SHIPPED)} == owners
     for folder in ("profiles", "routines", "guides"):
         assert any(name.startswith(f"{SHIPPED}/{folder}/") for name in owners)
@@ -102,7 +102,7 @@ def test_the_source_archive_has_what_the_wheel_is_built_from(built: Path) -> Non
     with tarfile.open(file) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"} <= names
-    assert set(files("config", "*.yaml")) <= names
+    assert set(files("config", "*.*")) <= names
 
 
 # The locked requirements

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec
-from devices.profiles.vocabulary import START_VERB, STOP_VERB
+from devices.profiles.vocabulary import NUMBERS, START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
@@ -194,7 +194,7 @@ def _needed(profile: Profile, name: str) -> frozenset[str]:
 
 def _patterns(profile: Profile) -> Iterator[str]:
     """Patterns are regular expressions with placeholders for numbers and words."""
-    from devices.profiles.text import compiled, kinds_in
+    from devices.profiles.text import compiled, kinds_in, names_in
 
     for key, report in profile.reports.items():
         if report.pattern is not None:
@@ -204,6 +204,9 @@ def _patterns(profile: Profile) -> Iterator[str]:
                 yield f"reports.{key}.pattern: it is no pattern ({error})"
                 continue
         kinds = kinds_in(report.pattern or "")
+        for name in names_in(report.pattern or ""):
+            if name in NUMBERS and kinds.get(name) not in ("int", "float"):
+                yield f"reports.{key}.pattern: {name} is a number, so find it with {{{name}:float}}"
         for name in report.fields:
             if kinds.get(name) != "int":
                 yield f"reports.{key}.fields.{name}: a number in the pattern, like {{{name}:int}}, is missing"

@@ -126,6 +126,10 @@ class ProfileDevice:
             if wait_seconds:
                 await self.clock.sleep(wait_seconds)
 
+    def assume_running(self, verb: str) -> None:
+        """Take for running what this verb ends: it is sent before anything else, once there is a connection."""
+        self._stopper.started(verb)
+
     async def stop(self, verb: str) -> None:
         """Send a stop past everything, then again behind whatever was in flight, and read back that it took.
 

@@ -147,6 +147,8 @@ def from_wire(field: FieldSpec, number: int, known: Mapping[str, Value]) -> dict
     if unit is None:
         return {name: None}  # a temperature whose unit is not known yet, is not known either
     value = _value(field, number, unit)
+    if not math.isfinite(value):
+        raise ProtocolError(f"{name} is no number: its scale makes {number} too large")
     if field.range is not None and not field.range[0] - _TINY <= value <= field.range[1] + _TINY:
         raise ProtocolError(f"{name} = {value:g} is outside {field.range[0]:g} to {field.range[1]:g}")
     return {name: value}

@@ -74,6 +74,9 @@ class Driver(Protocol):
     async def renew(self, values: Mapping[str, Value]) -> None:
         """Renew the lease of what runs."""
 
+    def assume_running(self, verb: str) -> None:
+        """Take for running what this verb ends."""
+
     async def stop(self, verb: str) -> None:
         """Stop, and confirm it."""
 
@@ -114,6 +117,9 @@ class _ProfileRole:
 
     async def renew(self, lease_seconds: float) -> None:
         await self.device.renew({"lease_seconds": round(lease_seconds)})
+
+    def assume_running(self) -> None:
+        self.device.assume_running(self.stop_verb)
 
     async def stop(self) -> None:
         await self.device.stop(self.stop_verb)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from devices.roles import Frozen
+from devices.roles import Frozen, MassagerReading, PumpReading, WarmerReading
 
 Role = Literal["pump", "warmer", "massager"]
 ByteOrder = Literal["little", "big"]
@@ -16,6 +16,14 @@ Value = bool | int | float | str | None
 # The verbs of each role are the names of the commands that a profile gives it.
 STOP_VERB: dict[Role, str] = {"pump": "stop", "warmer": "off", "massager": "stop"}
 START_VERB: dict[Role, str] = {"pump": "start", "warmer": "set_target", "massager": "run"}
+
+# What a reading holds as a number. A word in its place would be "nan" one day, and no limit would notice.
+NUMBERS = frozenset(
+    name
+    for reading in (PumpReading, WarmerReading, MassagerReading)
+    for name, field in reading.model_fields.items()
+    if field.annotation in (float | None, int | None)
+)
 
 OWNER = "owner"  # stands where nobody published a value, and the owner's settings supply it
 

@@ -122,6 +122,10 @@ class TuyaDevice:
         if "renew" in self._spec.verbs:
             await self.command("renew", values)
 
+    def assume_running(self, verb: str) -> None:
+        """Take for running what this verb ends: it is sent before anything else, once there is a connection."""
+        self._stopper.started(verb)
+
     async def stop(self, verb: str) -> None:
         """Send a stop past everything, then again behind whatever was in flight, and read back that it took.
 

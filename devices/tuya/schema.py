@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from devices.profiles.field_spec import Payload, names_in
 from devices.profiles.vocabulary import (
+    NUMBERS,
     OWNER,
     STOP_VERB,
     ByteOrder,
@@ -126,8 +127,8 @@ class DatapointSpec(Frozen):
     id: Annotated[int, Field(ge=1, le=255)] | Literal["owner"]
     code: str | None = Field(None, min_length=1)
     type: Literal["raw", "bool", "value", "string", "enum", "bitmap"]
-    scale: float = Field(1.0, gt=0)
-    offset: float = 0.0
+    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    offset: float = Field(0.0, allow_inf_nan=False)
     range: tuple[float, float] | None = None
     round: Literal["down", "up", "nearest"] = "down"
     meanings: Mapping[int, str | bool] | None = Field(None, alias="is")
@@ -202,6 +203,9 @@ class TuyaSpec(Frozen):
     def _numbers(self) -> Iterator[str]:
         ids = [each.id for each in self.datapoints.values() if each.id != OWNER]
         yield from (f"two datapoints have the id {number}" for number in sorted({i for i in ids if ids.count(i) > 1}))
+        for name, each in self.datapoints.items():
+            if name in NUMBERS and each.type == "string":
+                yield f"datapoints.{name}: it is a number, and a string cannot be relied on to be one"
 
     def _writes(self) -> Iterator[str]:
         for verb, steps in self.verbs.items():

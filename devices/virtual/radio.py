@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from devices.clock import Clock
-from devices.radio import Backend, Radio
+from devices.radio import LISTEN_SECONDS, Backend, Radio
 from devices.virtual.air import Air, open_central
 from devices.virtual.backend import backend_classes
 
@@ -32,7 +32,7 @@ async def radio_through(clock: Clock, transport: str) -> AsyncIterator[Radio]:
     async def backend() -> AsyncIterator[Backend]:
         async with open_central(transport) as central:
             scanner, client = backend_classes(central)
-            yield Backend(scanner, client, central.gone)
+            yield Backend(scanner, client, central.gone, listen_seconds=LISTEN_SECONDS)
 
     async with Radio(clock, backend) as radio:
         yield radio

@@ -29,6 +29,7 @@ from devices.tuya.frames import encode as encode_message
 from devices.tuya.session import MANUFACTURER, WAYS
 from devices.virtual.duty import Duty
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
+from devices.virtual.thermal import Pad
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class TuyaBody:
         self.duty = Duty(limit_run_seconds=_MAX_TIME_SECONDS[-1])
         self.state: dict[str, Value] = dict(state or {})
         self.phase = "stimulation"
+        self.pad = Pad("tuya")
         self._program = ["stimulation", "expression"]
         self._began_seconds = 0.0
         self._phase_began_seconds = 0.0
@@ -103,7 +105,13 @@ class TuyaBody:
         self._began_seconds = self._phase_began_seconds = self.duty.now_seconds
 
     def advance(self, to_seconds: float) -> None:
-        """End the run when its time is over; there is no lease here."""
+        """Warm and cool, and end the run when its time is over; there is no lease here."""
+        self.pad.advance(to_seconds)
+        target_celsius = self.state.get("target_celsius")
+        if self.duty.on and isinstance(target_celsius, int | float):
+            self.pad.set_target(target_celsius)
+        else:
+            self.pad.off()
         self.duty.renew({"lease_seconds": self.duty.limit_lease_seconds})
         if reason := self.duty.due(to_seconds):
             self.duty.end(reason)
@@ -117,7 +125,7 @@ class TuyaBody:
         return {
             "battery_level": 3,
             "battery_voltage": 368,
-            "surface_celsius": 30,
+            "surface_celsius": round(self.pad.surface_celsius),
             **self.state,
             "switch": self.duty.running,
             "running": _RUN_CODES[self.duty.state],

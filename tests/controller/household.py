@@ -17,6 +17,7 @@ from bumble.device import Device
 from controller.commands import Reply, parse_command
 from controller.events import DeviceView, Event, EventType, Guide, Item, SessionState, Snapshot, Stream
 from controller.guide import Words, load_words
+from controller.memory import Memory, ShortMemory
 from controller.routine import Routine, load_routines
 from controller.safety import OwnerLimits
 from controller.service import Service
@@ -30,7 +31,7 @@ from devices.profiles.roles import ProfileMassager, ProfilePump, ProfileRole, Pr
 from devices.profiles.schema import Value
 from devices.radio import Sighting
 from devices.roles import RunState
-from devices.virtual.air import Air
+from devices.virtual.air import Air, Central
 from devices.virtual.duty import Result
 from devices.virtual.home import DEVICES, Described, DeviceKey, VirtualHome
 from devices.virtual.radio import radio_on_air
@@ -84,11 +85,16 @@ def words(language: str = "en") -> Words:
 
 
 class ListedAir(Air):
-    """An air that remembers its peripherals by name, so that a test can take one away."""
+    """An air that remembers its central, and its peripherals by name, so that a test can take one away."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.central: Central
         self.peripherals: dict[str, Device] = {}
+
+    async def add_central(self, address: str | None = None) -> Central:
+        self.central = await super().add_central(address)
+        return self.central
 
     async def add_peripheral(self, name: str, address: str | None = None) -> Device:
         device = await super().add_peripheral(name, address)
@@ -381,8 +387,13 @@ async def household(
     seed: int = 2,
     speed: float = math.inf,
     coarse: bool = False,
+    memory: Memory | None = None,
+    serve: bool = False,
 ) -> AsyncIterator[House]:
-    """Yield a household whose devices are connected and idle. `coarse`: for long runs, fewer reports in a second."""
+    """Yield a household whose devices are connected and idle. `coarse`: for long runs, fewer reports in a second.
+
+    `serve`: the whole service runs, and ends when `house.running` is cancelled; else the station runs alone.
+    """
     clock, air, stream = ScaledClock(speed), ListedAir(), Stream()
     configured = [each for key in devices for each in DEVICES if each.key == key]
     async with contextlib.AsyncExitStack() as stack:
@@ -404,11 +415,12 @@ async def household(
                 owner=owner,
                 routines=routines(),
                 words=words(language),
+                memory=memory or ShortMemory(),
             )
             house = House(clock, air, home, stream, station, words(language))
             if parent:
                 stream.subscribe(VirtualParent(station, clock, home.mother).watch)
-            house.running = asyncio.create_task(station.run())
+            house.running = asyncio.create_task(house.service.run() if serve else station.run())
             stack.push_async_callback(_ended, house.running)
             async with asyncio.timeout(10):
                 while not all(device.link.connected for device in station.devices):  # noqa: ASYNC110

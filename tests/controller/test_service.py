@@ -454,6 +454,30 @@ async def test_nothing_can_be_started_while_the_service_shuts_down() -> None:
         assert reply.outcome == "refused"
 
 
+async def test_a_session_goes_on_to_its_end_before_the_service_is_wound_down_and_none_begins() -> None:
+    async with household() as house, serving(house, Watcher(lambda _: None)) as service:
+        await house.reach("express", "milk")
+        house.service.wind_down()
+        await house.elapse(5)
+        assert house.on == set(PUMPS)
+        (reason,) = (await house.send("start", routine="milk", no_symptoms=True)).reasons
+        assert "is running" in reason or "new settings" in reason
+        assert (await house.send("vacuum_down")).outcome == "accepted"
+        snapshot = await house.finished()
+        assert snapshot.state is SessionState.COMPLETED
+        async with house.clock.timeout(5):
+            await service
+        (reason,) = (await house.send("start", routine="milk", no_symptoms=True)).reasons
+        assert "shutting down" in reason or "new settings" in reason
+
+
+async def test_a_service_without_a_session_is_wound_down_at_once() -> None:
+    async with household() as house, serving(house, Watcher(lambda _: None)) as service:
+        house.service.wind_down()
+        async with house.clock.timeout(3):
+            await service
+
+
 async def test_after_a_shutdown_nobody_is_told_that_a_device_stopped_by_itself() -> None:
     async with household() as house:
         await house.reach("express")

@@ -13,6 +13,7 @@ import pytest
 
 from controller.events import Event, EventType, SessionState, Snapshot, Stream, Volume
 from controller.guard import Guard
+from controller.memory import ShortMemory
 from controller.routine import load_routines
 from controller.safety import OwnerLimits
 from controller.session import Session
@@ -901,7 +902,7 @@ async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
         routine=routines()["milk"],
         side=Side.BOTH,
         clock=clock,
-        guard=Guard(clock, COMFORTABLE, [pump]),
+        guard=Guard(clock, COMFORTABLE, [pump], ShortMemory()),
         devices=[pump],
         words=words(),
         answers=dict.fromkeys(QUESTIONS, False),

@@ -121,9 +121,44 @@ def test_two_devices_with_one_name_are_refused(write: Write) -> None:
 
 
 def test_two_stations_may_use_the_same_name(write: Write) -> None:
-    each = "    devices:\n    - {name: pump, profile: open-pump, advertised_name: X}\n"
-    settings = load_settings(write(f"stations:\n  one:\n{each}  two:\n{each}"))
+    each = "    devices:\n    - {name: pump, profile: open-pump, advertised_name: "
+    settings = load_settings(write(f"stations:\n  one:\n{each}X}}\n  two:\n{each}Y}}\n"))
     assert list(settings.stations) == ["one", "two"]
+
+
+SAME = [
+    ("address: 'AA:BB:CC:DD:EE:FF'", "address: 'aa:bb:cc:dd:EE:FF'"),
+    ("address: 'AA:BB:CC:DD:EE:FF', advertised_name: X", "address: 'AA:BB:CC:DD:EE:FF', advertised_name: Y"),
+    ("advertised_name: X", "advertised_name: X"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), SAME)
+def test_a_device_that_is_configured_twice_in_a_station_is_refused(write: Write, first: str, second: str) -> None:
+    devices = f"      - {{name: left, profile: x, {first}}}\n      - {{name: right, profile: x, {second}}}\n"
+    file = write(station(devices))
+    where = f"{file}:5: stations.home.devices.1"
+    assert problems(file) == [
+        f"{where}: a device belongs to one station, once: left of home and right of home are the same"
+    ]
+
+
+@pytest.mark.parametrize(("first", "second"), SAME)
+def test_a_device_of_two_stations_is_refused(write: Write, first: str, second: str) -> None:
+    other = "    - {name: pad, profile: x, advertised_name: Z}\n"
+    one = f"  one:\n    devices:\n{other}    - {{name: pump, profile: x, {first}}}\n"
+    two = f"  two:\n    devices:\n    - {{name: pump, profile: x, {second}}}\n"
+    file = write(f"stations:\n{one}{two}")
+    where = f"{file}:8: stations.two.devices.0"
+    assert problems(file) == [
+        f"{where}: a device belongs to one station, once: pump of one and pump of two are the same"
+    ]
+
+
+def test_two_devices_of_one_name_are_told_apart_by_their_addresses(write: Write) -> None:
+    each = "      - {{name: {}, profile: x, address: 'AA:BB:CC:DD:EE:{}', advertised_name: X}}\n"
+    settings = load_settings(write(station(each.format("left", "01") + each.format("right", "02"))))
+    assert len(settings.stations["home"].devices) == 2
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b+", "#", ""])

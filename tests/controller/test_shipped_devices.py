@@ -14,6 +14,7 @@ import pytest
 
 from controller.events import EventType, SessionState, Stream
 from controller.guide import Words, load_words
+from controller.memory import ShortMemory
 from controller.routine import Routine, load_routines
 from controller.safety import OwnerLimits
 from controller.station import Station
@@ -120,6 +121,7 @@ async def place_with(profile: Profile) -> AsyncIterator[Place]:
                 owner=_ALLOWED,
                 routines=routines(),
                 words=words(),
+                memory=ShortMemory(),
             )
             told = Told(clock, stream)
             stream.subscribe(VirtualParent(station, clock, home.mother).watch)

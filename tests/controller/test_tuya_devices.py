@@ -6,6 +6,7 @@ import pytest
 
 from controller.events import DeviceView, SessionState, Stream
 from controller.guide import load_words
+from controller.memory import ShortMemory
 from controller.routine import MassageStep, Routine, load_routines
 from controller.safety import OwnerLimits
 from controller.station import Station
@@ -41,6 +42,7 @@ def station_with(b: Bench) -> tuple[Station, Told]:
         owner=owner,
         routines={"classic": classic()},
         words=load_words("en"),
+        memory=ShortMemory(),
     )
     return station, told
 

@@ -206,6 +206,7 @@ class TestUndescribed:
             ("55 aa", "55 ab", "55 ab where 55 aa is fixed"),
             (PHASE, "00", "phase: code 0x00 is not described"),
             ({"a": "u8", "range": [0, 100]}, "65", "a = 101 is outside 0 to 100"),
+            ({"a": "u8", "scale": 1e308}, "65", "a is no number: its scale makes 101 too large"),
             ({"a": "u8", "is": {1: "left"}, "unknown": 0}, "02", "a: code 0x02 is not described"),
             ({"a": "text", "size": 4}, "61 62", "2 bytes end before a at byte 0"),
             ({"skip": 2}, "61", "end before a fixed part"),

@@ -516,6 +516,16 @@ class TestWhatDoesNotFitTogether:
                 "reports.b.fields.b",
                 "a number in the pattern, like {b:int}, is missing",
             ),
+            (
+                "reports: {b: {pattern: 'T{surface_celsius:word}'}}",
+                "reports.b.pattern",
+                "surface_celsius is a number, so find it with {surface_celsius:float}",
+            ),
+            (
+                "reports: {b: {pattern: '(?P<vacuum_mmhg>\\S+)'}}",
+                "reports.b.pattern",
+                "vacuum_mmhg is a number, so find it with {vacuum_mmhg:float}",
+            ),
             ("frame: {layout: [payload]}", "text", "a profile has a frame or a text protocol, not both"),
         ],
     )

@@ -302,9 +302,10 @@ async def test_a_blanket_tells_its_temperature() -> None:
     async with bench("tuya-blanket") as b:
         await b.connected()
         warmer = ProfileWarmer(b.device)
-        assert warmer.reading.surface_celsius == 30
+        cold_celsius = warmer.reading.surface_celsius
+        assert cold_celsius == round(b.twin.body.pad.surface_celsius)
         await warmer.set_target(40, 600, 10)
-        await b.until(lambda: warmer.reading.run_state is RunState.RUNNING)
+        await b.until(lambda: (warmer.reading.surface_celsius or 0) >= cold_celsius + 5, at_most_seconds=120)
         await warmer.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,11 @@ BASE: dict[str, Any] = {
         ({"means": {"run_state": {"of": "swich", "is": {True: "running"}}}}, "no datapoint tells swich"),
         ({"datapoints": {key: {"id": 1, "type": "bool"} for key in "ab"}, "verbs": {}}, "have the id 1"),
         ({"datapoints": {"a": {"id": 1, "type": "raw"}}, "verbs": {}}, "a raw datapoint has fields"),
+        (
+            {"datapoints": {"surface_celsius": {"id": 1, "type": "string"}}, "verbs": {}},
+            "surface_celsius: it is a number",
+        ),
+        ({"datapoints": {"a": {"id": 1, "type": "value", "scale": math.inf}}, "verbs": {}}, "finite number"),
         ({"verbs": {"start": {"switch": {"of": "level"}}}}, "one of: is, up_to, at_least"),
     ],
 )

@@ -1,0 +1,96 @@
+"""The store: what the stations must not forget, and the sessions there were, on the disk before it matters.
+
+SQLAlchemy comes with the first store that is opened, so that commands that need none do not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from controller.events import Event, Item
+from controller.memory import Memory, Remembered
+from controller.store.sessions import Sessions
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """One file, held by one controller until it is closed or its process ends. Made by `open` or `opened`."""
+
+    def __init__(
+        self, path: Path, lock: FileLock, remembered: dict[str, Remembered], now: Callable[[], datetime]
+    ) -> None:
+        from controller.store.writer import Writer
+
+        self._lock = lock
+        self._writer = Writer(path)
+        self._remembered = remembered
+        self._now = now
+        self._memories: dict[str, Memory] = {}
+        self._sessions = Sessions()
+
+    @classmethod
+    async def open(cls, path: Path, now: Callable[[], datetime] = _utc_now) -> Self:
+        """Open the file at `path`, and make it where there is none. Raise `StoreError`."""
+        # SQLAlchemy takes half a second to import, and the disk its time: both beside the event loop.
+        await asyncio.to_thread(import_module, "controller.store.station")
+        from controller.store.opening import open_file
+
+        lock, remembered = await asyncio.to_thread(open_file, path, now())
+        return cls(path, lock, remembered, now)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, path: Path) -> AsyncIterator[Self]:
+        """Open the file at `path` for a block. Raise `StoreError`."""
+        async with await cls.open(path) as store:
+            yield store
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written now; `None` when all is well."""
+        return self._writer.trouble
+
+    def memory(self, station: str) -> Memory:
+        """Return the memory of a station, with what it knew when the store was opened."""
+        from controller.store.station import StationMemory
+
+        if station not in self._memories:
+            remembered = self._remembered.get(station, Remembered())
+            self._memories[station] = StationMemory(station, remembered, self._writer, self._now)
+        return self._memories[station]
+
+    def watch(self, item: Item) -> None:
+        """Take in one item of the stream: sessions are kept as they begin, end, and get their milk logged."""
+        from controller.store.tables import SESSION
+
+        row = self._sessions.row_after(item) if isinstance(item, Event) else None
+        if row is not None:
+            self._writer.put(SESSION, row.model_dump())
+
+    async def close(self) -> None:
+        """Write what waits, within a second, and let go of the file."""
+        try:
+            await self._writer.close()
+        finally:
+            self._lock.release()

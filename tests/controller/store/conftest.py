@@ -1,0 +1,85 @@
+"""Stores for tests: an empty one, what a crash would leave of it, and a disk that does not do what it should."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.store import engine
+from controller.store.opening import open_file
+
+
+class Wall:
+    """The clock on the wall, which a test sets."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store, made once."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    open_file(path, datetime.now(UTC))[0].release()
+    return path
+
+
+@pytest.fixture
+def path(empty: Path, tmp_path: Path) -> Path:
+    """Where an empty store is."""
+    return Path(shutil.copy(empty, tmp_path / "letdown.db"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store say at once that another program writes, and not wait for it."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+
+
+def content(path: Path) -> bytes:
+    """Return what is in a file."""
+    return path.read_bytes()
+
+
+def after_a_crash(path: Path) -> Path:
+    """Return a copy of what is on the disk now, as it would be found if the controller ended in this moment."""
+    folder = path.parent / "crashed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for file in (path, path.with_name(path.name + "-wal")):
+        if file.exists():
+            shutil.copy(file, folder)
+    return folder / path.name
+
+
+@contextlib.contextmanager
+def written_by_another(path: Path) -> Iterator[None]:
+    """Let another program be in the middle of writing, for as long as the block lasts."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def settled() -> None:
+    """Let everything that is ready take its turn, without any wait for the disk."""
+    for _ in range(20):
+        await asyncio.sleep(0)

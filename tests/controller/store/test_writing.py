@@ -1,0 +1,259 @@
+"""When the store cannot be written: nothing starts, it is said once, and nothing is lost while the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from controller.memory import NotKeptError, Remembered
+from controller.store import engine, writer
+from controller.store.connected import Connected
+from controller.store.store import Store
+from tests.controller.store.conftest import after_a_crash, content, settled, written_by_another
+from tests.controller.store.test_memory import DAY, TRIP, remembered, say_all
+
+STARTED_NOTHING = "^the store at {path} cannot be written: {why}; nothing was started$"
+
+
+async def test_nothing_is_started_that_cannot_be_kept(path: Path, impatient: None) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting(["left-pump"])
+        assert store.trouble is None
+        with written_by_another(path):
+            why = STARTED_NOTHING.format(path=path, why="database is locked")
+            with pytest.raises(NotKeptError, match=why):
+                await memory.starting(["left-pump", "right-pump"])
+            assert store.trouble == "database is locked"
+        await memory.starting([])
+        assert store.trouble is None
+        crashed = after_a_crash(path)
+    assert (await remembered(crashed)).running == {"left-pump"}, "what ran before does still; the other was not started"
+
+
+async def test_what_could_not_be_written_is_written_with_the_next(path: Path, impatient: None) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting(["left-pump", "right-pump"])
+        with written_by_another(path):
+            say_all(memory)
+            memory.stopped("left-pump")
+            with pytest.raises(NotKeptError):
+                await memory.starting([])
+            memory.used("heat", 61)  # what is newer than what waits
+        await memory.starting([])
+        crashed = after_a_crash(path)
+    known = await remembered(crashed)
+    assert known.running == {"right-pump"}
+    assert (known.trip, known.answered_on) == (TRIP, DAY)
+    assert known.used["heat"].used_seconds == 61
+
+
+async def test_what_was_said_while_a_write_failed_is_newer_than_what_it_wrote(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting([])
+        with written_by_another(path):
+            memory.used("heat", 60)
+            memory.tripped(TRIP)
+            await settled()  # it is being written now
+            memory.used("heat", 61)
+            memory.tripped(None)
+            with pytest.raises(NotKeptError):
+                await memory.starting([])
+        await memory.starting([])
+    known = await remembered(path)
+    assert (known.used["heat"].used_seconds, known.trip) == (61, None)
+
+
+async def test_what_an_earlier_controller_started_is_not_forgotten_when_nothing_starts(
+    path: Path, impatient: None
+) -> None:
+    async with Store.opened(path) as store:
+        await store.memory("home").starting(["left-pump"])
+    async with Store.opened(path) as store:
+        with written_by_another(path), pytest.raises(NotKeptError):
+            await store.memory("home").starting(["left-pump"])
+    assert (await remembered(path)).running == {"left-pump"}
+
+
+async def test_it_is_tried_again_without_any_next(path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "AGAIN_SECONDS", 0.01)
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        with written_by_another(path):
+            memory.tripped(TRIP)
+            with pytest.raises(NotKeptError):
+                await memory.starting([])
+        async with asyncio.timeout(5):
+            while store.trouble is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        crashed = after_a_crash(path)
+    assert (await remembered(crashed)).trip == TRIP
+
+
+async def test_a_trouble_is_logged_once_and_so_is_its_end(
+    path: Path, impatient: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="controller.store")
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        for _ in range(2):
+            with written_by_another(path):
+                for _ in range(3):
+                    with pytest.raises(NotKeptError):
+                        await memory.starting([])
+            await memory.starting([])
+            await memory.starting([])
+    said = [record.getMessage() for record in caplog.records]
+    assert said == 2 * [
+        f"the store at {path} cannot be written: database is locked; until it can, nothing starts",
+        f"the store at {path} can be written again",
+    ]
+
+
+async def test_a_disk_that_does_not_answer_starts_nothing_and_holds_up_nobody(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "KEPT_SECONDS", 0.05)
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting([])
+        with written_by_another(path):
+            with pytest.raises(NotKeptError, match=STARTED_NOTHING.format(path=path, why="its disk has .* 0.05 s")):
+                await memory.starting(["left-pump"])
+            assert store.trouble is not None
+        monkeypatch.undo()
+        await memory.starting([])
+        assert store.trouble is None
+    assert await remembered(path) == Remembered()
+
+
+async def test_a_start_that_is_given_up_started_nothing(path: Path) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        with written_by_another(path):
+            starting = asyncio.create_task(memory.starting(["left-pump"]))
+            await settled()
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+    assert await remembered(path) == Remembered()
+
+
+async def test_a_full_disk_starts_nothing_until_there_is_room(path: Path) -> None:
+    long_name = "left-pump" * 2000
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting([])
+        async with store._writer._engine.connect() as connection:
+            pages = (await connection.execute(text("PRAGMA page_count"))).scalar()
+            await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        memory.tripped(TRIP)
+        with pytest.raises(NotKeptError, match="database or disk is full; nothing was started"):
+            await memory.starting([long_name])
+        async with store._writer._engine.connect() as connection:
+            await connection.execute(text("PRAGMA max_page_count = 10000"))
+        await memory.starting([long_name])
+    known = await remembered(path)
+    assert (known.running, known.trip) == ({long_name}, TRIP)
+
+
+async def test_what_is_only_noted_waits_for_nothing(path: Path) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting([])
+        before = content(after_a_crash(path))
+        say_all(memory)
+        assert content(after_a_crash(path)) == before
+        await memory.starting([])
+        crashed = after_a_crash(path)
+    assert (await remembered(crashed)).trip == TRIP
+
+
+async def test_closing_writes_what_waits(path: Path) -> None:
+    store = await Store.open(path)
+    say_all(store.memory("home"))
+    await store.close()
+    assert (await remembered(path)).trip == TRIP
+
+
+async def test_closing_does_not_wait_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 30)
+    store = await Store.open(path)
+    await store.memory("home").starting([])
+    with written_by_another(path):
+        say_all(store.memory("home"))
+        async with asyncio.timeout(1):
+            await store.close()
+    assert f"the store at {path} was closed before everything was kept" in caplog.text
+    assert await remembered(path) == Remembered(), "and another may use it"
+
+
+async def test_a_connection_may_be_given_up_twice(path: Path) -> None:
+    connection = await Connected(lambda: sqlite3.connect(path), iter_chunk_size=1)
+    connection.stop()
+    async with asyncio.timeout(2):
+        with pytest.raises(ValueError, match="Connection closed"):
+            await connection.close()
+
+
+async def test_what_was_begun_is_waited_for_though_it_is_given_up(path: Path) -> None:
+    connection = await Connected(lambda: sqlite3.connect(path), iter_chunk_size=1)
+    disk = threading.Event()
+    writing = asyncio.create_task(connection._execute(disk.wait))
+    for _ in range(2):
+        await settled()
+        writing.cancel()
+    await settled()
+    assert not writing.done()
+    disk.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    await connection.close()
+
+
+def test_a_process_ends_though_its_last_write_was_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.01)
+
+    async def controller() -> None:
+        store = await Store.open(path)
+        await store.memory("home").starting([])
+        with written_by_another(path):
+            say_all(store.memory("home"))
+            await store.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(controller()), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+async def test_closing_says_what_could_not_be_kept(
+    path: Path, impatient: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await Store.open(path)
+    await store.memory("home").starting([])
+    with written_by_another(path):
+        store.memory("home").tripped(TRIP)
+        await store.close()
+    assert f"the store at {path} was closed before everything was kept" in caplog.text
+
+
+async def test_after_it_was_closed_nothing_starts(path: Path) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+    with pytest.raises(NotKeptError, match=STARTED_NOTHING.format(path=path, why="it is closed")):
+        await memory.starting(["left-pump"])
