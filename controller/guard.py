@@ -202,7 +202,7 @@ class Guard:
         Nothing that is on its way can start any more. Return what each device confirmed.
         """
         self._halt()
-        return await self._stopping.results(list(self._devices.values()))
+        return await self._stopping.results(list(self._devices.values()), anew=True)
 
     def stop_what_may_run(self) -> None:
         """Stop what was running when the controller ended, as soon as each device is connected, until it confirms."""

@@ -44,6 +44,9 @@ class Latch:
         """Note that a device may still run. Return whether that is new."""
         new = device not in self.uncertain
         self.uncertain |= {device}
+        if device not in self._on:  # the person had seen to it, or so it was thought
+            self._on.add(device)
+            self._memory.doubted(device)
         return new
 
     async def starting(self, devices: Sequence[str]) -> None:

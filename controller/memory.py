@@ -58,6 +58,9 @@ class Memory(Protocol):
         Raise `NotKeptError` when it cannot be kept.
         """
 
+    def doubted(self, device: str) -> None:
+        """Note that a device may still run."""
+
     def stopped(self, device: str) -> None:
         """Note that a device does not run any more."""
 
@@ -67,8 +70,11 @@ class Memory(Protocol):
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
         """Note the day's answers."""
 
-    def used(self, budget: str, used_seconds: float) -> None:
-        """Note how long something has been on, up to now, without the rest that starts it anew."""
+    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
+        """Note how long something has been on without the rest that starts it anew.
+
+        Up to now; or, where it is about to be on, with the `ahead_seconds` that it will be on: its rest begins then.
+        """
 
 
 class ShortMemory:
@@ -80,6 +86,9 @@ class ShortMemory:
     async def starting(self, devices: Sequence[str]) -> None:
         """Return at once."""
 
+    def doubted(self, device: str) -> None:
+        """Forget it."""
+
     def stopped(self, device: str) -> None:
         """Forget it."""
 
@@ -89,5 +98,5 @@ class ShortMemory:
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
         """Forget it."""
 
-    def used(self, budget: str, used_seconds: float) -> None:
+    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
         """Forget it."""

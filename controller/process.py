@@ -38,7 +38,7 @@ def finish(main: Callable[[], Coroutine[Any, Any, int]], cut_off: int = 0) -> No
 def log(level: int) -> None:
     """Log to stderr; libraries only what is wrong."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("aiosqlite", "alembic", "amqtt", "bleak", "bleak_retry_connector", "filelock", "transitions"):
+    for noisy in ("alembic", "amqtt", "bleak", "bleak_retry_connector", "filelock", "transitions"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     # Bumble logs with a traceback what it also raises, and what is told properly by whoever catches it.
     logging.getLogger("bumble").setLevel(logging.CRITICAL)

@@ -33,6 +33,7 @@ VACUUM_TRIP_MMHG = 270.0  # 250 and the 20 that devices may be off, for one cycl
 VACUUM_TRIP_AT_ONCE_MMHG = 300.0
 RELEASE_MMHG = 60.0  # suction must fall below this ...
 RELEASE_SECONDS = 4.0  # ... at least this often
+QUIET_VACUUM_MMHG = 40.0  # ours: set to less, a pump hardly pulls, and its vacuum may well stand still
 VENT_SECONDS = 2.0  # how long a pump that stopped may take to let go
 
 # Heat

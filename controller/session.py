@@ -146,6 +146,7 @@ class Session:
 
     async def run(self) -> None:
         """Run the routine to its end, whatever that is."""
+        self._emit(EventType.SESSION_STARTED, routine=self.routine.id, side=self.side.value)
         if self._end is None:  # else it was stopped before it began, and nothing begins
             await self._run_to_its_end()
         await self._guard.settled()
@@ -160,7 +161,6 @@ class Session:
         self._guard.begin_session(frozenset(name for name, yes in self._stage.answers.items() if yes))
         self._record.open()
         _LOGGER.info("session %s begins: %s, %s", self.id, self.routine.id, self.side.value)
-        self._emit(EventType.SESSION_STARTED, routine=self.routine.id, side=self.side.value)
         self._body = asyncio.create_task(self._run_steps(), name=f"steps of {self.id}")
         try:
             await self._body

@@ -30,16 +30,21 @@ class Stopping:
         self._clock = clock
         self._on_result = on_result
         self._tasks: dict[str, asyncio.Task[Stopped]] = {}
+        self._again: set[asyncio.Task[Stopped]] = set()
         self._insisting: dict[str, asyncio.Task[None]] = {}
 
-    def begin(self, devices: Sequence[Role]) -> dict[str, asyncio.Task[Stopped]]:
-        """Begin to stop devices: pumps first, then heat, then vibration; each writes its stop before it waits."""
-        startable = [device for device in devices if Capability.START in device.capabilities]
-        return {device.name: self._begin(device) for device in sorted(startable, key=lambda each: _ORDER[each.role])}
+    def begin(self, devices: Sequence[Role], *, anew: bool = False) -> dict[str, asyncio.Task[Stopped]]:
+        """Begin to stop devices: pumps first, then heat, then vibration; each writes its stop before it waits.
 
-    async def results(self, devices: Sequence[Role]) -> dict[str, Stopped]:
+        A stop that is under way is joined; `anew`: and written once more, because somebody asked once more.
+        """
+        startable = [device for device in devices if Capability.START in device.capabilities]
+        in_order = sorted(startable, key=lambda each: _ORDER[each.role])
+        return {device.name: self._begin(device, anew) for device in in_order}
+
+    async def results(self, devices: Sequence[Role], *, anew: bool = False) -> dict[str, Stopped]:
         """Stop devices, and return what each confirmed."""
-        tasks = self.begin(devices)
+        tasks = self.begin(devices, anew=anew)
         results = await asyncio.shield(asyncio.gather(*tasks.values()))
         return dict(zip(tasks, results, strict=True))
 
@@ -73,11 +78,15 @@ class Stopping:
             await self._clock.sleep(AGAIN_SECONDS)
             result = await asyncio.shield(self._begin(device))
 
-    def _begin(self, device: Role) -> asyncio.Task[Stopped]:
+    def _begin(self, device: Role, anew: bool = False) -> asyncio.Task[Stopped]:
         task = self._tasks.get(device.name)
         if task is None or task.done():
             task = asyncio.create_task(self._stop(device), name=f"stop {device.name}")
             self._tasks[device.name] = task
+        elif anew:
+            again = asyncio.create_task(self._result(device), name=f"stop {device.name} once more")
+            self._again.add(again)
+            again.add_done_callback(self._again.discard)
         return task
 
     async def _stop(self, device: Role) -> Stopped:

@@ -51,7 +51,8 @@ class Times:
     def plan(self, energy: Energy, seconds: float, *, hot: bool) -> None:
         """Note that something is about to be on for this long: if the controller dies meanwhile, all of it counts."""
         for name in _names(energy, hot):
-            self._memory.used(name, self._budgets[name].used(self._clock.now()) + seconds)
+            used_seconds = self._budgets[name].used(self._clock.now()) + seconds
+            self._memory.used(name, used_seconds, ahead_seconds=seconds)
 
     def use(self, energy: Energy, began_seconds: float, *, hot: bool) -> None:
         """Note that something was on from `began_seconds` until now."""

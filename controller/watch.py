@@ -102,8 +102,11 @@ class StandstillRule:
         self._changed_at_seconds = now_seconds
 
     def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
-        """Trip when not one of a pump's vacuum readings has changed for 10 s."""
+        """Trip when not one of a pump's vacuum readings has changed for 10 s, unless it is set to next to nothing."""
         if not isinstance(reading, PumpReading) or reading.vacuum_mmhg is None:
+            return None
+        if reading.target_vacuum_mmhg is not None and reading.target_vacuum_mmhg < safety.QUIET_VACUUM_MMHG:
+            self._changed_at_seconds = now_seconds
             return None
         values = (reading.vacuum_mmhg, reading.peak_vacuum_mmhg, reading.residual_vacuum_mmhg)
         if values != self._last:

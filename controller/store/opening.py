@@ -80,7 +80,7 @@ def _read(connection: Connection, now: datetime, cut_off: Sequence[Row[Any]]) ->
     for row in all_of(ANSWERS):
         known[row.station] |= {"answered_on": row.day, "answers": row.answers}
     for row in all_of(USED):
-        # After a clock that went backwards, nobody knows how long it has rested: so it has not.
+        # Where its rest was still ahead, or the clock went backwards, it has not rested.
         rested_seconds = max(0.0, (now - row.last_on).total_seconds())
         known[row.station]["used"][row.budget] = Used(used_seconds=row.used_seconds, rested_seconds=rested_seconds)
     for row in cut_off:

@@ -1,17 +1,22 @@
-"""Writes rows to the store, in the order in which they come, all that waits in one transaction."""
+"""Writes rows to the store, in the order in which they come, all that waits in one transaction.
+
+It does so in a thread of its own: a commit waits for the disk, and the event loop must not.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Table, delete, insert
+from sqlalchemy import Delete, Insert, StaticPool, Table, delete, insert
 from sqlalchemy.exc import DBAPIError
 
-from controller.store.engine import async_engine_of
+from controller.store.engine import engine_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,6 +26,7 @@ CLOSE_SECONDS = 1.0
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+Answer = asyncio.Future[str | None]
 
 
 class Writer:
@@ -32,13 +38,17 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.trouble: str | None = None
         self.path = path
-        self._engine = async_engine_of(path)
+        self._loop = asyncio.get_running_loop()
+        self._engine = engine_of(path, pool=StaticPool)
+        self._lock = threading.Lock()  # over what both threads touch: `_waiting` and `_asking`
         self._waiting: dict[Key, Insert | Delete] = {}
-        self._news = asyncio.Event()
+        self._asking: list[Answer] = []
+        self._news = threading.Event()
         self._news.set()  # connect now, not when a person waits for a pump
         self._closing = False
-        self._outcome = _new_outcome()
-        self._task = asyncio.create_task(self._run(), name=f"writer of {path.name}")
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        # A daemon, so that a disk that hangs does not hold up the end of the process.
+        threading.Thread(target=self._run, name=f"writer of {path.name}", daemon=True).start()
 
     def put(self, table: Table, row: Row) -> None:
         """Keep a whole row; it replaces the one with the same key."""
@@ -52,10 +62,13 @@ class Writer:
         """Wait until all that was put and dropped so far is kept. Return why it is not, if it cannot be."""
         if self._closing:
             return "it is closed"
+        answer: Answer = self._loop.create_future()
+        with self._lock:
+            self._asking.append(answer)
         self._news.set()
         try:
             async with asyncio.timeout(KEPT_SECONDS):
-                return await asyncio.shield(self._outcome)
+                return await answer
         except TimeoutError:
             self._note(f"its disk has not answered for {KEPT_SECONDS:g} s")
             return self.trouble
@@ -64,41 +77,58 @@ class Writer:
         """Write what waits, within a second, and close."""
         self._closing = True
         self._news.set()
-        await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
-        if self._waiting or not self._task.done():
+        await asyncio.wait({self._ended}, timeout=CLOSE_SECONDS)
+        if self._waiting or not self._ended.done():
             _LOGGER.error("the store at %s was closed before everything was kept", self.path)
-        self._task.cancel()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._engine.dispose()
 
     def _add(self, table: Table, row: Row, statement: Insert | Delete) -> None:
-        self._waiting[(table.name, *(row[column.name] for column in table.primary_key))] = statement
+        with self._lock:
+            self._waiting[(table.name, *(row[column.name] for column in table.primary_key))] = statement
         self._news.set()
 
-    async def _run(self) -> None:
-        while not (self._closing and (self.trouble or not self._waiting)):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN_SECONDS if self.trouble else None):
-                    await self._news.wait()
-            self._news.clear()
-            batch, self._waiting = self._waiting, {}
-            outcome, self._outcome = self._outcome, _new_outcome()
-            why_not = await self._write(list(batch.values()))
-            if why_not is not None:
-                self._waiting = batch | self._waiting  # what was said meanwhile is newer
-            self._note(why_not)
-            outcome.set_result(why_not)
+    # In the thread
 
-    async def _write(self, statements: list[Insert | Delete]) -> str | None:
+    def _run(self) -> None:
+        why_not: str | None = None
+        while not (self._closing and (why_not or not self._waiting)):
+            self._news.wait(AGAIN_SECONDS if why_not else None)
+            self._news.clear()
+            with self._lock:
+                batch, self._waiting = self._waiting, {}
+                asking, self._asking = self._asking, []
+            why_not = self._write(batch.values())
+            if why_not is not None:
+                with self._lock:
+                    self._waiting = batch | self._waiting  # what was said meanwhile is newer
+            self._in_loop(self._answer, asking, why_not)
+        self._engine.dispose()
+        self._in_loop(self._end)
+
+    def _write(self, statements: Iterable[Insert | Delete]) -> str | None:
         """Write all or nothing. Return why not."""
         try:
-            async with self._engine.begin() as connection:
+            with self._engine.begin() as connection:
                 for statement in statements:
-                    await connection.execute(statement)
+                    connection.execute(statement)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
             return str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
         return None
+
+    def _in_loop(self, do: Callable[..., None], *values: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody asks any more
+            self._loop.call_soon_threadsafe(do, *values)
+
+    # In the event loop
+
+    def _answer(self, asking: Sequence[Answer], why_not: str | None) -> None:
+        self._note(why_not)
+        for answer in asking:
+            if not answer.done():
+                answer.set_result(why_not)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
 
     def _note(self, trouble: str | None) -> None:
         """Tell of a trouble once, and when it is over."""
@@ -107,7 +137,3 @@ class Writer:
         elif trouble is None and self.trouble is not None:
             _LOGGER.warning("the store at %s can be written again", self.path)
         self.trouble = trouble
-
-
-def _new_outcome() -> asyncio.Future[str | None]:
-    return asyncio.get_running_loop().create_future()

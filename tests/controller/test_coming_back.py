@@ -51,7 +51,10 @@ class Diary(ShortMemory):
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
         self.entries.append(("answered", on, dict(answers)))
 
-    def used(self, budget: str, used_seconds: float) -> None:
+    def doubted(self, device: str) -> None:
+        self.entries.append(("doubted", device))
+
+    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
         self.entries.append(("used", budget, used_seconds))
 
     def of(self, kind: str) -> list[Any]:

@@ -39,6 +39,7 @@ NUMBERS: dict[str, tuple[float, str]] = {
     "HEAT_TRIP_SECONDS": (5, "a sensor may overshoot for a moment"),
     "HEAT_TRIP_AT_ONCE_CELSIUS": (44, "no moment of it"),
     "OVERPRESSURE_MMHG": (30, "no pump blows: a device's tolerance of 20, and some"),
+    "QUIET_VACUUM_MMHG": (40, "set to less, a pump hardly pulls, and may well stand still"),
     "COLDEST_CELSIUS": (0, "nothing on a body is colder"),
     "JUMP_CELSIUS": (5, "more than a pad that runs away warms ..."),
     "JUMP_SECONDS": (5, "... in this time"),

@@ -1,8 +1,7 @@
 """The changes: each replaces one place of a module by something near it that could loosen a limit.
 
 Numbers and constants go up and down; comparisons, conditions, arithmetic, `and`, `or`, `min`, `max` and rounding turn
-into their neighbours; layers, bounds, arguments and statements are left out. Words and annotations stay: no limit is in
-them.
+into their neighbours; layers, bounds, arguments and statements are left out. Words stay: no limit is in them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 LOGIC: dict[type[ast.boolop], type[ast.boolop]] = {ast.And: ast.Or, ast.Or: ast.And}
 FUNCTIONS = {"min": "max", "max": "min", "floor": "ceil", "ceil": "floor", "any": "all", "all": "any"}
-NOT_RUN = {"annotation", "returns"}
 DROPPED = "pass"
 
 
@@ -61,14 +59,13 @@ def changes(source: str, path: str) -> list[Change]:
 
 
 def _places(node: ast.AST, where: str) -> Iterator[tuple[str, ast.AST]]:
-    """Walk through what runs, saying in which function or class it is."""
+    """Walk through all but words, saying in which function or class it is."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         where = node.name if where == "module" else f"{where}.{node.name}"
     yield where, node
-    for name, field in ast.iter_fields(node):
-        for child in field if isinstance(field, list) else [field]:
-            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr) and name not in NOT_RUN:
-                yield from _places(child, where)
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.JoinedStr):
+            yield from _places(child, where)
 
 
 def _instead(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:

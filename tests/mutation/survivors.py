@@ -21,7 +21,7 @@ from tests.mutation.changes import Change, changes
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
 AT_MOST_SECONDS = 120
 # The same examples for every change, without a deadline that a busy machine could miss: what is killed was really seen.
-PYTEST = ("-x", "-q", "-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
+PYTEST = ("-x", "-q", "--assert=plain", "--tb=no", "-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
 OUTPUT = "output.txt"
 RAN = 10  # is added to pytest's exit code: a process that did not get so far has another
 PASSED, SEEN = RAN, {RAN + 1, RAN + 2}  # seen: a test failed, or the module could not even be imported

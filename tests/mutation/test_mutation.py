@@ -97,6 +97,7 @@ def test_a_survivor_is_accepted_with_a_reason_and_only_while_it_survives() -> No
         ("max(a, b)", {"(min(a, b))", "(a)", "(b)"}),
         ("math.floor(a)", {"(math.ceil(a))", "(a)"}),
         ("layers = [a, b]", {"layers = ([a])", "layers = ([b])"}),
+        ("a: Annotated[float, Field(9)]", {f"a: Annotated[float, Field({value})]" for value in ("(10)", "(8)")}),
         ("Field(le=MOST)", {"(Field())", "Field(le=(MOST + 1))", "Field(le=(MOST - 1))"}),
         ("(a for a in b if a)", {"(a for a in b if True)"}),
         ("if a:\n    b", {"if True:", "if False:"}),

@@ -54,6 +54,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store wait for another program that writes, as for a disk that does not answer."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
+
+
 def content(path: Path) -> bytes:
     """Return what is in a file."""
     return path.read_bytes()

@@ -28,7 +28,7 @@ DEVICES = st.sampled_from(["left-pump", "right-pump", "warm-pad"])
 TRIPS = st.builds(Trip, kind=st.sampled_from(TripKind), device=DEVICES, words=st.sampled_from(["", "45 °C"]))
 SAYINGS = st.one_of(
     st.tuples(st.just("starting"), STATION, st.lists(DEVICES, unique=True)),
-    st.tuples(st.just("stopped"), STATION, DEVICES),
+    st.tuples(st.sampled_from(["doubted", "stopped"]), STATION, DEVICES),
     st.tuples(st.just("tripped"), STATION, st.none() | TRIPS),
     st.tuples(st.just("answered"), STATION, st.dates(), st.dictionaries(st.text(max_size=3), st.booleans())),
     st.tuples(st.just("used"), STATION, st.sampled_from(["suction", "heat"]), st.floats(0, 1e6)),
@@ -49,6 +49,8 @@ class Model:
         match kind:
             case "starting":
                 known["running"] = known.get("running", frozenset()) | set(what[0])
+            case "doubted":
+                known["running"] = known.get("running", frozenset()) | {what[0]}
             case "stopped":
                 known["running"] = known.get("running", frozenset()) - {what[0]}
             case "tripped":

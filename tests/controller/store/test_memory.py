@@ -127,6 +127,25 @@ async def test_rest_is_what_passed_on_the_wall_and_none_when_that_went_backwards
     assert (await remembered(path, wall=wall)).used == {"heat": Used(used_seconds=600, rested_seconds=rested)}
 
 
+@pytest.mark.parametrize(("passed", "rested"), [(0, 0), (899, 0), (900, 0), (900.5, 0.5), (2700, 1800), (-1, 0)])
+async def test_rest_begins_when_what_was_ahead_would_have_been_over(
+    path: Path, wall: Wall, passed: float, rested: float
+) -> None:
+    async with await Store.open(path, wall) as store:
+        store.memory("home").used("suction", 1000, ahead_seconds=900)
+    wall.move(passed)
+    assert (await remembered(path, wall=wall)).used == {"suction": Used(used_seconds=1000, rested_seconds=rested)}
+
+
+async def test_what_may_still_run_is_remembered_as_running(path: Path) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        memory.doubted("left-pump")
+        memory.doubted("right-pump")
+        memory.stopped("right-pump")
+    assert (await remembered(path)).running == {"left-pump"}
+
+
 STARTS = """
 import asyncio, sys
 from datetime import date

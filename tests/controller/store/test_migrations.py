@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 import controller.store
 from controller.store.tables import METADATA, REVISION
@@ -17,7 +17,7 @@ SCRIPTS = ScriptDirectory(f"{FOLDER}/migrations")
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(empty: Path) -> None:
-    with create_engine(f"sqlite:///{empty}").connect() as connection:
+    with create_engine(f"sqlite:///{empty}", poolclass=NullPool).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, METADATA) == []
 

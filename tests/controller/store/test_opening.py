@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from controller.memory import Remembered
 from controller.store import engine
+from controller.store.engine import engine_of
 from controller.store.errors import StoreError
 from controller.store.store import Store
 from tests.controller.store.conftest import content
@@ -38,7 +39,7 @@ async def test_what_is_made_is_for_its_owner_only(tmp_path: Path, open_umask: No
     path = tmp_path / "state" / "letdown" / "letdown.db"
     async with Store.opened(path) as store:
         await store.memory("home").starting(["left-pump"])
-        assert {file.name for file in path.parent.iterdir()} > {"letdown.db", "letdown.db-wal", "letdown.db.lock"}
+        assert names(path.parent) > {"letdown.db", "letdown.db-wal", "letdown.db.lock"}
         assert {oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()} == {oct(0o600)}
     for folder in (path.parent, path.parent.parent):
         assert oct(folder.stat().st_mode & 0o777) == oct(0o700)
@@ -51,13 +52,13 @@ async def test_a_file_may_be_called_anything(tmp_path: Path, name: str, monkeypa
     async with Store.opened(path) as store:
         say_all(store.memory("home"))
     assert (await remembered(path)).trip == TRIP
-    assert {file.name for file in tmp_path.iterdir()} == {name, f"{name}.lock"}
+    assert names(tmp_path) == {name, f"{name}.lock"}
 
 
 async def test_a_commit_waits_for_the_disk(path: Path) -> None:
-    async with Store.opened(path) as store, store._writer._engine.connect() as connection:
+    with engine_of(path).connect() as connection:
         for pragma, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}.items():
-            assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
+            assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
 
 
 async def test_two_controllers_do_not_use_one_store(path: Path) -> None:
@@ -107,6 +108,10 @@ def has_no_revision(path: Path) -> None:
 
 def has_lost_a_table(path: Path) -> None:
     run(path, "DROP TABLE used")
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
 
 
 def run(path: Path, statement: str) -> None:
