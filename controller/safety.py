@@ -295,7 +295,8 @@ def limit_pump(
         limits.append(rate)
         setting = setting.model_copy(update={"rate_cpm": rate.allowed})
     if Capability.LEVELS in capabilities and Capability.VACUUM_MMHG not in capabilities:
-        level = limit_level(asked.level or FIRST_LEVEL, device, max_level=max_level, symptoms=symptoms, pace=pace_level)
+        wish = FIRST_LEVEL if asked.level is None else asked.level
+        level = limit_level(wish, device, max_level=max_level, symptoms=symptoms, pace=pace_level)
         limits.append(level)
         setting = setting.model_copy(update={"level": int(level.allowed)})
     return setting, tuple(limits)
@@ -328,7 +329,7 @@ class Budget:
 
     def restore(self, used_seconds: float, last_on_seconds: float) -> None:
         """Go on from what was used before this process began; a time before it is below 0."""
-        self._used_seconds, self._last_on_seconds = used_seconds, last_on_seconds
+        self._used_seconds, self._last_on_seconds = max(0.0, used_seconds), last_on_seconds
 
 
 def budgets() -> dict[Energy, Budget]:

@@ -68,6 +68,7 @@ class Stage:
         self.by_hand = False
         self.parts: tuple[PartView, ...] = ()
         self.let_down_seen = False
+        self.pumped: set[str] = set()  # pumps that ran in this session
         self.seconds_left: float | None = None
         self.changed = changed
         self._publish_guide = publish_guide
@@ -92,7 +93,8 @@ class Stage:
 
     def begin_step(self) -> None:
         """Forget what belonged to the step before."""
-        self._signals.clear()
+        # A pause that was asked for between two steps is still wanted; anything else was meant for the step before.
+        self._signals = deque(signal for signal in self._signals if signal is Signal.PAUSE)
         self.by_hand = False
         self.parts = ()
         self.seconds_left = None

@@ -15,7 +15,7 @@ from controller.guard import Guard
 from controller.guide import Words
 from controller.memory import CutOff, Memory
 from controller.routine import Routine
-from controller.safety import OwnerLimits
+from controller.safety import OwnerLimits, Trip
 from controller.session import Session
 from controller.stage import Signal
 from controller.stopping import Stopped
@@ -200,8 +200,8 @@ class Station:
             self._event(EventType.UNCERTAIN, device=device)
         if self.guard.uncertain:
             self._say("restarted", device=", ".join(self.guard.uncertain))
-        elif trip := self.guard.trip:
-            self._say("tripped", device=trip.device, words=self._words.message(f"trip_{trip.kind.value}"))
+        elif self.guard.trip is not None:
+            self._say_trip(self.guard.trip)
         elif cut_off is not None:
             self._say("cut_off")
 
@@ -212,8 +212,12 @@ class Station:
 
     def _on_settled(self, device: str) -> None:
         self._event(EventType.SETTLED, device=device)
-        left = ", ".join(self.guard.uncertain)
-        self._say("uncertain" if left else "settled", device=left or device)
+        if self.guard.uncertain:
+            self._say("uncertain", device=", ".join(self.guard.uncertain))
+        elif self.guard.trip is not None:
+            self._say_trip(self.guard.trip)  # that it is off now is not the last word on it
+        else:
+            self._say("settled", device=device)
         self._show_safety()
 
     def _event(self, kind: EventType, /, **data: object) -> None:
@@ -225,6 +229,9 @@ class Station:
             self.session.say(message, **values)
         else:
             self._stream.publish(Guide(station=self.name, words=self._words.message(message, **values)))
+
+    def _say_trip(self, trip: Trip) -> None:
+        self._say("tripped", device=trip.device, words=self._words.message(f"trip_{trip.kind.value}"))
 
     def _show_safety(self) -> None:
         """Show what is latched."""

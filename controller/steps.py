@@ -19,7 +19,7 @@ from controller.routine import (
     WarmStep,
 )
 from controller.stage import Signal, Skipped, Stage
-from devices.errors import RefusedError
+from devices.errors import LinkLostError, RefusedError
 from devices.roles import Phase, PumpSetting, Side
 
 ANSWER_SECONDS = 600.0  # how long the questions wait
@@ -209,6 +209,10 @@ async def _suction(
 ) -> AsyncIterator[None]:
     """Run the pumps of this side inside the block; without any, ask the person to run theirs."""
     pumps = stage.guard.pumps(stage.side)
+    lost = stage.pumped - {pump.name for pump in pumps}
+    if lost and not stage.owner.go_on_with_one_pump:
+        raise LinkLostError(f"no pump begins again: {', '.join(sorted(lost))} cannot be reached")
+    stage.pumped |= {pump.name for pump in pumps}
     stage.by_hand = not pumps
     stage.guide_step(step, seconds=at_most_seconds, devices=pumps or stage.guard.all_of("pump", stage.side))
     if not pumps:

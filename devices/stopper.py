@@ -86,7 +86,13 @@ class Stopper:
                 )
             raise LinkLostError(f"{device.name} is not connected, and was not running as far as is known")
         device.link.lane.clear()
-        await self._confirmed(verb)
+        was_on = verb in self._on
+        try:
+            await self._confirmed(verb)
+        except UncertainError as error:
+            if not was_on and not device.link.connected:
+                raise LinkLostError(f"{device.name} is gone, and was not running as far as is known") from error
+            raise
 
     async def _confirmed(self, verb: str) -> None:
         device = self._device

@@ -46,6 +46,7 @@ class Writer:
         self._news = threading.Event()
         self._news.set()  # connect now, not when a person waits for a pump
         self._closing = False
+        self._given_up = False
         self._ended: asyncio.Future[None] = self._loop.create_future()
         # A daemon, so that a disk that hangs does not hold up the end of the process.
         threading.Thread(target=self._run, name=f"writer of {path.name}", daemon=True).start()
@@ -78,7 +79,8 @@ class Writer:
         self._closing = True
         self._news.set()
         await asyncio.wait({self._ended}, timeout=CLOSE_SECONDS)
-        if self._waiting or not self._ended.done():
+        self._given_up = not self._ended.done()
+        if self._waiting or self._given_up:
             _LOGGER.error("the store at %s was closed before everything was kept", self.path)
 
     def _add(self, table: Table, row: Row, statement: Insert | Delete) -> None:
@@ -107,9 +109,11 @@ class Writer:
     def _write(self, statements: Iterable[Insert | Delete]) -> str | None:
         """Write all or nothing. Return why not."""
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection, connection.begin() as transaction:
                 for statement in statements:
                     connection.execute(statement)
+                if self._given_up:  # another may hold the file by now
+                    transaction.rollback()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
             return str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
         return None

@@ -56,8 +56,9 @@ def test_less_than_nothing_is_nothing(step: float | None) -> None:
 
 
 def test_a_limit_says_in_words_what_decided() -> None:
-    limit = lowest("vacuum_mmhg", 200, [Reason(who="owner", allows=150, words="your comfort cap")])
-    assert str(limit) == "vacuum mmhg 150: limited by your comfort cap"
+    layers = [Reason(who=who, allows=allows, words=f"the {who}") for who, allows in (("device", 180), ("owner", 150))]
+    limit = lowest("vacuum_mmhg", 200, layers)
+    assert str(limit) == "vacuum mmhg 150: limited by the owner"
     assert str(Limit(quantity="vacuum_mmhg", asked=100, allowed=100)) == "vacuum mmhg 100"
 
 
@@ -373,3 +374,11 @@ def test_a_pump_is_told_what_its_vacuum_and_its_rate_are_limited_to(
     assert limits == (limit_vacuum(phase, asked, owner, device, **how), limit_rate(phase, asked + 1, device))
     assert (setting.vacuum_mmhg, setting.rate_cpm) == tuple(limit.allowed for limit in limits)
     assert (setting.phase, setting.side) == (wish.phase, wish.side)
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, 1), (0, 0), (1, 1), (5, 3)])
+def test_a_pump_with_levels_begins_at_the_first_and_no_wish_is_raised(asked: int | None, told: int) -> None:
+    wish = PumpSetting(phase=Phase.EXPRESSION, level=asked)
+    can = frozenset({Capability.LEVELS})
+    setting, _ = limit_pump(wish, OwnerLimits(), DeviceLimits(), can, symptoms=False)
+    assert setting.level == told

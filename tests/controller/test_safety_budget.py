@@ -93,3 +93,9 @@ def test_each_station_has_budgets_of_its_own() -> None:
     used, fresh = budgets(), budgets()
     used[Energy.HEAT].use(0, 100)
     assert fresh[Energy.HEAT].left(100) == 1200
+
+
+def test_no_stored_time_gives_more_than_the_budget() -> None:
+    budget = Budget(100, rest_seconds=50)
+    budget.restore(used_seconds=-100, last_on_seconds=-1)
+    assert budget.left(0) == 100

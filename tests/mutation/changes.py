@@ -48,7 +48,7 @@ class Change(NamedTuple):
 
 
 def changes(source: str, path: str) -> list[Change]:
-    """Return every change of a module that this file knows, in the order of the lines."""
+    """Return every change of a module that this file knows."""
     found: dict[str, Change] = {}
     for where, node in _places(ast.parse(source), "module"):
         for old, new in _instead(node):
@@ -77,10 +77,12 @@ def _instead(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
             yield from ((test, "True"), (test, "False"))
         case ast.comprehension(ifs=tests):
             yield from ((test, "True") for test in tests)
+        case ast.AugAssign(op=op) if type(op) in ARITHMETIC:
+            yield node, _but(node, op=ARITHMETIC[type(op)]())
         case ast.Return(value=ast.expr() as value):
             yield value, "None"
         case ast.expr():
-            yield from ((node, f"({code})") for code in _expressions(node))
+            yield from ((node, f"({code})") for code in (*_values(node), *_operations(node)))
 
 
 def _without_statements(function: ast.AST) -> Iterator[tuple[ast.AST, str]]:
@@ -90,8 +92,8 @@ def _without_statements(function: ast.AST) -> Iterator[tuple[ast.AST, str]]:
                 yield statement, DROPPED
 
 
-def _expressions(node: ast.expr) -> Iterator[str]:
-    """Yield the expressions that stand near this one."""
+def _values(node: ast.expr) -> Iterator[str]:
+    """Yield values near this one, and collections with one value less."""
     match node:
         case ast.Constant(value=bool() as value):
             yield repr(not value)
@@ -99,17 +101,6 @@ def _expressions(node: ast.expr) -> Iterator[str]:
             yield from map(repr, (value * 2, value / 2) if 0 < value < 1 else (value + 1, value - 1))
         case ast.Name(id=name, ctx=ast.Load()) if name.isupper():
             yield from (f"{name} + 1", f"{name} - 1")
-        case ast.UnaryOp(operand=operand):
-            yield ast.unparse(operand)
-        case ast.BinOp(op=op) if type(op) in ARITHMETIC:
-            yield _but(node, op=ARITHMETIC[type(op)]())
-        case ast.Compare(ops=[op]):
-            yield from (_but(node, ops=[other()]) for other in COMPARISONS[type(op)])
-        case ast.BoolOp(op=op, values=values):
-            yield _but(node, op=LOGIC[type(op)]())
-            yield from (_but(node, values=some) for some in _one_less(values))
-        case ast.IfExp(body=body, orelse=orelse):
-            yield from (ast.unparse(body), ast.unparse(orelse))
         case ast.List(elts=elements, ctx=ast.Load()) | ast.Set(elts=elements):
             yield from (_but(node, elts=some) for some in _one_less(elements))
         case ast.Dict(keys=keys, values=values):
@@ -117,6 +108,23 @@ def _expressions(node: ast.expr) -> Iterator[str]:
                 _but(node, keys=some, values=others)
                 for some, others in zip(_one_less(keys), _one_less(values), strict=True)
             )
+
+
+def _operations(node: ast.expr) -> Iterator[str]:
+    """Yield the operations near this one, and what it is made of."""
+    match node:
+        case ast.UnaryOp(operand=operand):
+            yield ast.unparse(operand)
+        case ast.BinOp(op=op) if type(op) in ARITHMETIC:
+            yield _but(node, op=ARITHMETIC[type(op)]())
+        case ast.Compare(ops=ops):
+            for at, op in enumerate(ops):
+                yield from (_but(node, ops=[*ops[:at], other(), *ops[at + 1 :]]) for other in COMPARISONS[type(op)])
+        case ast.BoolOp(op=op, values=values):
+            yield _but(node, op=LOGIC[type(op)]())
+            yield from (_but(node, values=some) for some in _one_less(values))
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (ast.unparse(body), ast.unparse(orelse))
         case ast.Call():
             yield from _calls(node)
 

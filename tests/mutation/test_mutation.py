@@ -89,6 +89,8 @@ def test_a_survivor_is_accepted_with_a_reason_and_only_while_it_survives() -> No
         ("STEP = 0.5", {"STEP = (1.0)", "STEP = (0.25)"}),
         ("vibration = False", {"vibration = (True)"}),
         ("a < b", {"(a <= b)", "(a >= b)"}),
+        ("a <= b < c", {"(a < b < c)", "(a > b < c)", "(a <= b <= c)", "(a <= b >= c)"}),
+        ("a += b", {"a -= b"}),
         ("a is None", {"(a is not None)"}),
         ("not a", {"(a)"}),
         ("a and b", {"(a or b)", "(a)", "(b)"}),

@@ -15,10 +15,23 @@ from pathlib import Path
 import pytest
 
 from controller import heartbeat
+from controller.station import CUT_OFF
 from tests.controller.mqtt.ear import TOPICS, ear
 from tests.controller.test_systemd import heard
+from tests.system.controlled import household
 from tests.system.mosquitto import find, mosquitto
-from tests.system.test_service import STATUS, Program, devices_are_there, program, refused, service, start_suction, wait
+from tests.system.test_service import (
+    PUMPS,
+    STATUS,
+    Program,
+    devices_are_there,
+    program,
+    refused,
+    service,
+    session,
+    start_suction,
+    wait,
+)
 from tests.test_cli import ROOT, environment
 
 pytestmark = pytest.mark.system
@@ -64,6 +77,27 @@ async def test_a_service_that_hangs_ends_within_four_seconds_and_says_where(tmp_
             print(running.log)  # noqa: T201 - pytest shows it when the test fails
         assert " CRITICAL controller.heartbeat: the event loop hung for 2 s" in running.log
         assert "in hang\n    time.sleep(60)\n" in running.log
+
+
+async def test_the_start_after_a_hang_stops_what_was_running_and_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(HANGING, encoding="utf-8")
+    async with household(tmp_path, endless=True) as home:
+        async with home.running((sys.executable, "hanging.py")) as running:
+            await home.ready(running)
+            await home.start_and_run("express")
+            await home.other.command({"id": "endless", "action": "skip"})
+            assert await asyncio.wait_for(running.process.wait(), 30) == heartbeat.EXIT_CODE
+        await wait(lambda: not home.seen.connected)
+        assert home.seen.on == set(PUMPS)  # nothing but a controller ever stops these
+        ended = time.monotonic()
+        async with home.running() as running:
+            await home.ready(running)
+            await wait(lambda: not home.seen.on)
+            assert {line["why"] for line in home.seen.of("off", since=ended)} == {"commanded"}
+            await wait(lambda: home.settled == set(PUMPS))
+            assert home.seen.of("on", since=ended) == []
+            assert session(home.other)["state"] == "failed"
+            assert session(home.other)["reason"] == CUT_OFF
 
 
 async def test_a_service_that_was_frozen_as_a_whole_goes_on(tmp_path: Path) -> None:

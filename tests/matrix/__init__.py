@@ -1,0 +1,5 @@
+"""The fault matrix: every place in a session times every fault. Run with `make fault-matrix`."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.matrix.invariants")

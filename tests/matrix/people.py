@@ -1,0 +1,184 @@
+"""Faults of people, of their phones and clocks, and of whoever keeps the controller running."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from unittest import mock
+
+from controller.events import EventType, SessionState
+from controller.session import SHUT_DOWN, SYMPTOM
+from tests.matrix.cell import AT_ONCE_SECONDS, LONG_AGO, Cell
+from tests.matrix.fault import End, Fault, GoesOn, stopped
+from tests.matrix.places import EVERYWHERE
+
+_HOUR_SECONDS = 3600.0
+_STORM = 30
+_STORM_SECONDS = 6.0
+
+
+async def _stop(cell: Cell) -> None:
+    cell.say("stop")
+
+
+async def _pain(cell: Cell) -> None:
+    cell.say("pain")
+
+
+async def _pause_for_an_hour(cell: Cell) -> None:
+    cell.say("pause")
+    await cell.house.elapse(1)
+    with (  # nothing is on, and nobody looks
+        mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 300.0),
+        mock.patch("controller.station._VIEW_EVERY_SECONDS", 300.0),
+    ):
+        await cell.house.elapse(_HOUR_SECONDS)
+
+
+async def _start_again(cell: Cell) -> None:
+    cell.say("start", "refused", routine="milk", no_symptoms=True)
+
+
+async def _start_unknown(cell: Cell) -> None:
+    cell.say("start", "refused", routine="no such thing", no_symptoms=True)
+
+
+async def _start_retained(cell: Cell) -> None:
+    cell.say("start", "refused", retained=True, routine="milk", no_symptoms=True)
+
+
+async def _start_expired(cell: Cell) -> None:
+    cell.say("start", "refused", expires=LONG_AGO, routine="milk", no_symptoms=True)
+
+
+async def _start_repeated(cell: Cell) -> None:
+    cell.say("start", "refused", id="test-1", routine="everything", no_symptoms=True)
+
+
+async def _skip_storm(cell: Cell) -> None:
+    for _ in range(_STORM):
+        await cell.house.send("skip")
+        await cell.house.elapse(_STORM_SECONDS / _STORM)
+
+
+async def _tap_vacuum_up(cell: Cell) -> None:
+    await cell.house.elapse(1)
+    cell.say("vacuum_down", "accepted" if _sucks(cell) else "refused")  # from now on, no routine raises it
+    await cell.house.elapse(10)
+    for tap in range(10):
+        cell.say("vacuum_up", ("accepted" if tap == 0 else "limited") if _sucks(cell) else "refused")
+        await cell.house.elapse(0.1)
+
+
+async def _set_vacuum_far_above(cell: Cell) -> None:
+    for _ in range(3):
+        cell.say("set_vacuum", "limited" if _sucks(cell) else "refused", mmhg=400)
+        await cell.house.elapse(5)
+
+
+def _sucks(cell: Cell) -> bool:
+    """Say whether a pump runs, so that its vacuum can be changed."""
+    return "left-pump" in cell.house.on
+
+
+async def _symptom(cell: Cell) -> None:
+    cell.say("answer", question="lump", value=True)
+
+
+async def _tap_let_down(cell: Cell) -> None:
+    for _ in range(10):
+        cell.say("let_down")
+        await cell.house.elapse(0.05)
+    taps = cell.house.told.events(EventType.LET_DOWN)
+    cell.note_unless(len(taps) == 1, f"the let-down was told {len(taps)} times")
+
+
+async def _shut_down(cell: Cell) -> None:
+    cell.house.running.cancel()
+
+
+async def _wind_down(cell: Cell) -> None:
+    cell.house.service.wind_down()
+    cell.say("start", "refused", routine="milk", no_symptoms=True)
+
+
+def _wall_at(cell: Cell, at: datetime, zone: str = "UTC") -> None:
+    """Let the wall clock show a time, and go on from there with simulated time, in a house in a time zone."""
+    now_seconds, clock = cell.house.clock.now(), cell.house.clock
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            shows = at + timedelta(seconds=clock.now() - now_seconds)
+            return datetime.fromtimestamp(shows.timestamp(), tz)
+
+    cell.stack.enter_context(mock.patch.dict("os.environ", TZ=zone))
+    cell.stack.callback(time.tzset)
+    time.tzset()
+    for module in ("events", "session", "station", "commands"):
+        cell.stack.enter_context(mock.patch(f"controller.{module}.datetime", Wall))
+
+
+async def _wall_forward(cell: Cell) -> None:
+    _wall_at(cell, datetime.now(UTC) + timedelta(hours=5))
+
+
+async def _wall_back(cell: Cell) -> None:
+    _wall_at(cell, datetime.now(UTC) - timedelta(hours=5))
+
+
+async def _summer_begins(cell: Cell) -> None:
+    _wall_at(cell, datetime(2026, 3, 29, 0, 59, 55, tzinfo=UTC), "Europe/Berlin")
+
+
+async def _summer_ends(cell: Cell) -> None:
+    _wall_at(cell, datetime(2026, 10, 25, 0, 59, 55, tzinfo=UTC), "Europe/Berlin")
+
+
+PEOPLE: tuple[Fault, ...] = (
+    Fault("stop", "`stop` is pressed", _stop, EVERYWHERE, stopped("stop", "stopped", AT_ONCE_SECONDS)),
+    Fault("pain", "`pain` is pressed", _pain, EVERYWHERE, stopped("pain", "pain", AT_ONCE_SECONDS, EventType.PAIN)),
+    Fault(
+        "pause for an hour",
+        "`pause` is pressed, and nobody comes back",
+        _pause_for_an_hour,
+        EVERYWHERE,
+        stopped("it was paused for an hour", "ended", AT_ONCE_SECONDS),
+    ),
+    Fault("start again", "`start` comes while the session runs", _start_again),
+    Fault("start unknown", "`start` comes for a routine that there is not", _start_unknown),
+    Fault("start retained", "`start` comes as retained by the broker", _start_retained),
+    Fault("start expired", "`start` comes years after it expired", _start_expired),
+    Fault("start repeated", "the `start` that began the session is delivered once more", _start_repeated),
+    Fault(
+        "skip storm",
+        "`skip` is pressed 30 times within 6 s; no question can be skipped",
+        _skip_storm,
+        EVERYWHERE,
+        End(SessionState.COMPLETED, _STORM_SECONDS + 1, "completed", "the routine is done"),
+        {"check": GoesOn(), "paused": GoesOn()},
+    ),
+    Fault("quick taps", "`vacuum_up` is tapped ten times in a second, when one step is due", _tap_vacuum_up),
+    Fault("far above", "`set_vacuum` asks for 400 mmHg, three times in 15 s", _set_vacuum_far_above),
+    Fault(
+        "symptom",
+        "a question of the check is answered with yes",
+        _symptom,
+        EVERYWHERE,
+        stopped(SYMPTOM, "symptom", AT_ONCE_SECONDS),
+        {"check": GoesOn()},
+    ),
+    Fault("let-down taps", "`let_down` is tapped ten times in half a second", _tap_let_down),
+    Fault("clock forward", "the wall clock jumps forward by five hours", _wall_forward),
+    Fault("clock back", "the wall clock jumps back by five hours", _wall_back),
+    Fault("summer time", "five seconds later, an hour is left out: summer time begins", _summer_begins),
+    Fault("winter time", "five seconds later, an hour comes a second time: summer time ends", _summer_ends),
+    Fault(
+        "shut down",
+        "the service is told to end, as by SIGTERM",
+        _shut_down,
+        EVERYWHERE,
+        stopped(SHUT_DOWN, "shut_down", AT_ONCE_SECONDS),
+    ),
+    Fault("new settings", "new settings are waiting: the service is to end when this session has", _wind_down),
+)
