@@ -144,6 +144,7 @@ class Guard:
             return may
 
         async with self._on(Energy.SUCTION, pumps, start, seconds.allowed, may_lose=may_lose):
+            run.begin()
             self._runs.append(run)
             self._tell(limits)
             try:

@@ -38,8 +38,8 @@ class Run:
         self._owner = owner
         self._symptoms = symptoms
         self._tell = tell
-        self._raised_at_seconds = clock.now()  # suction that has just begun is not raised at once
-        self._unsure = False  # a change was sent, and not all pumps have answered it
+        self._raised_at_seconds = clock.now()
+        self._perhaps: float | None = None  # the lowest that a pump may be at: a change was sent that not all answered
         self._changing = asyncio.Lock()  # one change after another; a stop never looks at it
 
     async def adjust(self, *, vacuum_mmhg: float | None = None, level: int | None = None, by_person: bool) -> Limit:
@@ -51,6 +51,10 @@ class Run:
             wanted = self.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg, "level": level})
             return await self._adjust(wanted, by_person)
 
+    def begin(self) -> None:
+        """Note that the pumps have begun: suction that has just begun is not raised at once."""
+        self._raised_at_seconds = self._clock.now()
+
     def lose(self, device: str) -> None:
         """Go on without a pump that is out of reach."""
         self.pumps = tuple(pump for pump in self.pumps if pump.name != device)
@@ -60,19 +64,20 @@ class Run:
         now_seconds, by_level = self._clock.now(), self.setting.vacuum_mmhg is None
         early = now_seconds - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
         current = float((self.setting.level if by_level else self.setting.vacuum_mmhg) or 0)
-        limits = [limit for pump in self.pumps for limit in self._limits_of(pump, wanted, early, by_person)]
+        lowest_now = current if self._perhaps is None else min(current, self._perhaps)
+        limits = [limit for pump in self.pumps for limit in self._limits_of(pump, wanted, lowest_now, early, by_person)]
         if self.over or not limits:
             raise RefusedError("the pumps are stopping" if self.over else "this pump is set at the pump itself")
         lowest = min(limits, key=lambda limit: limit.allowed)
         # What the pump was told last may have reached it without an answer; then even no change is sent.
-        if self._unsure or lowest.allowed != current or self._above(lowest):
-            if lowest.allowed > current:
+        if self._perhaps is not None or lowest.allowed != current or self._above(lowest):
+            if lowest.allowed > lowest_now:
                 self._raised_at_seconds = now_seconds
             value = int(lowest.allowed) if by_level else lowest.allowed
             setting = self.setting.model_copy(update={lowest.quantity: value})
-            self._unsure = True
+            self._perhaps = min(lowest_now, lowest.allowed)
             await finished(pump.adjust(setting) for pump in self.pumps)
-            self._unsure = False
+            self._perhaps = None
             self.told = dict.fromkeys(self.told, setting)
             self.setting = setting  # only now: what was not confirmed is not remembered as done
         if by_person:
@@ -83,9 +88,10 @@ class Run:
         """Say whether any of several pumps was told more than this: they may have started with limits of their own."""
         return any((getattr(told, limit.quantity) or 0) > limit.allowed for told in self.told.values())
 
-    def _limits_of(self, pump: Pump, wanted: PumpSetting, early: bool, by_person: bool) -> Iterator[Limit]:
-        """Yield what limits a wanted vacuum or level of one running pump."""
-        vacuum_mmhg, level = self.setting.vacuum_mmhg or 0.0, self.setting.level or 0
+    def _limits_of(
+        self, pump: Pump, wanted: PumpSetting, lowest_now: float, early: bool, by_person: bool
+    ) -> Iterator[Limit]:
+        """Yield what limits a wanted vacuum or level of one running pump, which may be at `lowest_now`."""
         _, met = safety.limit_pump(
             wanted,
             self._owner,
@@ -93,8 +99,8 @@ class Run:
             pump.capabilities,
             symptoms=self._symptoms(),
             by_person=by_person,
-            pace_mmhg=vacuum_mmhg if early else vacuum_mmhg + safety.RAISE_STEP_MMHG,
-            pace_level=level if early else level + 1,
+            pace_mmhg=lowest_now if early else lowest_now + safety.RAISE_STEP_MMHG,
+            pace_level=int(lowest_now) if early else int(lowest_now) + 1,
             step_mmhg=self._at_most_mmhg,
             max_level=pump.max_level,
         )
