@@ -1,0 +1,133 @@
+"""What must hold of the stream, whatever happens: events in their order, and snapshots that agree with themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller import safety
+from controller.events import DeviceView, Event, EventType, Guide, Item, SessionState, Snapshot, Telemetry
+
+if TYPE_CHECKING:
+    from tests.controller.promises import Promises
+
+_ANY_TIME = {
+    EventType.PAIN,
+    EventType.TRIP,
+    EventType.UNCERTAIN,
+    EventType.SETTLED,
+    EventType.LIMITED,
+    EventType.LET_DOWN,
+    EventType.VOLUME_LOGGED,
+}
+_NEVER_TWICE = (EventType.SESSION_STARTED, EventType.SESSION_FINISHED, EventType.PAIN, EventType.LET_DOWN)
+
+
+class Listener:
+    """Hears everything that every life of the controller tells."""
+
+    def __init__(self, promises: Promises) -> None:
+        self.guide: Guide | None = None
+        self.views: dict[str, DeviceView] = {}
+        self.tripped: set[tuple[str, str]] = set()  # kind and device of the trips that were told
+        self.doubted: set[str] = set()  # the devices of which it was told last that they may still run
+        self._promises = promises
+        self._ids: set[str] = set()
+        self._once: set[tuple[EventType, str]] = set()
+        self._session: str | None = None  # that has begun, and has not finished
+        self._step: int | None = None
+        self._paused = False
+
+    def hear(self, item: Item) -> None:
+        match item:
+            case Event():
+                self._on_event(item)
+            case Snapshot():
+                self._on_snapshot(item)
+            case Guide():
+                self.guide = item
+            case DeviceView():
+                self.views[item.device] = item
+            case Telemetry() if not self._promises.world.mishaps[item.device].reachable:
+                self._say(f"{item.values} are told of {item.device}, which is out of reach")
+
+    def crashed(self, cut_off: str | None) -> None:
+        """Expect no end of the step that was under way; a session that is known to be cut off ends in the next life."""
+        self.guide, self.views, self.tripped, self.doubted = None, {}, set(), set()
+        self._step, self._paused = None, False
+        self._session = cut_off
+        if cut_off is not None:  # it may have ended in the very last moment, and nobody remembers
+            self._once.discard((EventType.SESSION_FINISHED, cut_off))
+
+    def _on_event(self, event: Event) -> None:
+        kind = event.type
+        if event.id in self._ids:
+            self._say(f"the event {event.id} came twice")
+        self._ids.add(event.id)
+        if kind in _NEVER_TWICE and event.session_id is not None:
+            if (kind, event.session_id) in self._once:
+                self._say(f"{kind} came twice for one session")
+            self._once.add((kind, event.session_id))
+        if kind is EventType.TRIP:
+            self.tripped.add((event.data["kind"], event.data["device"]))
+        elif kind is EventType.UNCERTAIN:
+            self.doubted.add(event.data["device"])
+        elif kind is EventType.SETTLED:
+            self.doubted.discard(event.data["device"])
+        if kind in _ANY_TIME:
+            return
+        if kind is EventType.SESSION_STARTED:
+            if self._session is not None:
+                self._say(f"session {event.session_id} began while {self._session} was running")
+            self._session = event.session_id
+            return
+        if event.session_id != self._session:
+            self._say(f"{kind} came for {event.session_id} while {self._session or 'no session'} was running")
+            return
+        self._in_session(event)
+
+    def _in_session(self, event: Event) -> None:
+        kind = event.type
+        step = event.data.get("index")
+        if kind is EventType.STEP_STARTED:
+            if self._step is not None or self._paused:
+                self._say(f"step {step} began before step {self._step} had ended, or in a pause")
+            self._step = step
+        elif kind is EventType.STEP_FINISHED:
+            if step != self._step:
+                self._say(f"step {step} ended while step {self._step} was under way")
+            self._step = None
+        elif kind in (EventType.PAUSED, EventType.RESUMED):
+            if self._paused is (kind is EventType.PAUSED):
+                self._say(f"{kind} came twice")
+            self._paused = not self._paused
+        elif kind is EventType.SESSION_FINISHED:
+            if self._step is not None:
+                self._say(f"the session finished, and step {self._step} did not")
+            self._session, self._paused = None, False
+
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        house = self._promises.world.house
+        if house is None:
+            return
+        if (snapshot.step is None) is not (snapshot.step_index is None):
+            self._say(f"a snapshot with the step {snapshot.step} and the index {snapshot.step_index}")
+        if snapshot.state.over and snapshot.step is not None:
+            self._say(f"a snapshot that is over ({snapshot.state}) with the step {snapshot.step}")
+        if not snapshot.state.over and snapshot.step is None and snapshot.state is not SessionState.STOPPING:
+            self._say(f"a snapshot that is {snapshot.state} without a step")
+        if snapshot.trip != house.guard.trip:
+            self._say(f"a snapshot with {snapshot.trip}, while the trip is {house.guard.trip}")
+        if snapshot.uncertain != house.guard.uncertain:
+            self._say(f"a snapshot with {snapshot.uncertain} in doubt, while {house.guard.uncertain} are")
+        if (snapshot.target_vacuum_mmhg or 0) > safety.EXPRESSION_VACUUM_MMHG:
+            self._say(f"a snapshot with a target of {snapshot.target_vacuum_mmhg} mmHg")
+        if snapshot.target_vacuum_mmhg is not None and snapshot.state.over:
+            self._say("a snapshot that is over, with a target")
+        if not 0 <= snapshot.progress <= 1:
+            self._say(f"a snapshot with a progress of {snapshot.progress}")
+        session = house.station.session
+        if not snapshot.state.over and session is not None and snapshot.session_id != session.id:
+            self._say(f"a snapshot of {snapshot.session_id} while {session.id} is running")
+
+    def _say(self, words: str) -> None:
+        self._promises.say(words)

@@ -1,0 +1,133 @@
+"""What random sessions found (`test_random_sessions`), each as the shortest way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from controller.events import EventType
+from controller.safety import SUCTION_SECONDS, OwnerLimits
+from devices.roles import Phase, PumpSetting, Side
+from tests.controller.household import COMFORTABLE, PUMPS, House, household
+from tests.controller.lives import World
+
+STOP = b"\x0f"  # how the packet of every stop begins
+SETTING = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=100, rate_cpm=54)
+
+
+@contextlib.asynccontextmanager
+async def world(owner: OwnerLimits = COMFORTABLE) -> AsyncIterator[World]:
+    """Yield a home whose controller runs, and may crash."""
+    it = World(owner, seed=2)
+    await it.open()
+    try:
+        await live(it)
+        yield it
+    finally:
+        await it.close()
+
+
+async def live(it: World) -> House:
+    """Let the controller begin, and find its devices."""
+    house = await it.begin_life()
+    await house.elapse(1)
+    return house
+
+
+async def test_a_session_that_tells_its_end_told_its_beginning() -> None:
+    async with household() as house:
+        stopping = asyncio.create_task(house.station.stop("stop"))  # its turn comes before the session's own
+        house.station.start("classic", Side.BOTH, no_symptoms=True)
+        await stopping
+        await house.elapse(1)
+        began = [event.session_id for event in house.told.events(EventType.SESSION_STARTED)]
+        ended = [event.session_id for event in house.told.events(EventType.SESSION_FINISHED)]
+        assert began == ended
+
+
+async def test_a_vacuum_lowered_to_nothing_is_no_sensor_that_stands_still() -> None:
+    async with household() as house:
+        await house.reach("stimulate", "milk")
+        reply = await house.send("set_vacuum", mmhg=0)
+        assert reply.outcome == "accepted"
+        await house.elapse(15)
+        assert house.guard.trip is None
+
+
+async def test_a_doubt_that_comes_back_after_an_acknowledgement_outlives_a_crash() -> None:
+    async with world() as it:
+        house = it.house
+        assert house is not None
+        await house.reach("stimulate", "milk")
+        it.mishaps["right-pump"].befall("stuck valve")
+        await house.until(lambda: house.guard.uncertain, within_seconds=10)
+        await house.send("acknowledge")
+        assert house.guard.uncertain == ()
+        await house.send("pain")
+        assert house.guard.uncertain == ("right-pump",)
+        it.crash()
+        house = await it.begin_life()
+        assert house.guard.uncertain == ("right-pump",)
+
+
+async def test_suction_that_a_crash_cut_off_did_not_rest_while_it_was_on() -> None:
+    async with world() as it:
+        house = it.house
+        assert house is not None
+        await house.reach("express", "power-pumping")
+        await house.elapse(600)
+        assert house.on == set(PUMPS)
+        it.crash()
+        house = await live(it)
+        await house.until(lambda: not house.guard.uncertain, within_seconds=10)
+        seconds: list[float] = [SUCTION_SECONDS]
+        house.guard.on_limit = lambda limits: seconds.extend(x.allowed for x in limits if x.quantity == "seconds")
+        house.guard.begin_session(frozenset())
+        async with house.guard.suction(house.guard.pumps(Side.BOTH), SETTING, at_most_seconds=SUCTION_SECONDS):
+            assert min(seconds) <= SUCTION_SECONDS - 600
+
+
+async def test_a_stop_that_is_asked_for_again_is_written_again_at_once() -> None:
+    async with household() as house:
+        await house.reach("stimulate", "milk")
+        house.break_ears("left-pump")
+        first = asyncio.create_task(house.send("stop"))
+        await house.elapse(1.2)  # both of its packets were lost, and it waits for the pump to say that it stopped
+        written = house.home.twins["left-pump"].written
+        before = len(written)
+        again = asyncio.create_task(house.send("stop"))
+        await house.elapse(0.01)
+        assert any(data.startswith(STOP) for _, data in written[before:])
+        await asyncio.gather(first, again)
+
+
+async def test_raising_begins_where_a_lowering_that_was_never_answered_may_have_left_the_pump() -> None:
+    async with household(owner=OwnerLimits(comfort_vacuum_mmhg=250)) as house:
+        pump = house.home.pumps[Side.LEFT]
+        await house.reach("express", "milk", run_seconds=25)
+        assert pump.suction.target_mmhg > 120
+        house.silence("left-pump", "control")
+        assert (await house.send("set_vacuum", mmhg=60)).outcome == "failed"
+        assert pump.suction.target_mmhg == 60
+        del house.home.twins["left-pump"].server.__dict__["notify"]  # it is heard again
+        await house.elapse(8.5)
+        await house.send("vacuum_up")
+        assert pump.suction.target_mmhg == 80
+
+
+async def test_suction_that_began_late_is_not_raised_early() -> None:
+    async with household() as house:
+        pump = house.home.pumps[Side.LEFT]
+        house.break_ears("warm-pad")  # it is off, and its answer is waited for
+        stopping = asyncio.create_task(house.send("stop"))
+        await house.elapse(0.1)
+        await house.start("milk")
+        await house.until(lambda: pump.duty.running, within_seconds=3)
+        await stopping
+        began_seconds = house.clock.now()
+        before_mmhg = pump.suction.target_mmhg
+        while pump.suction.target_mmhg == before_mmhg:
+            await house.send("vacuum_up")
+            await house.elapse(0.05)
+        assert house.clock.now() - began_seconds >= 9.9
