@@ -613,6 +613,7 @@ async def test_heat_above_41_degrees_is_for_ten_minutes_in_all() -> None:
             assert (house.home.pad.pad.target_celsius or 0) <= 41
 
 
+@pytest.mark.system  # it takes its time
 async def test_suction_ends_after_forty_minutes_of_a_session_whatever_the_rests() -> None:
     async with household(devices=["left-pump"], coarse=True) as house:
         for _ in range(2):

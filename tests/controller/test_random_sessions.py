@@ -1,6 +1,6 @@
 """Random commands, mishaps and times over whole sessions, and every promise looked at after each step.
 
-`make test` takes a few hundred steps, the same each time. The long way (`make test-system`) takes 1500 on each machine,
+`make test` takes a few dozen steps, the same each time. The long way (`make test-system`) takes 1500 on each machine,
 or as many as LETDOWN_TEST_STEPS says, of which LETDOWN_TEST_SEED chooses the order:
 
     LETDOWN_TEST_STEPS=20000 LETDOWN_TEST_SEED=7 python -m pytest -q -m system tests/controller/test_random_sessions.py
@@ -41,7 +41,7 @@ def run_random(machine: type[Sessions], steps: int, *, long: bool, phases: Seque
 
 @pytest.mark.parametrize("machine", [Sessions, Lives])
 def test_every_promise_is_kept_in_some_random_sessions(machine: type[Sessions]) -> None:
-    run_random(machine, 120, long=False)
+    run_random(machine, 60, long=False)
 
 
 @pytest.mark.system

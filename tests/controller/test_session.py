@@ -96,7 +96,10 @@ def step_of(snapshot: Snapshot, name: str) -> float:
 # A classic session
 
 
-@pytest.mark.parametrize("side", ["both", "left", "right"])
+@pytest.mark.parametrize(
+    "side",
+    ["both", *(pytest.param(side, marks=pytest.mark.system) for side in ("left", "right"))],  # they take their time
+)
 def test_classic_goes_through_its_states_in_order(side: str) -> None:
     told = past("classic", Side(side)).told
     assert told.states == [

@@ -99,12 +99,12 @@ async def live_through(path: Path, wall: Wall, model: Model, sayings: list[tuple
     return path
 
 
-def test_two_hundred_histories(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hundred_histories(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Here it is about order, not about power cuts: the disk need not be waited for.
     monkeypatch.setattr(engine, "PRAGMAS", ("journal_mode = WAL", "synchronous = OFF"))
     wall, model = Wall(), Model()
 
-    @settings(max_examples=200, deadline=None, database=None)
+    @settings(max_examples=100, deadline=None, database=None)
     @given(st.lists(SAYINGS, max_size=8), st.booleans())
     def live(sayings: list[tuple[Any, ...]], crash: bool) -> None:
         """One life after the other, of one store."""
