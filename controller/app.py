@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ from devices.profiles.roles import Driver
 from devices.radio import Radio
 from devices.roles import Side
 from devices.tuya.driver import TuyaDevice
+
+_LOGGER = logging.getLogger(__name__)
 
 EXTRA = 'this needs the extra `demo`: pip install "letdown[demo]"'
 
@@ -77,6 +80,9 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
     stream = Stream()
     if store is not None:
         stream.subscribe(store.watch)
+        for station, devices in store.left_behind(settings.stations).items():
+            words = "%s of the station %s may still run, and your settings do not name it: switch it off at its button"
+            _LOGGER.warning(words, ", ".join(sorted(devices)), station)
     stations = _stations(settings, clock, radio, stream, catalog, routines, store)
     service = Service(stations)
 

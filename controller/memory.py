@@ -11,6 +11,8 @@ from pydantic import Field
 from controller.safety import Trip
 from devices.roles import Frozen, Side
 
+CUT_OFF = "the controller ended in mid-session"  # why a session ended of which nobody saw the end
+
 
 class Used(Frozen):
     """How long one energy was on without the rest that starts it anew, and how long it has rested since."""

@@ -13,7 +13,7 @@ from controller.cautions import cautions_for
 from controller.events import DeviceView, Event, EventType, Guide, SessionState, Snapshot, Stream, Telemetry, Volume
 from controller.guard import Guard
 from controller.guide import Words
-from controller.memory import CutOff, Memory
+from controller.memory import CUT_OFF, CutOff, Memory
 from controller.routine import Routine
 from controller.safety import OwnerLimits, Trip
 from controller.session import Session
@@ -27,9 +27,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _VIEW_EVERY_SECONDS = 1.0
 _FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
-
-
-CUT_OFF = "the controller ended in mid-session"
 
 
 class RefusedStartError(Exception):

@@ -15,13 +15,11 @@ from filelock import FileLock
 from sqlalchemy import Connection, Row, Table, select, update
 
 from controller.events import SessionState
-from controller.memory import CutOff, Remembered, Used
+from controller.memory import CUT_OFF, CutOff, Remembered, Used
 from controller.safety import Trip
 from controller.store.engine import engine_of
 from controller.store.files import hold, revision_of, too_new, understood
 from controller.store.tables import ANSWERS, REVISION, RUNNING, SESSION, TRIP, USED
-
-CUT_OFF = "the controller ended in mid-session"
 
 
 def open_file(path: Path, now: datetime) -> tuple[FileLock, dict[str, Remembered]]:

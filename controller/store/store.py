@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -79,6 +79,14 @@ class Store:
             remembered = self._remembered.get(station, Remembered())
             self._memories[station] = StationMemory(station, remembered, self._writer, self._now)
         return self._memories[station]
+
+    def left_behind(self, stations: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return the devices that may still run, by the stations that are not among these any more."""
+        return {
+            station: known.running
+            for station, known in self._remembered.items()
+            if known.running and station not in stations
+        }
 
     def watch(self, item: Item) -> None:
         """Take in one item of the stream: sessions are kept as they begin, end, and get their milk logged."""

@@ -124,6 +124,7 @@ class Bodies:
         house = self._world.house
         for key in house.guard.uncertain if house else ():
             self._seen[key].believed_off = self.pulls(key)
+            self.stop_first.discard(key)
 
     def disbelieve(self) -> None:
         """Note that everything is told to stop, also what the person took for off."""

@@ -94,8 +94,6 @@ class Promises:
         """Note what a command means, in the moment in which it is sent."""
         if action == "answer":
             self._answer(str(args["question"]), bool(args["value"]))
-        elif action in ("stop", "pain"):
-            self.bodies.disbelieve()
         elif action == "acknowledge":
             self.bodies.believe()
         elif action in CHANGES:
@@ -126,6 +124,7 @@ class Promises:
             self.bodies.refuse_vacuum()
         if action not in ("stop", "pain"):
             return
+        self.bodies.disbelieve()
         results = reply.devices or {}
         if reply.outcome != ("failed" if "uncertain" in results.values() else "accepted"):
             self.say(f"{action} is answered {reply.outcome} with {results}")

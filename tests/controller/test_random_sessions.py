@@ -1,6 +1,6 @@
 """Random commands, mishaps and times over whole sessions, and every promise looked at after each step.
 
-`make test` takes a few dozen steps, the same each time. The long way (`make test-system`) takes 900 on each machine,
+`make test` takes a few dozen steps, the same each time. The long way (`make test-system`) takes 600 on each machine,
 or as many as LETDOWN_TEST_STEPS says, of which LETDOWN_TEST_SEED chooses the order:
 
     LETDOWN_TEST_STEPS=20000 LETDOWN_TEST_SEED=7 python -m pytest -q -m system tests/controller/test_random_sessions.py
@@ -47,4 +47,4 @@ def test_every_promise_is_kept_in_some_random_sessions(machine: type[Sessions]) 
 @pytest.mark.system
 @pytest.mark.parametrize("machine", [Sessions, Lives])
 def test_every_promise_is_kept_for_an_hour_of_trouble(machine: type[Sessions]) -> None:
-    run_random(machine, int(os.environ.get("LETDOWN_TEST_STEPS", "900")), long=True)
+    run_random(machine, int(os.environ.get("LETDOWN_TEST_STEPS", "600")), long=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from controller import safety
-from controller.station import CUT_OFF
+from controller.memory import CUT_OFF
 from controller.store.sessions import SessionRow
 from tests.controller.mqtt.ear import until
 from tests.system.controlled import COMFORT_MMHG, ROUTINES, Service, household

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller import heartbeat
-from controller.station import CUT_OFF
+from controller.memory import CUT_OFF
 from tests.controller.mqtt.ear import TOPICS, ear
 from tests.controller.test_systemd import heard
 from tests.system.controlled import household

@@ -181,3 +181,12 @@ def test_a_controller_that_was_killed_is_known_to_have_run_what_it_started(path:
     assert known.answers == {"lump": True}
     assert known.cut_off is not None
     assert known.cut_off.session_id == "s1"
+
+
+async def test_what_may_still_run_at_a_station_that_is_no_more_is_not_lost_sight_of(path: Path) -> None:
+    async with Store.opened(path) as store:
+        await store.memory("bedroom").starting(["left-pump"])
+        await store.memory("home").starting(["warm-pad"])
+    async with Store.opened(path) as store:
+        assert store.left_behind(["home"]) == {"bedroom": {"left-pump"}}
+        assert store.left_behind(["home", "bedroom"]) == {}
