@@ -259,6 +259,7 @@ class Guard:
             keeping = asyncio.create_task(keeper.run(), name=f"keep {energy.value}")
             keeping.add_done_callback(keeper.died)
             yield
+            keeper.look()  # what happened while this process was frozen counts, also when the block's time is over
         except Exception as error:
             results = await leave()
             if not isinstance(error, DeviceError | HaltedError):  # a skip or a pause

@@ -43,17 +43,17 @@ class Keeper:
         self._began_seconds = clock.now()
         self._watches = [Watch(device, self._began_seconds) for device in devices]
         self._over = False
+        self._renewed_seconds = self._began_seconds
 
     async def run(self) -> None:
         """Look, renew, wait a second, and again."""
-        renewed_seconds = self._began_seconds
         with contextlib.ExitStack() as unsubscribe:
             for watch in self._watches:
-                unsubscribe.callback(watch.device.on_change(self._look))
+                unsubscribe.callback(watch.device.on_change(self.look))
             while not self._over:
-                self._look()
-                if not self._over and self._clock.now() - renewed_seconds >= _RENEW_EVERY_SECONDS:
-                    renewed_seconds = self._clock.now()
+                self.look()
+                if not self._over and self._clock.now() - self._renewed_seconds >= _RENEW_EVERY_SECONDS:
+                    self._renewed_seconds = self._clock.now()
                     await self._renew()
                 await self._clock.sleep(_LOOK_EVERY_SECONDS)
 
@@ -68,8 +68,16 @@ class Keeper:
             words = f"the controller stopped looking after it ({error or 'cancelled'})"
             self._trip(Trip(kind=TripKind.LEASE, device=self._watches[0].device.name, words=words))
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look once, and say whether there is a reason to stop."""
+        if self._over:
+            return
         now_seconds = self._clock.now()
+        if (late_seconds := now_seconds - self._renewed_seconds) >= safety.LEASE_SECONDS:
+            # It was frozen as a whole. What its devices did meanwhile, they did because it was away.
+            words = f"the controller hung, and did not look after it for {late_seconds:.0f} s"
+            self._trip(Trip(kind=TripKind.LEASE, device=self._watches[0].device.name, words=words))
+            return
         for watch in tuple(self._watches):
             if trip := watch.look(now_seconds):
                 if trip.kind is TripKind.LINK_LOST and self._may_lose(watch.device.name):

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from controller.app import App, SetupError, assembled, check, open_radio
 from controller.demo import virtual_household
@@ -37,38 +36,52 @@ class ServeOptions:
 
 async def serve(read: Callable[[], Settings], options: ServeOptions) -> int:
     """Serve until cancelled. On SIGHUP, `read` the settings again; they take effect when no session is under way."""
-    settings: Settings | None = await asyncio.to_thread(read)
-    async with watchdog():  # also between two rounds
-        while settings is not None:
-            settings = await _serve_once(settings, read, options)
-            reloading()
+    asked = asyncio.Event()  # to read them again; it waits where one service ends and the next begins
+    with _on_hangup(asked.set):
+        settings: Settings | None = await asyncio.to_thread(read)
+        async with watchdog():  # also between two rounds
+            while settings is not None:
+                settings = await _serve_once(settings, read, options, asked)
+                reloading()
     return 0
 
 
-async def _serve_once(settings: Settings, read: Callable[[], Settings], options: ServeOptions) -> Settings | None:
+async def _serve_once(
+    settings: Settings, read: Callable[[], Settings], options: ServeOptions, asked: asyncio.Event
+) -> Settings | None:
     """Serve with these settings, until there are new ones to serve with."""
     new: Settings | None = None
     async with _app(settings, options) as app:
 
         async def read_again() -> None:
+            """Read them whenever it is asked for, one time after the other: the last word counts."""
             nonlocal new
-            try:
-                new = await asyncio.to_thread(_checked, read, app)
-            except (FileError, SetupError, ValueError) as error:
-                _LOGGER.error("the new settings are not taken over: %s", error)  # noqa: TRY400 - it says it all
-                return
-            _LOGGER.info("new settings are taken over as soon as no session is under way")
-            app.service.wind_down()
+            while True:
+                await asked.wait()
+                asked.clear()
+                try:
+                    new = await asyncio.to_thread(_checked, read, app)
+                except asyncio.CancelledError:
+                    asked.set()  # the next service reads them
+                    raise
+                except (FileError, SetupError, ValueError) as error:
+                    _LOGGER.error("the new settings are not taken over: %s", error)  # noqa: TRY400 - it says it all
+                else:
+                    _LOGGER.info("new settings are taken over as soon as no session is under way")
+                    app.service.wind_down()
 
-        with _on_hangup(read_again):
-            _LOGGER.info("serving %s over MQTT at %s", ", ".join(app.stations), app.broker)
-            notify("READY=1")
-            try:
-                async with heartbeat():
-                    await app.run()
-            except asyncio.CancelledError:
-                notify("STOPPING=1")
-                raise
+        reading = asyncio.create_task(read_again(), name="read the settings again")
+        _LOGGER.info("serving %s over MQTT at %s", ", ".join(app.stations), app.broker)
+        notify("READY=1")
+        try:
+            async with heartbeat():
+                await app.run()
+        except asyncio.CancelledError:
+            notify("STOPPING=1")
+            raise
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
     return new
 
 
@@ -108,23 +121,15 @@ def _checked(read: Callable[[], Settings], app: App) -> Settings:
 
 
 @contextlib.contextmanager
-def _on_hangup(do: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+def _on_hangup(do: Callable[[], None]) -> Iterator[None]:
     """Do something on SIGHUP inside the block."""
     number = getattr(signal, "SIGHUP", None)  # Windows has none
     if number is None:
         yield
         return
     loop = asyncio.get_running_loop()
-    doing: set[asyncio.Task[None]] = set()
-
-    def begin() -> None:
-        task = loop.create_task(do(), name="read the settings again")
-        doing.add(task)
-        task.add_done_callback(doing.discard)
-
-    loop.add_signal_handler(number, begin)
+    loop.add_signal_handler(number, do)
     try:
         yield
     finally:
-        # Not removed: between two rounds, the default would end the process.
-        loop.add_signal_handler(number, lambda: None)
+        loop.remove_signal_handler(number)

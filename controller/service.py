@@ -104,6 +104,7 @@ class Service:
                 return await self._stop(station, command)
             case Action.START, StartArgs():
                 session = station.start(args.routine, args.side, no_symptoms=args.no_symptoms)
+                await station.kept()  # whoever is told of a session finds it in the history, whatever comes next
                 return _reply(command, "accepted").model_copy(update={"session_id": session.id})
             case Action.ANSWER, AnswerArgs():
                 return await self._answer(station, command, args)

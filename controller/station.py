@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from controller.cautions import cautions_for
 from controller.events import DeviceView, Event, EventType, Guide, SessionState, Snapshot, Stream, Telemetry, Volume
 from controller.guard import Guard
 from controller.guide import Words
-from controller.memory import CUT_OFF, CutOff, Memory
+from controller.memory import CUT_OFF, CutOff, Memory, NotKeptError
 from controller.routine import Routine
 from controller.safety import OwnerLimits, Trip
 from controller.session import Session
@@ -138,6 +139,12 @@ class Station:
         elif reason == "pain":
             self._stream.publish(Event(station=self.name, session_id=None, type=EventType.PAIN))
         return await stopping
+
+    async def kept(self) -> None:
+        """Wait until the session that was just started is kept, so that no crash can lose it, or cannot be."""
+        await asyncio.sleep(0)  # it begins
+        with self._clock.held(), contextlib.suppress(NotKeptError):  # then no device starts, and the guide says why
+            await self._memory.starting(())
 
     async def finished(self) -> None:
         """Wait until the session, if any, has ended."""

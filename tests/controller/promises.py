@@ -7,7 +7,7 @@ import re
 
 from controller.commands import Reply
 from controller.events import SessionState
-from controller.safety import OwnerLimits, Trip
+from controller.safety import OwnerLimits, Trip, TripKind
 from tests.controller.household import House, words
 from tests.controller.lives import FIRST_DAY, World
 from tests.controller.promised_bodies import IN_FLIGHT_SECONDS, SLACK_SECONDS, Bodies, since
@@ -183,7 +183,9 @@ class Promises:
             return
         if trip != self._kept_trip and (trip.kind, trip.device) not in self.listener.tripped:
             self.say(f"there is a trip, and nobody was told: {trip}")
-        if not self.world.mishaps[trip.device].ever:
+        # Near 250 mmHg, the 20 that a unit may be off and its sensor's noise reach the trip in normal use.
+        near = trip.kind is TripKind.VACUUM and (guard.owner.comfort_vacuum_mmhg or 250) > 240
+        if not near and not self.world.mishaps[trip.device].ever:
             self.say(f"a trip without a reason: {trip}")
 
     def _check_session(self, house: House) -> None:

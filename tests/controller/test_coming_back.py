@@ -37,6 +37,8 @@ class Diary(ShortMemory):
     async def starting(self, devices: Sequence[str]) -> None:
         if self.broken:
             raise NotKeptError("the disk is full")
+        if not devices:
+            return  # only waits for what was said before
         self.entries.append(("starting", *devices))
         assert self.house is not None
         self.starts_before.append(self.house.starts)

@@ -163,7 +163,7 @@ async def test_the_lease_on_the_device_ends_a_run_whose_keeper_hangs(
 
     async with household(owner=WILLING) as house, block(house, energy):
         await house.elapse(20)
-        monkeypatch.setattr(Keeper, "_look", lambda _: None)
+        monkeypatch.setattr(Keeper, "look", lambda _: None)
         monkeypatch.setattr(Keeper, "_renew", nothing)
         took = await house.until(lambda: not house.on, within_seconds=11)
         assert took > 5
