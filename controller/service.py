@@ -104,7 +104,7 @@ class Service:
                 return await self._stop(station, command)
             case Action.START, StartArgs():
                 session = station.start(args.routine, args.side, no_symptoms=args.no_symptoms)
-                await station.kept()  # whoever is told of a session finds it in the history, whatever comes next
+                await station.kept()  # what is accepted is not forgotten, whatever comes next
                 return _reply(command, "accepted").model_copy(update={"session_id": session.id})
             case Action.ANSWER, AnswerArgs():
                 return await self._answer(station, command, args)
@@ -113,6 +113,7 @@ class Service:
                 return _reply(command, "accepted")
             case Action.ACKNOWLEDGE, _:
                 words = () if station.acknowledge() else ("nothing has tripped, and nothing is uncertain",)
+                await station.kept()
                 return _reply(command, "refused" if words else "accepted", *words)
             case _:
                 return await self._during_session(station, command, args)
@@ -164,6 +165,7 @@ class Service:
         before = (SessionState.IDLE, SessionState.CHECKING)
         if args.value and station.running and session is not None and session.state not in before:
             await station.stop(SYMPTOM)
+        await station.kept()
         return _reply(command, "accepted")
 
     async def _stop_everything(self) -> None:

@@ -141,7 +141,7 @@ class Station:
         return await stopping
 
     async def kept(self) -> None:
-        """Wait until the session that was just started is kept, so that no crash can lose it, or cannot be."""
+        """Wait until what was just said or started is kept, so that no crash can lose it, or cannot be."""
         await asyncio.sleep(0)  # it begins
         with self._clock.held(), contextlib.suppress(NotKeptError):  # then no device starts, and the guide says why
             await self._memory.starting(())

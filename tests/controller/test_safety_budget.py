@@ -99,3 +99,5 @@ def test_no_stored_time_gives_more_than_the_budget() -> None:
     budget = Budget(100, rest_seconds=50)
     budget.restore(used_seconds=-100, last_on_seconds=-1)
     assert budget.left(0) == 100
+    budget.restore(used_seconds=0.5, last_on_seconds=-1)
+    assert budget.left(0) == 99.5
