@@ -91,6 +91,8 @@ class Stopping:
 
     async def _stop(self, device: Role) -> Stopped:
         result = await self._result(device)
+        if result != "uncertain" and (insisting := self._insisting.get(device.name)):
+            insisting.cancel()  # what it insisted on is done
         if self._tasks.get(device.name) is asyncio.current_task():
             self._on_result(device.name, result)
         return result
@@ -101,7 +103,7 @@ class Stopping:
             if device.role == "pump":
                 await self._released(device)
         except LinkLostError:
-            return "unreachable"
+            return "uncertain" if device.name in self._insisting else "unreachable"  # a doubt is not settled by silence
         except DeviceError as error:
             # Said once: what is tried again every few seconds must not fill the log.
             level = logging.DEBUG if device.name in self._insisting else logging.WARNING
