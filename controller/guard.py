@@ -129,7 +129,16 @@ class Guard:
                 max_level=pump.max_level,
             )
             limits += met
-        run = Run(self._clock, pumps, settings, at_most_mmhg, self.owner, lambda: bool(self.symptoms), self._tell)
+        run = Run(
+            self._clock,
+            pumps,
+            seconds.allowed,
+            settings,
+            at_most_mmhg,
+            self.owner,
+            symptoms=lambda: bool(self.symptoms),
+            tell=self._tell,
+        )
 
         async def start(pump: Pump) -> None:
             allowed = settings[pump.name]
@@ -154,8 +163,8 @@ class Guard:
                 self._runs.remove(run)
 
     @contextlib.asynccontextmanager
-    async def heat(self, warmers: Sequence[Warmer], celsius: float, *, at_most_seconds: float) -> AsyncIterator[None]:
-        """Warm inside the block."""
+    async def heat(self, warmers: Sequence[Warmer], celsius: float, *, at_most_seconds: float) -> AsyncIterator[float]:
+        """Warm inside the block. Yield for how many seconds that may be."""
         if self.symptoms:
             raise NotAllowedError("no heat on a day with symptoms")
         if any(Capability.TARGET_CELSIUS not in warmer.capabilities for warmer in warmers):
@@ -174,13 +183,13 @@ class Guard:
 
         async with self._on(Energy.HEAT, warmers, start, seconds.allowed, hot=hot):
             self._tell([seconds, *limits.values()])
-            yield
+            yield seconds.allowed
 
     @contextlib.asynccontextmanager
     async def vibration(
         self, massagers: Sequence[Massager], intensity: float, side: Side, *, at_most_seconds: float
-    ) -> AsyncIterator[None]:
-        """Vibrate inside the block."""
+    ) -> AsyncIterator[float]:
+        """Vibrate inside the block. Yield for how many seconds that may be."""
         if not self.owner.vibration:
             raise NotAllowedError("vibration is off until you turn it on in the settings")
         if self.symptoms:
@@ -193,7 +202,7 @@ class Guard:
 
         async with self._on(Energy.VIBRATION, massagers, start, seconds.allowed):
             self._tell([seconds, limit])
-            yield
+            yield seconds.allowed
 
     # Stopping
 

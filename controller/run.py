@@ -15,14 +15,15 @@ from devices.roles import Pump, PumpSetting
 class Run:
     """What runs inside a `suction` block: the pumps and their setting. `over` from the moment they are to stop.
 
-    `told`: what each pump was told, by its name. `at_most_mmhg`: what the step allows. `symptoms()`: whether the day
-    has any. `tell(limits)`: what was met on the way.
+    `seconds`: how long they may run. `told`: what each pump was told, by its name. `at_most_mmhg`: what the step
+    allows. `symptoms()`: whether the day has any. `tell(limits)`: what was met on the way.
     """
 
     def __init__(
         self,
         clock: Clock,
         pumps: Sequence[Pump],
+        seconds: float,
         told: dict[str, PumpSetting],
         at_most_mmhg: float | None,
         owner: OwnerLimits,
@@ -30,6 +31,7 @@ class Run:
         tell: Callable[[Sequence[Limit]], None],
     ) -> None:
         self.pumps = tuple(pumps)
+        self.seconds = seconds
         self.told = told
         self.setting = min(told.values(), key=lambda each: each.vacuum_mmhg or 0.0)
         self.over = False

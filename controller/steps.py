@@ -74,9 +74,11 @@ async def warm(step: WarmStep, stage: Stage) -> StepOutcome:
     async def body(left_seconds: float) -> None:
         stage.guide_step("warm", seconds=left_seconds, devices=warmers)
         async with contextlib.AsyncExitStack() as stack:
+            seconds = left_seconds
             if warmers:
-                await stack.enter_async_context(stage.guard.heat(warmers, step.celsius, at_most_seconds=left_seconds))
-            await stage.hold(left_seconds)
+                heat = stage.guard.heat(warmers, step.celsius, at_most_seconds=left_seconds)
+                seconds = await stack.enter_async_context(heat)
+            await stage.hold(seconds)
 
     await stage.pausable(step.planned_seconds, body)
     return "done"
@@ -114,13 +116,13 @@ def _technique(technique: str, side: Side, vibration: float, stage: Stage) -> Ca
             seconds=left_seconds,
         )
         massagers = stage.guard.massagers(side) if vibration and stage.owner.vibration else []
-        async with contextlib.AsyncExitStack() as stack:
-            if massagers:
-                with contextlib.suppress(NotAllowedError, RefusedError):  # the hands go on alone
-                    await stack.enter_async_context(
-                        stage.guard.vibration(massagers, vibration, side, at_most_seconds=left_seconds)
-                    )
-            await stage.hold(left_seconds)
+        until_seconds = stage.clock.now() + left_seconds
+        if massagers:
+            with contextlib.suppress(NotAllowedError, RefusedError):  # the hands go on alone
+                vibrating = stage.guard.vibration(massagers, vibration, side, at_most_seconds=left_seconds)
+                async with vibrating as seconds:
+                    await stage.hold(seconds)
+        await stage.hold(until_seconds - stage.clock.now())
 
     return body
 
@@ -134,8 +136,8 @@ async def stimulate(step: StimulateStep, stage: Stage) -> StepOutcome:
     async def body(left_seconds: float) -> None:
         wanted_mmhg = stage.person_mmhg.get(Phase.STIMULATION, step.vacuum_mmhg)
         setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=wanted_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
-        async with _suction(stage, "stimulate", setting, left_seconds, step.at_most_mmhg):
-            await stage.hold(left_seconds, on_signal=noticed)
+        async with _suction(stage, "stimulate", setting, left_seconds, step.at_most_mmhg) as seconds:
+            await stage.hold(seconds, on_signal=noticed)
 
     if not stage.let_down_seen:
         await stage.pausable(step.at_most_seconds, body)
@@ -159,8 +161,8 @@ async def express(step: ExpressStep, stage: Stage) -> StepOutcome:
             await _climb(stage, asked_mmhg)
             return _is_dry(step, stage, began_seconds)
 
-        async with _suction(stage, "express", setting, left_seconds, step.at_most_mmhg):
-            dry = await stage.hold(left_seconds, each=each)
+        async with _suction(stage, "express", setting, left_seconds, step.at_most_mmhg) as seconds:
+            dry = await stage.hold(seconds, each=each)
 
     await stage.pausable(step.planned_seconds, body)
     return "dry" if dry else "done"
@@ -206,8 +208,11 @@ STEPS: dict[str, Callable[[Any, Stage], Awaitable[StepOutcome]]] = {
 @contextlib.asynccontextmanager
 async def _suction(
     stage: Stage, step: str, setting: PumpSetting, at_most_seconds: float, at_most_mmhg: float | None
-) -> AsyncIterator[None]:
-    """Run the pumps of this side inside the block; without any, ask the person to run theirs."""
+) -> AsyncIterator[float]:
+    """Run the pumps of this side inside the block; without any, ask the person to run theirs.
+
+    Yield for how many seconds that may be: the step ends by itself when no more is left of the time of suction.
+    """
     pumps = stage.guard.pumps(stage.side)
     lost = stage.pumped - {pump.name for pump in pumps}
     if lost and not stage.owner.go_on_with_one_pump:
@@ -216,14 +221,14 @@ async def _suction(
     stage.by_hand = not pumps
     stage.guide_step(step, seconds=at_most_seconds, devices=pumps or stage.guard.all_of("pump", stage.side))
     if not pumps:
-        yield
+        yield at_most_seconds
         return
     suction = stage.guard.suction(pumps, setting, at_most_seconds=at_most_seconds, at_most_mmhg=at_most_mmhg)
     async with suction as run:
         stage.run = run
         stage.changed()
         try:
-            yield
+            yield run.seconds
         finally:
             stage.run = None
 

@@ -160,6 +160,7 @@ class Bodies:
         seen = self._seen[key]
         if name in STARTS:
             self.starts += 1
+            seen.believed_off = False
             why = self._why_off(key)
             if why and now_seconds - (seen.off_since_seconds or now_seconds) > IN_FLIGHT_SECONDS:
                 self._say(f"{key} begins although {why}")
@@ -232,7 +233,7 @@ class Bodies:
         seen.off_since_seconds = since(seen.why_off is not None, seen.off_since_seconds, now_seconds)
         if mishaps.no_lease:
             seen.leaseless_at_seconds = now_seconds
-        if seen.why_off is None or not self.pulls(key):
+        if not self.pulls(key):
             seen.believed_off = False
         if on and not seen.believed_off and key not in self._world.disk.running:
             self._say(f"{key} is on, and would be forgotten in a crash")

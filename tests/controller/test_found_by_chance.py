@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from controller.events import EventType
-from controller.safety import SUCTION_SECONDS, OwnerLimits
+from controller.safety import SUCTION_SECONDS, VIBRATION_SECONDS, OwnerLimits
 from devices.roles import Phase, PumpSetting, Side
 from tests.controller.household import COMFORTABLE, PUMPS, House, household
 from tests.controller.lives import World
@@ -160,3 +160,29 @@ async def test_a_pump_that_does_not_let_go_is_still_in_doubt_when_it_cannot_be_r
         reply = await house.send("stop")
         assert house.guard.uncertain == ("right-pump",)
         assert reply.outcome == "failed"
+
+
+async def test_time_that_is_used_up_ends_a_step_and_is_no_trip() -> None:
+    async with world() as it:
+        it.crash()
+        it.disk.used["suction"] = (SUCTION_SECONDS - 20, it.clock.now())
+        house = await live(it)
+        await house.start("milk")
+        await house.elapse(15)
+        assert house.on == set(PUMPS)
+        await house.elapse(15)
+        assert house.on == set()
+        assert house.guard.trip is None
+
+
+async def test_vibration_that_is_used_up_leaves_the_massage_to_the_hands() -> None:
+    async with world(OwnerLimits(vibration=True)) as it:
+        it.crash()
+        it.disk.used["vibration"] = (VIBRATION_SECONDS - 20, it.clock.now())
+        house = await live(it)
+        await house.reach("massage", "classic")
+        assert house.on == {"massager"}
+        await house.elapse(25)
+        assert house.on == set()
+        assert house.guard.trip is None
+        assert house.told.snapshot.step == "massage"

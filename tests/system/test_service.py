@@ -562,7 +562,7 @@ async def test_devices_stop_by_themselves_when_the_service_dies(tmp_path: Path) 
             await wait(lambda: other.payloads(STATUS)[-1] == "offline")
         async with remote_service(tmp_path, broker, port), ear(broker.url) as other:
             await wait(lambda: run_states(other, *DEVICES) == ["stopped"] * 4)
-            assert session(other)["state"] == "idle"
+            assert session(other)["state"] == "failed"  # it was broken off, and is told so
 
 
 async def test_a_session_ends_when_the_devices_die_and_the_service_lives_on(tmp_path: Path) -> None:
