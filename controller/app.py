@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 from controller.commands import Args, Command, Reply
 from controller.events import Stream
+from controller.features.device import device_features
+from controller.features.feature import DeviceFeatures, StationFeatures, accepting
+from controller.features.station import station_features
 from controller.guide import load_words
+from controller.hearing import Ears
 from controller.memory import ShortMemory
-from controller.mqtt.bridge import Bridge
+from controller.mqtt.bridge import Bridge, Handle
 from controller.mqtt.broker import embedded_broker
+from controller.mqtt.discovery import Discovery
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
 from controller.routine import Routine, load_routines
@@ -45,6 +50,7 @@ class App:
 
     service: Service
     bridge: Bridge
+    ears: Ears
     stream: Stream
     clock: Clock
     broker: BrokerUrl
@@ -53,7 +59,7 @@ class App:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await self.service.run([self.bridge])
+        await self.service.run([self.bridge, self.ears])
 
 
 @contextlib.asynccontextmanager
@@ -94,11 +100,12 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
         if mqtt.embedded:
             broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
             mqtt = mqtt.model_copy(update={"brokers": (broker.url,)})
-        bridge = Bridge(mqtt, Topics(mqtt.base_topic, mqtt.node), service.stations, handle)
+        bridge = _bridge(mqtt, stations, settings, routines, handle)
         stream.subscribe(bridge.watch)
         yield App(
             service=service,
             bridge=bridge,
+            ears=Ears(clock, radio, stations, stream),
             stream=stream,
             clock=clock,
             broker=mqtt.brokers[0],
@@ -115,6 +122,40 @@ def check(settings: Settings, clock: Clock) -> None:
     for station in settings.stations.values():
         for device in station.devices:
             _device(device, clock, radio, catalog)
+
+
+def _bridge(
+    mqtt: MqttSettings, stations: Sequence[Station], settings: Settings, routines: Iterable[str], handle: Handle
+) -> Bridge:
+    """Build the bridge: a door for every feature that accepts something, and what Home Assistant is told."""
+    topics = Topics(mqtt.base_topic, mqtt.node)
+    bridge = Bridge(mqtt, topics, [station.name for station in stations], handle)
+    found = [_features(station, settings, routines) for station in stations]
+    for station in found:
+        for feature in accepting(station.features):
+            bridge.open_door(topics.set(station.name, feature.id), station.name, feature.command)
+        for device in station.devices:
+            for feature in accepting(device.features):
+                topic = topics.device_set(station.name, device.name, feature.id)
+                bridge.open_door(topic, station.name, feature.command)
+    for topic, listener in Discovery(mqtt, topics, found, bridge.outbox).listeners.items():
+        bridge.listen(topic, listener)
+    return bridge
+
+
+def _features(station: Station, settings: Settings, routines: Iterable[str]) -> StationFeatures:
+    return StationFeatures(
+        name=station.name,
+        features=station_features(settings.limits, routines),
+        devices=tuple(
+            DeviceFeatures(
+                name=role.name,
+                model=role.device.profile.name,
+                features=device_features(role.role, role.capabilities, role.limits),
+            )
+            for role in station.roles
+        ),
+    )
 
 
 def require_demo() -> None:

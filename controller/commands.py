@@ -29,6 +29,7 @@ class Action(StrEnum):
     VACUUM_UP = "vacuum_up"
     VACUUM_DOWN = "vacuum_down"
     SET_VACUUM = "set_vacuum"
+    CHOOSE = "choose"
     ANSWER = "answer"
     ACKNOWLEDGE = "acknowledge"
     LOG_VOLUME = "log_volume"
@@ -40,10 +41,13 @@ Outcome = Literal["accepted", "limited", "refused", "failed"]
 
 
 class StartArgs(Frozen):
-    """`no_symptoms: true` answers all questions of the check with no; an app that asked them itself may send it."""
+    """`no_symptoms: true` answers all questions of the check with no; an app that asked them itself may send it.
 
-    routine: str = "classic"
-    side: Side = Side.BOTH
+    Without `routine` or `side`, it is what was chosen last; at first `classic`, for both sides.
+    """
+
+    routine: str | None = None
+    side: Side | None = None
     no_symptoms: bool = False
 
 
@@ -53,8 +57,19 @@ class SetVacuumArgs(Frozen):
     mmhg: float = Field(ge=0, le=400)
 
 
+class ChooseArgs(Frozen):
+    """What the next start takes that names nothing, and how much vacuum in mmHg is comfortable from now on.
+
+    The comfort cap can be lowered here, and raised again to what the owner set; never above.
+    """
+
+    routine: str | None = None
+    side: Side | None = None
+    comfort_vacuum_mmhg: float | None = Field(None, ge=60, le=250)
+
+
 class AnswerArgs(Frozen):
-    """An answer to a question of the check; the question `all` answers every one that is open."""
+    """An answer to a question of the check: `all` answers every one that is open, `asked` the one that is shown."""
 
     question: str
     value: bool
@@ -71,11 +86,12 @@ class NoArgs(Frozen):
     """Nothing."""
 
 
-Args = StartArgs | SetVacuumArgs | AnswerArgs | LogVolumeArgs | NoArgs
+Args = StartArgs | SetVacuumArgs | ChooseArgs | AnswerArgs | LogVolumeArgs | NoArgs
 
 ARGS: dict[Action, type[Args]] = {
     Action.START: StartArgs,
     Action.SET_VACUUM: SetVacuumArgs,
+    Action.CHOOSE: ChooseArgs,
     Action.ANSWER: AnswerArgs,
     Action.LOG_VOLUME: LogVolumeArgs,
 }

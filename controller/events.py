@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from controller.cautions import Caution
 from controller.safety import Limit, Trip
@@ -117,7 +117,8 @@ class Volume(Frozen):
 class Snapshot(Frozen):
     """All there is to know of a station's session right now.
 
-    `uncertain`: devices that were on, and of which it is not known that they have stopped.
+    `uncertain`: devices that were on, and of which it is not known that they have stopped. `ends_at`: when the routine
+    is over if every step takes as long as it may; `None` while it is paused or waits for an answer.
     """
 
     station: str
@@ -129,6 +130,7 @@ class Snapshot(Frozen):
     step_index: int | None = None
     steps: tuple[StepView, ...] = ()
     step_seconds_left: float | None = None
+    ends_at: datetime | None = None
     progress: float = 0.0
     phase: Phase | None = None
     target_vacuum_mmhg: float | None = None
@@ -143,6 +145,27 @@ class Snapshot(Frozen):
     reason: str | None = None
     trip: Trip | None = None
     uncertain: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def running(self) -> bool:
+        """Whether a session is under way."""
+        return not self.state.over
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def problem(self) -> bool:
+        """Whether something is wrong that a person must look after before anything starts again."""
+        return self.trip is not None or bool(self.uncertain)
+
+
+class Choices(Frozen):
+    """What a start takes that names nothing, and how much vacuum is comfortable: chosen beforehand."""
+
+    station: str
+    routine: str
+    side: Side
+    comfort_vacuum_mmhg: float
 
 
 class Guide(Frozen):
@@ -174,6 +197,24 @@ class DeviceView(Frozen):
     cautions: tuple[Caution, ...] = ()
     reading: PumpReading | WarmerReading | MassagerReading
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self.link is LinkState.CONNECTED
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def problem(self) -> bool | None:
+        """Whether the device tells of a fault; `None` while nothing is known of it."""
+        return self.reading.fault is not None if self.available else None
+
+
+class Hearing(Frozen):
+    """Whether this controller's Bluetooth hears anything: an advertisement not long ago, or a connected device."""
+
+    online: bool
+
 
 class Telemetry(Frozen):
     """Fast-changing values of one device, as they come in."""
@@ -183,7 +224,7 @@ class Telemetry(Frozen):
     values: dict[str, float | bool]
 
 
-Item = Event | Snapshot | Guide | DeviceView | Telemetry
+Item = Event | Snapshot | Guide | Choices | DeviceView | Telemetry | Hearing
 
 
 class Stream:

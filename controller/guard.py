@@ -135,7 +135,7 @@ class Guard:
             seconds.allowed,
             settings,
             at_most_mmhg,
-            self.owner,
+            owner=lambda: self.owner,
             symptoms=lambda: bool(self.symptoms),
             tell=self._tell,
         )

@@ -16,7 +16,8 @@ class Run:
     """What runs inside a `suction` block: the pumps and their setting. `over` from the moment they are to stop.
 
     `seconds`: how long they may run. `told`: what each pump was told, by its name. `at_most_mmhg`: what the step
-    allows. `symptoms()`: whether the day has any. `tell(limits)`: what was met on the way.
+    allows. `owner()`: what the owner allows by now. `symptoms()`: whether the day has any. `tell(limits)`: what was met
+    on the way.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class Run:
         seconds: float,
         told: dict[str, PumpSetting],
         at_most_mmhg: float | None,
-        owner: OwnerLimits,
+        owner: Callable[[], OwnerLimits],
         symptoms: Callable[[], bool],
         tell: Callable[[Sequence[Limit]], None],
     ) -> None:
@@ -96,7 +97,7 @@ class Run:
         """Yield what limits a wanted vacuum or level of one running pump, which may be at `lowest_now`."""
         _, met = safety.limit_pump(
             wanted,
-            self._owner,
+            self._owner(),
             pump.limits,
             pump.capabilities,
             symptoms=self._symptoms(),

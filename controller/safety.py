@@ -202,6 +202,12 @@ def limit_vacuum(
     return lowest("vacuum_mmhg", asked_mmhg, layers, step=1)
 
 
+def limit_comfort(asked_mmhg: float, owner: OwnerLimits) -> Limit:
+    """Limit a comfort cap that is asked for from outside: never above what the owner's settings say."""
+    layer = Reason(who="owner", allows=owner.comfortable_mmhg, words="limits.comfort_vacuum_mmhg in your settings")
+    return lowest("comfort_vacuum_mmhg", asked_mmhg, [layer], step=1)
+
+
 def limit_rate(phase: Phase, asked_cpm: float, device: DeviceLimits) -> Limit:
     """Limit a wished cycle rate."""
     hard = STIMULATION_RATE_CPM if phase is Phase.STIMULATION else EXPRESSION_RATE_CPM

@@ -13,6 +13,7 @@ from controller.commands import (
     Action,
     AnswerArgs,
     Args,
+    ChooseArgs,
     Command,
     Desk,
     LogVolumeArgs,
@@ -22,6 +23,7 @@ from controller.commands import (
     StartArgs,
 )
 from controller.events import SessionState
+from controller.safety import Limit
 from controller.session import SHUT_DOWN, SYMPTOM, Session
 from controller.stage import Signal
 from controller.station import RefusedStartError, Station
@@ -98,7 +100,7 @@ class Service:
             _LOGGER.exception("the command %s failed", command.action.value)
             return _reply(command, "failed", "an error in the controller; see its log")
 
-    async def _do(self, station: Station, command: Command, args: Args) -> Reply:
+    async def _do(self, station: Station, command: Command, args: Args) -> Reply:  # noqa: PLR0911 - a table
         match command.action, args:
             case ((Action.STOP | Action.PAIN), _):
                 return await self._stop(station, command)
@@ -108,6 +110,8 @@ class Service:
                 return _reply(command, "accepted").model_copy(update={"session_id": session.id})
             case Action.ANSWER, AnswerArgs():
                 return await self._answer(station, command, args)
+            case Action.CHOOSE, ChooseArgs():
+                return _limited(command, await station.choose(args.routine, args.side, args.comfort_vacuum_mmhg))
             case Action.LOG_VOLUME, LogVolumeArgs():
                 station.log_volume(args.left_ml, args.right_ml)
                 return _reply(command, "accepted")
@@ -139,10 +143,7 @@ class Service:
             limit = await session.set_vacuum(args.mmhg)
         else:
             limit = await session.nudge(up=command.action is Action.VACUUM_UP)
-        if limit.limited:
-            unit = "mmHg" if limit.quantity == "vacuum_mmhg" else "(level)"
-            return _reply(command, "limited", *(f"{limit.allowed:g} {unit}: {r.words}" for r in limit.reasons))
-        return _reply(command, "accepted")
+        return _limited(command, limit)
 
     async def _stop(self, station: Station, command: Command) -> Reply:
         devices = await station.stop(command.action.value)
@@ -186,6 +187,13 @@ class Service:
 
 def _reply(command: Command, outcome: Outcome, *reasons: str) -> Reply:
     return Reply(id=command.id, action=command.action.value, outcome=outcome, reasons=reasons)
+
+
+def _limited(command: Command, limit: Limit | None) -> Reply:
+    if limit is None or not limit.limited:
+        return _reply(command, "accepted")
+    unit = "(level)" if limit.quantity == "level" else "mmHg"
+    return _reply(command, "limited", *(f"{limit.allowed:g} {unit}: {reason.words}" for reason in limit.reasons))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -7,15 +7,16 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller import safety
-from controller.events import Event, EventType, SessionState, Snapshot, StepOutcome, StepView, Stream
+from controller.events import Event, EventType, SessionState, Snapshot, StepOutcome, Stream
 from controller.guard import Guard, HaltedError, NotAllowedError
 from controller.guide import Words
+from controller.plan import progress, seconds_left, view
 from controller.record import Record
-from controller.routine import MassageStep, Routine, Step
+from controller.routine import Routine
 from controller.safety import Limit, Trip
 from controller.stage import Signal, Skipped, Stage
 from controller.steps import STEPS, NobodyAnsweredError
@@ -63,7 +64,7 @@ class Session:
         self._guard = guard
         self._stream = stream
         self._record = Record(devices, clock.now, self._on_let_down)
-        self._steps = [_view(step, words, side) for step in routine.steps]
+        self._steps = [view(step, words, side) for step in routine.steps]
         self._index: int | None = None
         self._step_began_seconds = 0.0
         self._limits: dict[str, Limit] = {}
@@ -72,6 +73,7 @@ class Session:
         self._stimulated_at_seconds: float | None = None
         self._reason: str | None = None
         self._end: SessionState | None = None
+        self._ends_at: datetime | None = None
         self._pained = False
         self._told_why = False  # the guide says already why it ended
         self._resumed = asyncio.Event()
@@ -128,6 +130,13 @@ class Session:
             return limit
         step_mmhg = safety.RAISE_STEP_MMHG if up else -safety.RAISE_STEP_MMHG
         return await self.set_vacuum(max(0.0, (setting.vacuum_mmhg or 0.0) + step_mmhg))
+
+    async def keep_within(self, comfort_mmhg: float) -> None:
+        """Lower what runs to a comfort cap that was just chosen, if it is above."""
+        run = self._stage.run
+        if run is not None and (run.setting.vacuum_mmhg or 0.0) > comfort_mmhg:
+            with contextlib.suppress(RefusedError):  # it is stopping already, or is set at the pump itself
+                await self.set_vacuum(comfort_mmhg)
 
     async def stop(self, state: SessionState, reason: str) -> dict[str, Stopped]:
         """End now: stop every device first, then the session. Return what each device confirmed."""
@@ -207,6 +216,7 @@ class Session:
         self.state = SessionState.CHECKING if kind == "check" else SessionState.RUNNING
         if kind in ("stimulate", "express") and self._stimulated_at_seconds is None:
             self._stimulated_at_seconds = self._clock.now()
+        self._plan_end()
         self._emit(EventType.STEP_STARTED, step=kind, index=index)
 
     def _end_step(self, outcome: StepOutcome) -> None:
@@ -230,6 +240,7 @@ class Session:
 
     async def _wait_for_resume(self) -> None:
         before, self.state = self.state, SessionState.PAUSED
+        self._ends_at = None
         self._resumed.clear()
         self._emit(EventType.PAUSED)
         self.say("paused")
@@ -239,6 +250,7 @@ class Session:
         except TimeoutError:
             raise AbandonedError("it was paused for an hour") from None
         self.state = before
+        self._plan_end()
         self._emit(EventType.RESUMED)
 
     # What devices and the guard say
@@ -353,7 +365,8 @@ class Session:
             step_index=None if over else self._index,
             steps=tuple(self._steps),
             step_seconds_left=None if over else self._stage.seconds_left,
-            progress=1.0 if self.state is SessionState.COMPLETED else self._progress(),
+            ends_at=None if over else self._ends_at,
+            progress=1.0 if self.state is SessionState.COMPLETED else progress(self._steps),
             phase=run.setting.phase if run else None,
             target_vacuum_mmhg=run.setting.vacuum_mmhg if run else None,
             level=run.setting.level if run else None,
@@ -369,18 +382,9 @@ class Session:
             uncertain=self._guard.uncertain,
         )
 
-    def _progress(self) -> float:
-        """Return how far the routine is, by planned time; what ended early counts as whole."""
-        planned = done = 0.0
-        for step in self._steps:
-            planned_seconds = step.planned_seconds or 0.0
-            planned += planned_seconds
-            done += planned_seconds if step.outcome else min(step.seconds, planned_seconds)
-        return round(done / planned, 3) if planned else 0.0
-
-
-def _view(step: Step, words: Words, side: Side) -> StepView:
-    planned_seconds = step.planned_seconds
-    if isinstance(step, MassageStep) and side is Side.BOTH:
-        planned_seconds = step.planned_seconds * 2
-    return StepView(name=step.kind, title=words.steps[step.kind].title, planned_seconds=planned_seconds)
+    def _plan_end(self) -> None:
+        """Say when the routine is over: anew when a step begins, not every second, since it is a time to look at."""
+        self._update_step()
+        checking = self.state is SessionState.CHECKING
+        left = timedelta(seconds=seconds_left(self._steps))
+        self._ends_at = None if checking else datetime.now(UTC).replace(microsecond=0) + left

@@ -11,12 +11,23 @@ from functools import partial
 
 from controller import safety
 from controller.cautions import cautions_for
-from controller.events import DeviceView, Event, EventType, Guide, SessionState, Snapshot, Stream, Telemetry, Volume
+from controller.events import (
+    Choices,
+    DeviceView,
+    Event,
+    EventType,
+    Guide,
+    SessionState,
+    Snapshot,
+    Stream,
+    Telemetry,
+    Volume,
+)
 from controller.guard import Guard
 from controller.guide import Words
 from controller.memory import CUT_OFF, CutOff, Memory, NotKeptError
 from controller.routine import Routine
-from controller.safety import OwnerLimits, Trip
+from controller.safety import Limit, OwnerLimits, Trip
 from controller.session import Session
 from controller.stage import Signal
 from controller.stopping import Stopped
@@ -27,6 +38,7 @@ from devices.roles import Capability, Frozen, Side
 _LOGGER = logging.getLogger(__name__)
 
 _VIEW_EVERY_SECONDS = 1.0
+_FIRST_ROUTINE = "classic"
 _FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
 
 
@@ -60,6 +72,10 @@ class Station:
         self._stream = stream
         self._routines = routines
         self._words = words
+        self._owner = owner
+        self._choices = Choices(
+            station=name, routine=_FIRST_ROUTINE, side=Side.BOTH, comfort_vacuum_mmhg=owner.comfortable_mmhg
+        )
         self._task: asyncio.Task[None] | None = None
         self._memory = memory
         self._answers = dict(memory.remembered.answers)
@@ -94,17 +110,21 @@ class Station:
         return self._task is not None and not self._task.done()
 
     @property
+    def hears(self) -> bool:
+        """Whether any device is there, by what it says."""
+        return any(view.available for view in self._views.values())
+
+    @property
     def snapshot(self) -> Snapshot:
         """The latest snapshot."""
         return self._snapshot
 
-    def start(self, routine_id: str, side: Side, *, no_symptoms: bool) -> Session:
-        """Start a session. Raise `RefusedStartError`."""
+    def start(self, routine_id: str | None = None, side: Side | None = None, *, no_symptoms: bool = False) -> Session:
+        """Start a session: of what was chosen, where nothing is named. Raise `RefusedStartError`."""
+        routine_id, side = routine_id or self._choices.routine, side or self._choices.side
         if self.running and self.session is not None:
             raise RefusedStartError(f"session {self.session.id} is running; stop it first")
-        routine = self._routines.get(routine_id)
-        if routine is None:
-            raise RefusedStartError(f"there is no routine {routine_id}; there are {', '.join(self._routines)}")
+        routine = self._routine(routine_id)
         if routine.opt_in == "vibration" and not self.guard.owner.vibration:
             raise RefusedStartError("vibration is off; read what the routine says, then set limits.vibration to true")
         if routine.opt_in == "vibration" and not self.guard.massagers(side):
@@ -127,6 +147,28 @@ class Station:
         )
         self._task = asyncio.create_task(self.session.run(), name=f"session {self.session.id}")
         return self.session
+
+    async def choose(
+        self, routine_id: str | None = None, side: Side | None = None, comfort_vacuum_mmhg: float | None = None
+    ) -> Limit | None:
+        """Choose what the next start takes, and the comfort cap, which holds at once; return what limits the cap.
+
+        Raise `RefusedStartError` where there is no such routine.
+        """
+        if routine_id is not None:
+            self._routine(routine_id)
+        update: dict[str, object] = {"routine": routine_id, "side": side}
+        limit = None
+        if comfort_vacuum_mmhg is not None:
+            limit = safety.limit_comfort(comfort_vacuum_mmhg, self._owner)
+            update["comfort_vacuum_mmhg"] = limit.allowed
+            self.guard.owner = self._owner.model_copy(update={"comfort_vacuum_mmhg": limit.allowed})
+        known = {key: value for key, value in update.items() if value is not None}
+        self._choices = self._choices.model_copy(update=known)
+        self._stream.publish(self._choices)
+        if limit is not None and self.running and self.session is not None:
+            await self.session.keep_within(limit.allowed)
+        return limit
 
     async def stop(self, reason: str, state: SessionState = SessionState.STOPPED) -> dict[str, Stopped]:
         """Stop every device at once, whether a session runs or not. Return what each confirmed."""
@@ -156,10 +198,15 @@ class Station:
         self._new_day()
         if question == "all":
             self._answer_open(value)
+        elif question == "asked":
+            asked = next((each for each in self._words.questions if each not in self._answers), None)
+            if asked is None:
+                return "no question is open"
+            self._answers[asked] = value
         elif question in self._words.questions:
             self._answers[question] = value
         else:
-            return f"there is no question {question}; there are all, {', '.join(self._words.questions)}"
+            return f"there is no question {question}; there are all, asked, {', '.join(self._words.questions)}"
         self._keep_answers()
         # A yes counts at once: what is on, is the guard's business no longer to allow anew.
         self.guard.symptoms = frozenset(name for name, yes in self._answers.items() if yes)
@@ -190,6 +237,11 @@ class Station:
 
     # Inside
 
+    def _routine(self, routine_id: str) -> Routine:
+        if routine_id not in self._routines:
+            raise RefusedStartError(f"there is no routine {routine_id}; there are {', '.join(self._routines)}")
+        return self._routines[routine_id]
+
     def _come_back(self, cut_off: CutOff | None) -> None:
         """Tell what the last run of the controller left behind, and stop what may still run, before anything else."""
         self.guard.stop_what_may_run()
@@ -199,6 +251,7 @@ class Station:
             )
             self._event(EventType.SESSION_FINISHED, outcome="failed", reason=CUT_OFF, routine=cut_off.routine)
         self._stream.publish(self._snapshot)
+        self._stream.publish(self._choices)
         for device in self.guard.uncertain:
             _LOGGER.warning("%s was running when the controller ended: stopping it", device)
             self._event(EventType.UNCERTAIN, device=device)

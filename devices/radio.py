@@ -139,6 +139,7 @@ class Radio:
         self._waiting: list[asyncio.Event] = []
         self._reserved: dict[str, str] = {}  # by address: the name of the link that has it
         self.sightings: dict[str, Sighting] = {}
+        self.heard_at_seconds = float("-inf")  # when anything advertised last, by the clock
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -268,6 +269,7 @@ class Radio:
 
     def _on_advertisement(self, device: BLEDevice, data: AdvertisementData) -> None:
         now_seconds, name = self._clock.now(), data.local_name or device.name
+        self.heard_at_seconds = now_seconds
         before = self.sightings.get(device.address)
         if before is None or before.name != name or now_seconds - before.seen_at_seconds >= _FRESH_SECONDS:
             since_seconds = now_seconds

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 LETDOWN = (sys.executable, "-c", "import sys; sys.argv[0] = 'letdown'; from controller.cli import app; app()")
 
 COMMANDS = ("demo", "run", "scan", "devices", "profiles", "routines", "history", "virtual")
-ROUTINES = {"classic", "duct-vibration", "first-days", "gentle", "power-pumping", "soften-for-latch"}
+ROUTINES = {"classic", "duct-vibration", "first-days", "gentle", "power-pumping", "soften-for-latch", "warmth"}
 SHORT = ("demo", "--routine", "soften-for-latch")
 WHOLE_ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.IGNORECASE)
 NUMBER = int | float

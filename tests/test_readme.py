@@ -67,6 +67,9 @@ def test_the_topics_are_those_that_are_used() -> None:
     topics, station, device = Topics("letdown", "<node>"), "<station>", "<device>"
     wanted = {
         topics.status(),
+        topics.radio(),
+        topics.choices(station),
+        topics.set(station, "<feature>"),
         *(each(station) for each in (topics.state, topics.guide, topics.event, topics.command, topics.reply)),
         topics.device_state(station, device),
         topics.device_availability(station, device),

@@ -14,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, RefusedError, connection, explain
+from controller.mqtt.discovery import Listener
 from controller.mqtt.outbox import Outbox
 from controller.mqtt.sender import Sender
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -21,6 +22,7 @@ from controller.mqtt.topics import Topics
 
 _LOGGER = logging.getLogger(__name__)
 
+Read = Callable[[bytes], tuple[Command, Args]]
 Handle = Callable[[str, Command, Args, bool], Awaitable[Reply]]
 
 _MOST_COMMANDS = 32  # under way at once, not counting stop and pain
@@ -56,7 +58,12 @@ class Bridge:
             raise ValueError("the bridge needs a broker; set mqtt.brokers, or start the embedded one and name it here")
         self._settings = settings
         self._topics = topics
-        self._filters = [topics.command(station) for station in stations]
+        self._filters: list[str] = []
+        self._doors: dict[str, tuple[str, Read]] = {}
+        self._listeners: dict[str, Listener] = {}
+        for station in stations:
+            self.open_door(topics.command(station), station, parse_command)
+            self._filters += (topics.command(station), *topics.set_filters(station))
         self._handle = handle
         self._first_wait_seconds = first_wait_seconds
         self._longest_wait_seconds = longest_wait_seconds
@@ -67,11 +74,22 @@ class Bridge:
         self.outbox = Outbox(topics)
         self.watch: Callable[[Item], None] = self.outbox.watch
         self._client: aiomqtt.Client | None = None
-        self._asking: set[str] = set()  # stations for which the broker was just asked what it keeps
+        self._asking: set[str] = set()  # topics of which the broker was just asked what it keeps
         self._kept: dict[str, Command] = {}
         self.connected = False
         self.broker: BrokerUrl | None = None
         self.trouble: str | None = None
+
+    def open_door(self, topic: str, station: str, read: Read) -> None:
+        """Take what comes to this topic, one below a station, for commands to it; `read` makes a command of a payload.
+
+        `read` raises `BadCommandError` where it is none.
+        """
+        self._doors[topic] = (station, read)
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """Hand what comes to this topic to a listener, with whether it was retained. To be said before `run`."""
+        self._listeners[topic] = listener
 
     @property
     def published(self) -> int:
@@ -147,7 +165,7 @@ class Bridge:
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to all commands, or raise: a controller that cannot hear a stop must not say it is online."""
-        wanted = [*self._filters, self._topics.status()]
+        wanted = [*self._filters, *self._listeners, self._topics.status()]
         granted = [_value(code) for code in await client.subscribe([(each, 1) for each in wanted])]
         deaf = [topic for topic, code in zip(wanted, granted, strict=False) if code >= _REFUSED_GRANT]
         if deaf:
@@ -157,9 +175,10 @@ class Bridge:
         """Start the handling of each message that comes in; never wait for it."""
         async for message in client.messages:
             topic, payload = str(message.topic), message.payload
-            station = self._topics.station_of_command(topic)
-            if station is not None and isinstance(payload, bytes | bytearray):
-                self._take(station, bytes(payload), retained=bool(message.retain))
+            if topic in self._doors:
+                self._take(topic, bytes(payload), retained=bool(message.retain))
+            elif topic in self._listeners:
+                self._listeners[topic](bytes(payload), bool(message.retain))
             elif topic == self._topics.status() and not message.retain and payload != b"online":
                 # The will of an earlier connection that the broker only now believes dead.
                 self.outbox.retain(topic, "online", again=True)
@@ -187,7 +206,7 @@ class Bridge:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    async def _is_kept(self, station: str, command: Command) -> bool:
+    async def _is_kept(self, topic: str, command: Command) -> bool:
         """Say whether the broker keeps a copy of a start, which it would send again at some later time.
 
         MQTT 3.1.1 delivers a retained message to those who are there without the flag. So the broker is asked: to
@@ -196,23 +215,26 @@ class Bridge:
         client = self._client
         if client is None:
             return False
-        self._kept.pop(station, None)
-        self._asking.add(station)
+        self._kept.pop(topic, None)
+        self._asking.add(topic)
         try:
-            await client.subscribe(self._topics.command(station), qos=1)
+            await client.subscribe(topic, qos=1)
             await asyncio.sleep(_KEPT_SECONDS)
         finally:
-            self._asking.discard(station)
-        return self._kept.pop(station, None) == command
+            self._asking.discard(topic)
+            if topic not in self._filters:  # it was heard through a wider filter, and would come twice from now on
+                await client.unsubscribe(topic)
+        return self._kept.pop(topic, None) == command
 
-    def _take(self, station: str, payload: bytes, *, retained: bool) -> None:
+    def _take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Start carrying out a command, or refuse it."""
-        if retained and station in self._asking:
+        station, read = self._doors[topic]
+        if retained and topic in self._asking:
             with contextlib.suppress(BadCommandError):
-                self._kept[station] = parse_command(payload)[0]
+                self._kept[topic] = read(payload)[0]
             return
         try:
-            command, args = parse_command(payload)
+            command, args = read(payload)
         except BadCommandError as error:
             self.outbox.reply(station, error.reply)
             return
@@ -221,7 +243,7 @@ class Bridge:
             _LOGGER.exception("a command for %s cannot be read", station)
             self.outbox.reply(station, Reply(outcome="refused", reasons=("this command cannot be read",)))
             return
-        work = self._carry_out(station, command, args, retained=retained)
+        work = self._carry_out(topic, command, args, retained=retained)
         if command.action in ALWAYS:
             _start(work, self._stops)
         elif len(self._commands) < _MOST_COMMANDS:
@@ -230,10 +252,11 @@ class Bridge:
             work.close()
             self.outbox.reply(station, _reply(command, "refused", "too many commands at once; send it again later"))
 
-    async def _carry_out(self, station: str, command: Command, args: Args, *, retained: bool) -> None:
+    async def _carry_out(self, topic: str, command: Command, args: Args, *, retained: bool) -> None:
+        station, _ = self._doors[topic]
         try:
             if command.action is Action.START and not retained:
-                retained = await self._is_kept(station, command)
+                retained = await self._is_kept(topic, command)
             reply = await self._handle(station, command, args, retained)
         except Exception:
             _LOGGER.exception("%s at %s failed", command.action, station)

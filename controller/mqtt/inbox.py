@@ -14,6 +14,7 @@ _LOGGER = logging.getLogger(__name__)
 _MOST = 256
 _MOST_WITH_STOPS = 4096  # by then, thousands of stops wait to be carried out; one more changes nothing
 _DROPS_PER_WARNING = 1000
+_STOPS = tuple(f"/{action.value}/set" for action in ALWAYS)
 
 
 class Inbox(asyncio.Queue[Message]):
@@ -34,6 +35,8 @@ class Inbox(asyncio.Queue[Message]):
 
 
 def _always(message: Message) -> bool:
+    if message.topic.value.endswith(_STOPS):
+        return True
     try:
         return isinstance(message.payload, bytes) and parse_command(message.payload)[0].action in ALWAYS
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no stop

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from controller.commands import Reply
-from controller.events import DeviceView, Event, Guide, Item, Snapshot, Telemetry
+from controller.events import Choices, DeviceView, Event, Guide, Hearing, Item, Snapshot, Telemetry
 from controller.mqtt.topics import Topics
 
 _LOGGER = logging.getLogger(__name__)
@@ -90,6 +90,10 @@ class Outbox:
             case Guide():
                 says = (item.step, item.technique, item.side, item.title, item.words, item.picture, item.question)
                 self._retain(Message(self._topics.guide(item.station), item, retain=True, key=says))
+            case Choices():
+                self._retain(Message(self._topics.choices(item.station), item, retain=True, key=item))
+            case Hearing():
+                self.retain(self._topics.radio(), "online" if item.online else "offline")
             case DeviceView():
                 self._device(item)
             case Telemetry():
@@ -103,9 +107,13 @@ class Outbox:
         self._in_order(self._replies, Message(self._topics.reply(station), reply), _MOST_REPLIES)
         self._changed.set()
 
-    def retain(self, topic: str, text: str, *, again: bool = False) -> None:
-        """Take a retained message in plain text; `again`: even if it is what was sent last."""
-        self._retain(Message(topic, text, retain=True, key=object() if again else text), again=again)
+    def retain(self, topic: str, text: str, *, again: bool = False, every: bool = False) -> None:
+        """Take a retained message in plain text; `again`: even if it is what was sent last.
+
+        `every`: also if another follows before its turn comes; else only the latest is sent.
+        """
+        key = object() if again else text
+        self._retain(Message(topic, text, retain=True, key=key, every_key=every), again=again)
         self._changed.set()
 
     def _device(self, item: DeviceView) -> None:
@@ -223,6 +231,10 @@ class Outbox:
     def opened(self) -> None:
         """Begin with a broker that may know nothing: everything retained is due again, at once."""
         self._connected = True
+        self.again()
+
+    def again(self) -> None:
+        """Publish everything retained once more, at once: somebody has just come who may know nothing of it."""
         for topic, lane in self._lanes.items():
             lane.sent_at = float("-inf")
             if not lane.waiting and lane.last is not None:

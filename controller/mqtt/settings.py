@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -76,6 +76,12 @@ class MqttSettings(Frozen):
     node: Annotated[str, AfterValidator(check_name)] = Field(default_factory=default_node)
     ca_file: Path | None = Field(None, description="certificates to trust for mqtts://; without it, the system's")
     embedded_port: int = Field(1883, ge=0, le=65535, description="port of the embedded broker; 0 takes a free one")
+
+    discovery: Literal["device", "components", "off"] = Field(
+        "device",
+        description="how Home Assistant learns of everything; `components`: as older clients know it, such as openHAB",
+    )
+    discovery_prefix: Annotated[str, AfterValidator(check_base)] = "homeassistant"
 
     @property
     def embedded(self) -> bool:

@@ -38,6 +38,14 @@ class Topics:
         """Whether this controller is there: `online` or `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/status"
 
+    def radio(self) -> str:
+        """Whether this controller's Bluetooth hears anything: `online` or `offline`."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/radio"
+
+    def announced(self) -> str:
+        """What this controller announced to Home Assistant, so that it can take back what is no more."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/announced"
+
     def state(self, station: str) -> str:
         """All there is to know of the session."""
         return self._of(station, "state")
@@ -45,6 +53,10 @@ class Topics:
     def guide(self, station: str) -> str:
         """What the person is to do now."""
         return self._of(station, "guide")
+
+    def choices(self, station: str) -> str:
+        """What a start takes that names nothing, and the comfort cap."""
+        return self._of(station, "choices")
 
     def event(self, station: str) -> str:
         """What happened."""
@@ -58,6 +70,18 @@ class Topics:
         """What became of it."""
         return self._of(station, "reply")
 
+    def set(self, station: str, feature: str) -> str:
+        """What one feature of the station is asked for, as a plain payload."""
+        return self._of(station, f"{check_name(feature, 'a feature')}/set")
+
+    def set_filters(self, station: str) -> tuple[str, str]:
+        """All that can be asked of the station's features and of its devices', as filters to subscribe to."""
+        return self._of(station, "+/set"), self._of(station, "device/+/+/set")
+
+    def device_set(self, station: str, device: str, feature: str) -> str:
+        """What one feature of a device is asked for, as a plain payload."""
+        return self._of_device(station, device, f"{check_name(feature, 'a feature')}/set")
+
     def device_state(self, station: str, device: str) -> str:
         """All there is to know of a device."""
         return self._of_device(station, device, "state")
@@ -69,17 +93,6 @@ class Topics:
     def device_telemetry(self, station: str, device: str) -> str:
         """A device's fast-changing values."""
         return self._of_device(station, device, "telemetry")
-
-    def station_of_command(self, topic: str) -> str | None:
-        """Return the station whose command topic this is, or `None` if it is no command topic."""
-        start, end = f"{self.base}/", "/command"
-        if not (topic.startswith(start) and topic.endswith(end)):
-            return None
-        station = topic[len(start) : -len(end)]
-        try:
-            return check_station(station)
-        except ValueError:
-            return None
 
     def _of(self, station: str, leaf: str) -> str:
         return f"{self.base}/{check_station(station)}/{leaf}"

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+from bumble.utils import AsyncRunner
+
 from controller.events import Event, EventType, Item, Stream
 from controller.memory import CutOff, NotKeptError, Remembered, Used
 from controller.safety import OwnerLimits, Trip
@@ -273,7 +275,8 @@ class World:
         if self.house is not None:
             self.crash()
         self._patched.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        # Bumble's own are let finish: one that is cancelled before it begins leaves a coroutine that nobody awaited.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()} - AsyncRunner.running_tasks
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

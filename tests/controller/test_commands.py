@@ -24,7 +24,6 @@ from controller.commands import (
     StartArgs,
     parse_command,
 )
-from devices.roles import Side
 
 ENOUGH: dict[Action, dict[str, Any]] = {
     Action.SET_VACUUM: {"mmhg": 100},
@@ -66,7 +65,7 @@ def test_each_action_is_read_with_its_arguments(action: Action) -> None:
 
 
 def test_a_start_without_arguments_is_classic_on_both_sides_with_questions() -> None:
-    assert parse_command(payload(action="start"))[1] == StartArgs(routine="classic", side=Side.BOTH, no_symptoms=False)
+    assert parse_command(payload(action="start"))[1] == StartArgs(routine=None, side=None, no_symptoms=False)
 
 
 def test_arguments_are_read() -> None:

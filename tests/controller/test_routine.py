@@ -81,6 +81,7 @@ def test_the_shipped_routines_are_these() -> None:
         "soften-for-latch",
         "power-pumping",
         "duct-vibration",
+        "warmth",
     }
 
 

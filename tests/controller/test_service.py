@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
@@ -27,6 +27,7 @@ ARGS: dict[str, dict[str, object]] = {
     "set_vacuum": {"mmhg": 50},
     "answer": {"question": "lump", "value": False},
     "log_volume": {"left_ml": 20},
+    "choose": {"side": "left"},
 }
 
 
@@ -57,7 +58,7 @@ async def bring_to(house: House, state: str) -> None:
 
 def expected(action: str, state: str) -> tuple[str, str]:  # noqa: PLR0911 - a table
     """What an action comes to in a state, and a part of the reason."""
-    if action in ("stop", "pain", "answer", "log_volume"):
+    if action in ("stop", "pain", "answer", "choose", "log_volume"):
         return "accepted", ""
     if action == "start":
         if state in RUNNING:
@@ -237,7 +238,7 @@ async def test_an_unknown_question_is_answered_with_those_there_are() -> None:
     async with household() as house:
         reply = await house.send("answer", question="mood", value=True)
         assert reply.outcome == "refused"
-        assert "there is no question mood; there are all, lump" in reply.reasons[0]
+        assert "there is no question mood; there are all, asked, lump" in reply.reasons[0]
 
 
 @pytest.mark.parametrize("state", ["warm", "stimulate", "express", "paused"])
@@ -505,3 +506,72 @@ async def test_stations_of_one_service_are_reached_by_their_names() -> None:
         assert house.service.stations == {STATION: house.station}
         assert isinstance(house.station, Station)
         assert house.guard.pumps(Side.BOTH)
+
+
+async def test_a_start_that_names_nothing_takes_what_was_chosen() -> None:
+    async with household() as house:
+        assert (await house.send("choose", routine="gentle", side="left")).outcome == "accepted"
+        await house.send("start", no_symptoms=True)
+        await house.elapse(1)
+        assert (house.told.snapshot.routine, house.told.snapshot.side) == ("gentle", "left")
+
+
+async def test_no_routine_is_chosen_that_there_is_not() -> None:
+    async with household() as house:
+        reply = await house.send("choose", routine="gentel", side="left")
+        assert reply.outcome == "refused"
+        assert "there is no routine gentel; there are classic" in reply.reasons[0]
+        await house.send("start", no_symptoms=True)
+        await house.elapse(1)
+        assert (house.told.snapshot.routine, house.told.snapshot.side) == ("classic", "both")
+
+
+async def test_a_comfort_cap_from_outside_lowers_at_once_and_never_raises() -> None:
+    async with household() as house:
+        await house.reach("express", run_seconds=60)
+        assert house.told.snapshot.target_vacuum_mmhg == 150
+        assert (await house.send("choose", comfort_vacuum_mmhg=90)).outcome == "accepted"
+        assert house.told.snapshot.target_vacuum_mmhg == 90
+        await house.elapse(60)
+        assert house.told.snapshot.target_vacuum_mmhg == 90
+        assert "your comfort cap" in (await house.send("set_vacuum", mmhg=95)).reasons[0]
+        reply = await house.send("choose", comfort_vacuum_mmhg=200)
+        assert (reply.outcome, reply.reasons) == (
+            "limited",
+            ("150 mmHg: limits.comfort_vacuum_mmhg in your settings",),
+        )
+        await house.elapse(15)
+        assert (await house.send("set_vacuum", mmhg=250)).outcome == "limited"
+        await house.elapse(15)
+        assert (house.told.snapshot.target_vacuum_mmhg or 0) <= 150
+
+
+async def test_the_question_that_is_shown_can_be_answered_without_its_name() -> None:
+    async with household() as house:
+        await house.send("start", routine="classic")
+        await house.elapse(1)
+        first = house.told.guide.question
+        assert (await house.send("answer", question="asked", value=False)).outcome == "accepted"
+        await house.elapse(1)
+        assert house.told.guide.question not in (None, first)
+        assert (await house.send("answer", question="all", value=False)).outcome == "accepted"
+        assert "no question is open" in (await house.send("answer", question="asked", value=False)).reasons
+
+
+async def test_it_is_told_when_the_routine_is_over_but_not_while_it_waits_for_a_person() -> None:
+    async with household() as house:
+        await house.send("start", routine="classic")
+        await house.elapse(1)
+        assert house.told.snapshot.ends_at is None
+        await house.send("answer", question="all", value=False)
+        await house.elapse(2)
+        ends_at = house.told.snapshot.ends_at
+        assert ends_at is not None
+        planned_seconds = sum(step.planned_seconds or 0.0 for step in house.told.snapshot.steps)
+        assert abs((ends_at - datetime.now(UTC)).total_seconds() - planned_seconds) < 60
+        await house.send("pause")
+        await house.elapse(1)
+        assert house.told.snapshot.ends_at is None
+        await house.send("resume")
+        await house.elapse(1)
+        assert house.told.snapshot.ends_at is not None

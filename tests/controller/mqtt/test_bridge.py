@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.commands import Action, StartArgs
+from controller.commands import Action, StartArgs, parse_command
 from controller.events import Telemetry
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.broker import embedded_broker
@@ -115,15 +115,14 @@ async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payl
     assert desk.asked == []
 
 
-async def test_a_command_that_breaks_the_reader_costs_no_connection(
-    broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_that_breaks_the_reader_costs_no_connection(broker: BrokerUrl, other: Ear) -> None:
     desk = Desk()
-    async with running(bridge_to(broker, desk=desk)):
-        with monkeypatch.context() as patch:
-            patch.setattr("controller.mqtt.bridge.parse_command", lambda _: 1 / 0)
-            await other.command({"action": "skip"})
-            await until(lambda: bool(other.replies()))
+    bridge = bridge_to(broker, desk=desk)
+    async with running(bridge):
+        bridge.open_door(TOPICS.command(STATION), STATION, lambda _: 1 / 0)
+        await other.command({"action": "skip"})
+        await until(lambda: bool(other.replies()))
+        bridge.open_door(TOPICS.command(STATION), STATION, parse_command)
         await other.command({"action": "stop"})
         await until(lambda: desk.actions() == ["stop"])
     assert other.replies()[0]["outcome"] == "refused"

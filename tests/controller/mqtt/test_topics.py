@@ -17,13 +17,16 @@ def test_every_topic_is_where_the_documentation_says() -> None:
     assert topics.reply("home") == "letdown/home/reply"
     assert topics.device_state("home", "left pump") == "letdown/home/device/left pump/state"
     assert topics.device_availability("home", "pump") == "letdown/home/device/pump/availability"
+    assert topics.choices("home") == "letdown/home/choices"
+    assert topics.set("home", "stop") == "letdown/home/stop/set"
+    assert topics.device_set("home", "pad", "warmth") == "letdown/home/device/pad/warmth/set"
+    assert topics.radio() == "letdown/controller/pi/radio"
     assert topics.device_telemetry("home", "pump") == "letdown/home/device/pump/telemetry"
 
 
 def test_a_base_topic_may_have_several_levels() -> None:
     topics = Topics("house/letdown", "pi")
     assert topics.state("home") == "house/letdown/home/state"
-    assert topics.station_of_command("house/letdown/home/command") == "home"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a+", "#", "$SYS", "a\0b"])
@@ -46,24 +49,3 @@ def test_a_wrong_base_is_refused(base: str) -> None:
 def test_no_station_is_called_controller() -> None:
     with pytest.raises(ValueError, match="cannot be called 'controller'"):
         Topics("letdown", "pi").state("controller")
-
-
-@pytest.mark.parametrize(
-    "topic",
-    [
-        "letdown/command",
-        "letdown//command",
-        "letdown/home/commands",
-        "letdown/a/b/command",
-        "letdown/controller/command",
-        "other/home/command",
-        "letdown/home/state",
-    ],
-)
-def test_what_is_no_command_topic_has_no_station(topic: str) -> None:
-    assert Topics("letdown", "pi").station_of_command(topic) is None
-
-
-def test_the_station_of_a_command_is_found() -> None:
-    topics = Topics("letdown", "pi")
-    assert topics.station_of_command(topics.command("ward 3")) == "ward 3"

@@ -1,0 +1,1 @@
+"""What a station and its devices show and accept, declared once."""

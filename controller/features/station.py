@@ -1,0 +1,189 @@
+"""What there is of a station."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import JsonValue
+
+from controller.commands import Action
+from controller.events import EventType, SessionState
+from controller.features.feature import PRESS, Category, Feature, Kind
+from controller.safety import EXPRESSION_VACUUM_MMHG, OwnerLimits
+from devices.roles import Phase, Side
+
+
+def _button(action: Action, name: str, words: str, args: dict[str, JsonValue] | None = None, id_: str = "") -> Feature:
+    return Feature(id=id_ or action.value, name=name, kind=Kind.BUTTON, words=words, says={PRESS: (action, args or {})})
+
+
+def _reading(
+    id_: str, name: str, path: str, words: str, unit: str | None = None, category: Category = "main"
+) -> Feature:
+    return Feature(
+        id=id_, name=name, kind=Kind.READING, words=words, source="state", path=path, unit=unit, category=category
+    )
+
+
+_BUTTONS = (
+    _button(Action.PAIN, "It hurts", "Stops everything at once, and notes that it hurt."),
+    _button(Action.STOP, "Stop", "Stops everything at once."),
+    _button(Action.START, "Start", "Starts the chosen routine on the chosen side; the questions come first."),
+    _button(Action.PAUSE, "Pause", "Lets go, and waits for Resume."),
+    _button(Action.RESUME, "Resume", "Goes on after a pause."),
+    _button(Action.SKIP, "Skip", "Goes on to the next technique or step."),
+    _button(Action.LET_DOWN, "Let-down felt", "Tells that the milk lets down; expression begins."),
+    _button(Action.VACUUM_UP, "Vacuum up", "A little more vacuum, within the limits: one step in 10 s."),
+    _button(Action.VACUUM_DOWN, "Vacuum down", "A little less vacuum, at once."),
+    _button(
+        Action.ANSWER,
+        "No symptoms",
+        "Answers every open question of the check with no.",
+        {"question": "all", "value": False},
+        "answer_no",
+    ),
+    _button(
+        Action.ANSWER,
+        "Yes to the question",
+        "Answers the question that is shown with yes: today's session becomes gentler.",
+        {"question": "asked", "value": True},
+        "answer_yes",
+    ),
+    _button(
+        Action.ACKNOWLEDGE, "Acknowledge", "Lets go of a trip, or of a device that may still run, once you looked."
+    ),
+)
+
+_READINGS = (
+    Feature(
+        id="state",
+        name="State",
+        kind=Kind.READING,
+        words="Where the session stands.",
+        source="state",
+        path="state",
+        options=tuple(state.value for state in SessionState),
+    ),
+    Feature(
+        id="phase",
+        name="Phase",
+        kind=Kind.READING,
+        words="What the pumps do: stimulation until the let-down, expression after it.",
+        source="state",
+        path="phase",
+        options=tuple(phase.value for phase in Phase),
+    ),
+    Feature(
+        id="step",
+        name="Step",
+        kind=Kind.READING,
+        words="The step of the routine that is under way.",
+        source="state",
+        path="step",
+        options=("check", "warm", "massage", "stimulate", "express", "rest", "prompt"),
+    ),
+    _reading("progress", "Progress", "progress", "How far the routine is.", "%"),
+    _reading("ends_at", "Ends at", "ends_at", "When it is over, if every step takes as long as it may."),
+    _reading("target_vacuum", "Target vacuum", "target_vacuum_mmhg", "What the pumps were told.", "mmHg"),
+    _reading("rate", "Cycle rate", "rate_cpm", "Cycles a minute that the pumps were told.", "cpm"),
+    _reading("volume_left", "Milk left", "volume_ml.left", "Milk of this session from the left breast.", "mL"),
+    _reading("volume_right", "Milk right", "volume_ml.right", "Milk of this session from the right breast.", "mL"),
+    _reading("volume_total", "Milk", "volume_ml.total", "Milk of this session, of what is known.", "mL"),
+    _reading("let_down_after", "Let-down after", "let_down_seconds", "From stimulation to let-down.", "s"),
+    _reading("peak_vacuum", "Peak vacuum", "peak_vacuum_mmhg", "The highest in this session.", "mmHg", "diagnostic"),
+    _reading("reason", "Reason", "reason", "Why the last session ended.", None, "diagnostic"),
+    Feature(id="guide", name="Guide", kind=Kind.WORDS, words="What to do now.", source="guide", path="words"),
+    Feature(
+        id="running",
+        name="Session",
+        kind=Kind.FLAG,
+        words="Whether a session is under way.",
+        source="state",
+        path="running",
+    ),
+    Feature(
+        id="problem",
+        name="Problem",
+        kind=Kind.FLAG,
+        words="Whether something tripped, or may still run; look after it, then acknowledge.",
+        source="state",
+        path="problem",
+    ),
+)
+
+_EVENTS: dict[str, tuple[str, str, tuple[EventType, ...]]] = {
+    "let_down_event": ("Let-down", "The milk lets down.", (EventType.LET_DOWN,)),
+    "step_event": ("Step change", "A step begins or ends.", (EventType.STEP_STARTED, EventType.STEP_FINISHED)),
+    "session_event": (
+        "Session change",
+        "A session begins or ends.",
+        (EventType.SESSION_STARTED, EventType.SESSION_FINISHED, EventType.PAUSED, EventType.RESUMED),
+    ),
+    "trip_event": (
+        "Alarm",
+        "Something was stopped for safety, hurt, or may still run.",
+        (EventType.TRIP, EventType.PAIN, EventType.UNCERTAIN, EventType.SETTLED),
+    ),
+}
+
+
+def station_features(owner: OwnerLimits, routines: Iterable[str]) -> tuple[Feature, ...]:
+    """Return what there is of a station."""
+    choices = (
+        Feature(
+            id="routine",
+            name="Routine",
+            kind=Kind.CHOICE,
+            words="What Start begins.",
+            source="choices",
+            path="routine",
+            options=tuple(routines),
+            action=Action.CHOOSE,
+            fills="routine",
+        ),
+        Feature(
+            id="side",
+            name="Side",
+            kind=Kind.CHOICE,
+            words="Which breast Start is for.",
+            source="choices",
+            path="side",
+            options=tuple(side.value for side in Side),
+            action=Action.CHOOSE,
+            fills="side",
+        ),
+        Feature(
+            id="comfort_vacuum",
+            name="Comfort cap",
+            kind=Kind.AMOUNT,
+            words="How much vacuum is comfortable. It holds at once, and never goes above your settings.",
+            source="choices",
+            path="comfort_vacuum_mmhg",
+            unit="mmHg",
+            least=60,
+            most=owner.comfortable_mmhg,
+            step=5,
+            category="setting",
+            action=Action.CHOOSE,
+            fills="comfort_vacuum_mmhg",
+        ),
+        Feature(
+            id="vacuum",
+            name="Vacuum",
+            kind=Kind.AMOUNT,
+            words="The vacuum of the running pumps. Lowering is at once; raising is one step of 20 in 10 s.",
+            source="state",
+            path="target_vacuum_mmhg",
+            unit="mmHg",
+            least=0,
+            most=EXPRESSION_VACUUM_MMHG,
+            step=5,
+            action=Action.SET_VACUUM,
+            fills="mmhg",
+        ),
+    )
+    happenings = tuple(
+        Feature(id=id_, name=name, kind=Kind.HAPPENING, words=words, source="event", path="type", types=types)
+        for id_, (name, words, types) in _EVENTS.items()
+    )
+    return _BUTTONS + choices + _READINGS + happenings

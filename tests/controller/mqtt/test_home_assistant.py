@@ -1,0 +1,167 @@
+"""What Home Assistant is told, as a person can read it: `announced/*.json` beside this file.
+
+After a change that is meant, `python -m tests.controller.mqtt.test_home_assistant` writes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.features.device import device_features
+from controller.features.feature import DeviceFeatures, Kind, StationFeatures
+from controller.features.station import station_features
+from controller.mqtt.home_assistant import by_component, ident, payloads
+from controller.mqtt.topics import Topics
+from controller.safety import OwnerLimits
+from devices.roles import Capability, DeviceLimits
+
+FOLDER = Path(__file__).parent / "announced"
+PREFIX = "homeassistant"
+PUMP = frozenset(
+    {
+        Capability.START,
+        Capability.VACUUM_MMHG,
+        Capability.REPORTS_VACUUM,
+        Capability.REPORTS_VOLUME,
+        Capability.REPORTS_FLOW,
+        Capability.REPORTS_BATTERY,
+    }
+)
+PAD = frozenset({Capability.START, Capability.TARGET_CELSIUS, Capability.REPORTS_TEMPERATURE})
+MASSAGER = frozenset({Capability.START})
+
+# What Home Assistant refuses with the whole payload, or warns of: root keys and units as its source has them.
+ROOT = {"device", "origin", "components", "availability", "availability_mode"}
+
+
+def station(name: str = "home") -> StationFeatures:
+    return StationFeatures(
+        name=name,
+        features=station_features(OwnerLimits(comfort_vacuum_mmhg=150), ("classic", "gentle")),
+        devices=(
+            DeviceFeatures(name="left-pump", model="A pump", features=device_features("pump", PUMP, DeviceLimits())),
+            DeviceFeatures(name="pad", model="A compress", features=device_features("warmer", PAD, DeviceLimits())),
+            DeviceFeatures(
+                name="massager", model="A massager", features=device_features("massager", MASSAGER, DeviceLimits())
+            ),
+        ),
+    )
+
+
+def announced(name: str = "home") -> dict[str, dict[str, Any]]:
+    return payloads(Topics("letdown", "pi"), [station(name)], "1.2.3", PREFIX)
+
+
+def as_text(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_of(topic: str) -> Path:
+    return FOLDER / f"{topic.split('/')[-2]}.json"
+
+
+FOUND = announced()
+COMPONENTS = [
+    pytest.param(component, id=f"{topic.split('/')[-2]}-{key}")
+    for topic, payload in FOUND.items()
+    for key, component in payload["components"].items()
+]
+
+
+@pytest.mark.parametrize("topic", FOUND)
+def test_it_is_what_was_recorded(topic: str) -> None:
+    assert as_text(FOUND[topic]) == file_of(topic).read_text(encoding="utf-8")
+
+
+def test_nothing_recorded_is_left_over() -> None:
+    assert {file_of(topic) for topic in FOUND} == set(FOLDER.glob("*.json"))
+
+
+@pytest.mark.parametrize("topic", FOUND)
+def test_a_payload_has_no_root_key_for_which_all_of_it_would_be_refused(topic: str) -> None:
+    assert FOUND[topic].keys() <= ROOT
+    assert FOUND[topic]["origin"]["name"]
+    assert FOUND[topic]["device"]["identifiers"]
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_entity_is_one_that_home_assistant_takes(component: dict[str, Any]) -> None:
+    if component["platform"] == "device_automation":
+        assert component.keys() >= {"automation_type", "type", "subtype", "topic", "payload"}
+        return
+    assert component["unique_id"]
+    assert component["name"]
+    if component["platform"] == "sensor":
+        assert component.get("entity_category") != "config"  # it is refused
+        if component.get("device_class") == "enum":
+            assert component.keys().isdisjoint({"unit_of_measurement", "state_class"})
+        assert component.get("unit_of_measurement") in {None, "mmHg", "cpm", "mL", "mL/s", "°C", "s", "%"}
+    if component["platform"] == "event":
+        assert component["event_types"]
+
+
+def test_no_id_is_given_twice() -> None:
+    ids = [c["unique_id"] for p in FOUND.values() for c in p["components"].values() if "unique_id" in c]
+    assert len(ids) == len(set(ids))
+
+
+def test_what_starts_or_raises_is_not_kept_for_later_and_a_stop_arrives() -> None:
+    components = FOUND[f"{PREFIX}/device/letdown_home/config"]["components"]
+    buttons = {key: value["qos"] for key, value in components.items() if value["platform"] == "button"}
+    assert {key for key, qos in buttons.items() if qos} == {"pain", "stop"}
+    assert not any("retain" in component for component in components.values())
+
+
+@pytest.mark.parametrize("topic", FOUND)
+def test_a_device_is_there_only_if_controller_radio_and_device_say_so(topic: str) -> None:
+    payload = FOUND[topic]
+    model = payload["device"]["model"]
+    if model == "controller":
+        assert "availability" not in payload
+        return
+    assert payload["availability_mode"] == "all"
+    status, *more = (each["topic"] for each in payload["availability"])
+    assert status == "letdown/controller/pi/status"
+    assert bool(more) == (model != "station")
+
+
+def test_a_target_of_a_compress_is_never_above_what_heat_may_be() -> None:
+    (warmth,) = (f for f in device_features("warmer", PAD, DeviceLimits(celsius=55)) if f.kind is Kind.WARMTH)
+    assert warmth.most == 42
+
+
+def test_for_older_clients_every_entity_has_a_payload_of_its_own() -> None:
+    split = by_component(FOUND)
+    assert len(split) == sum(len(payload["components"]) for payload in FOUND.values())
+    one = split[f"{PREFIX}/sensor/letdown_home_phase/config"]
+    assert one["device"] == FOUND[f"{PREFIX}/device/letdown_home/config"]["device"]
+    assert one["availability_mode"] == "all"
+    assert "platform" not in one
+    # Where an entity has an availability of its own, that counts.
+    connected = split[f"{PREFIX}/binary_sensor/letdown_home_left-pump_connected/config"]
+    assert [each["topic"] for each in connected["availability"]] == ["letdown/controller/pi/status"]
+
+
+@pytest.mark.parametrize("name", ["ward 3", "Küche", "a.b", "süd/1".replace("/", "-")])
+def test_whatever_a_station_is_called_its_ids_are_of_letters_digits_and_dashes(name: str) -> None:
+    for topic, payload in announced(name).items():
+        key = topic.split("/")[-2]
+        assert key.replace("-", "").replace("_", "").isascii()
+        assert key.replace("-", "").replace("_", "").isalnum()
+        assert payload["device"]["identifiers"] == [key]
+
+
+def test_names_that_differ_have_ids_that_differ() -> None:
+    assert len({ident("letdown", name) for name in ("a b", "a-b", "a.b", "a/b")}) == 4
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for file in FOLDER.glob("*.json"):
+        file.unlink()
+    for topic, payload in FOUND.items():
+        file_of(topic).write_text(as_text(payload), encoding="utf-8")
