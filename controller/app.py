@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from controller.backlog import Backlog, ShortBacklog
 from controller.commands import Args, Command, Reply
 from controller.events import Stream
 from controller.features.device import device_features
@@ -100,7 +101,8 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
         if mqtt.embedded:
             broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
             mqtt = mqtt.model_copy(update={"brokers": (broker.url,)})
-        bridge = _bridge(mqtt, stations, settings, routines, handle)
+        backlog = ShortBacklog() if store is None else store.backlog
+        bridge = _bridge(mqtt, stations, settings, routines, handle, backlog)
         stream.subscribe(bridge.watch)
         yield App(
             service=service,
@@ -125,11 +127,16 @@ def check(settings: Settings, clock: Clock) -> None:
 
 
 def _bridge(
-    mqtt: MqttSettings, stations: Sequence[Station], settings: Settings, routines: Iterable[str], handle: Handle
+    mqtt: MqttSettings,
+    stations: Sequence[Station],
+    settings: Settings,
+    routines: Iterable[str],
+    handle: Handle,
+    backlog: Backlog,
 ) -> Bridge:
     """Build the bridge: a door for every feature that accepts something, and what Home Assistant is told."""
     topics = Topics(mqtt.base_topic, mqtt.node)
-    bridge = Bridge(mqtt, topics, [station.name for station in stations], handle)
+    bridge = Bridge(mqtt, topics, [station.name for station in stations], handle, backlog=backlog)
     found = [_features(station, settings, routines) for station in stations]
     for station in found:
         for feature in accepting(station.features):

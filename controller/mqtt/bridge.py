@@ -11,6 +11,7 @@ from typing import Any
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
+from controller.backlog import Backlog
 from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, RefusedError, connection, explain
@@ -42,6 +43,7 @@ class Bridge:
 
     `handle(station, command, args, retained)` carries a command out and returns the reply. It is awaited in a task of
     its own for each command, so a `pain` never waits behind another. `watch` is the stream's watcher.
+    `backlog` keeps events that the broker does not have yet.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Bridge:
         stations: Iterable[str],
         handle: Handle,
         *,
+        backlog: Backlog | None = None,
         first_wait_seconds: float = 0.5,
         longest_wait_seconds: float = 30.0,
     ) -> None:
@@ -71,7 +74,7 @@ class Bridge:
         self._commands: set[asyncio.Task[None]] = set()
         self._lasted_seconds = 0.0  # of the last connection; 0 if there was none
         self._told: dict[BrokerUrl, str] = {}
-        self.outbox = Outbox(topics)
+        self.outbox = Outbox(topics, backlog)
         self.watch: Callable[[Item], None] = self.outbox.watch
         self._client: aiomqtt.Client | None = None
         self._asking: set[str] = set()  # topics of which the broker was just asked what it keeps

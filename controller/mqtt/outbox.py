@@ -13,13 +13,14 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from controller.backlog import Backlog, ShortBacklog
 from controller.commands import Reply
 from controller.events import Choices, DeviceView, Event, Guide, Hearing, Item, Snapshot, Telemetry
 from controller.mqtt.topics import Topics
 
 _LOGGER = logging.getLogger(__name__)
 
-_MOST_EVENTS = 1000
+_MOST_EVENTS = 10_000  # some hundred sessions
 _MOST_REPLIES = 1000
 _MOST_STATES = 100  # states of one session that wait on one topic
 _PROGRESS_SECONDS = 0.2  # between two retained messages that differ only in how far things are
@@ -60,10 +61,14 @@ class Outbox:
     """Takes items from the stream at once and hands out messages when their time has come. Nothing here waits.
 
     Time is real, not simulated: it is the network's pace that is kept, whatever the speed of the session.
+    An event is in the `backlog` for as long as it is here: what an earlier controller left there comes first.
     """
 
-    def __init__(self, topics: Topics, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, topics: Topics, backlog: Backlog | None = None, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._topics = topics
+        self._backlog: Backlog = backlog or ShortBacklog()
         self._now = now
         self._connected = False
         self._changed = asyncio.Event()
@@ -76,6 +81,8 @@ class Outbox:
         self._in_flight: dict[Message, None] = {}
         self.published = 0
         self.dropped = 0
+        for event in self._backlog.left():
+            self._take_up(event)
 
     # -- what comes in ----------------------------------------------------------------------------------------------
 
@@ -84,6 +91,7 @@ class Outbox:
         match item:
             case Event():
                 self._in_order(self._events, Message(self._topics.event(item.station), item), _MOST_EVENTS)
+                self._backlog.put(item)
             case Snapshot():
                 stands = (item.session_id, item.state, item.step, item.step_index)
                 self._retain(Message(self._topics.state(item.station), item, retain=True, key=stands, every_key=True))
@@ -124,6 +132,21 @@ class Outbox:
             self._topics.device_availability(item.station, item.device), "online" if item.available else "offline"
         )
 
+    def _take_up(self, event: Event) -> None:
+        """Take an event that an earlier controller left."""
+        try:
+            topic = self._topics.event(event.station)
+        except ValueError as error:
+            _LOGGER.warning("an event of an earlier run is dropped: %s", error)
+            self._backlog.drop(event.id)
+        else:
+            self._in_order(self._events, Message(topic, event), _MOST_EVENTS)
+
+    def _let_go(self, message: Message) -> None:
+        """Forget an event for good."""
+        if isinstance(message.content, Event):
+            self._backlog.drop(message.content.id)
+
     def _in_order(self, queue: deque[Message], message: Message, most: int) -> None:
         queue.append(message)
         self._trim(queue, most)
@@ -131,6 +154,7 @@ class Outbox:
     def _trim(self, queue: deque[Message], most: int) -> None:
         while len(queue) > most:
             message = queue.popleft()
+            self._let_go(message)
             self.dropped += 1
             if self.dropped % _DROPS_PER_WARNING == 1:
                 _LOGGER.warning(
@@ -166,6 +190,7 @@ class Outbox:
                 message.payload = content if isinstance(content, str) else content.model_dump_json(fallback=str)
             except Exception:
                 _LOGGER.exception("%s cannot be written as JSON; it is not published", type(message.content).__name__)
+                self._let_go(message)
                 continue
             self._in_flight[message] = None
             return message
@@ -198,6 +223,7 @@ class Outbox:
         """Forget a message that the broker has."""
         if message in self._in_flight:
             del self._in_flight[message]
+            self._let_go(message)
             self.published += 1
 
     @property

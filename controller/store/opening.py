@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,28 +18,38 @@ from sqlalchemy import Connection, Row, Table, select, update
 from controller.events import SessionState
 from controller.memory import CUT_OFF, CutOff, Remembered, Used
 from controller.safety import Trip
+from controller.store.backlog import Left, read_left
 from controller.store.engine import engine_of
 from controller.store.files import hold, revision_of, too_new, understood
 from controller.store.tables import ANSWERS, REVISION, RUNNING, SESSION, TRIP, USED
 
 
-def open_file(path: Path, now: datetime) -> tuple[FileLock, dict[str, Remembered]]:
-    """Hold the file, and return what each station knew. Raise `StoreError`."""
+@dataclass(frozen=True)
+class Opened:
+    """A file that is held until `lock` is released, what each station knew, and the events that wait."""
+
+    lock: FileLock
+    remembered: dict[str, Remembered]
+    left: Left
+
+
+def open_file(path: Path, now: datetime) -> Opened:
+    """Hold the file, and return what is in it. Raise `StoreError`."""
     lock = hold(path)
     try:
-        return lock, _remembered(path, now)
+        return Opened(lock, *_content(path, now))
     except BaseException:
         lock.release()
         raise
 
 
-def _remembered(path: Path, now: datetime) -> dict[str, Remembered]:
+def _content(path: Path, now: datetime) -> tuple[dict[str, Remembered], Left]:
     revision = revision_of(path)
     with understood(path), engine_of(path).begin() as connection:
         if revision != REVISION:
             _upgrade(connection, path, revision)
         cut_off = _end_what_was_cut_off(connection)
-        return _read(connection, now, cut_off)
+        return _read(connection, now, cut_off), read_left(connection)
 
 
 def _upgrade(connection: Connection, path: Path, revision: str | None) -> None:

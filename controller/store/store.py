@@ -1,4 +1,4 @@
-"""The store: what the stations must not forget, and the sessions there were, on the disk before it matters.
+"""The store: what the stations must not forget, the sessions there were, and events that wait for a broker.
 
 SQLAlchemy comes with the first store that is opened, so that commands that need none do not wait for it.
 """
@@ -14,12 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from controller.backlog import Backlog
 from controller.events import Event, Item
 from controller.memory import Memory, Remembered
 from controller.store.sessions import Sessions
 
 if TYPE_CHECKING:
-    from filelock import FileLock
+    from controller.store.opening import Opened
 
 
 def _utc_now() -> datetime:
@@ -27,16 +28,19 @@ def _utc_now() -> datetime:
 
 
 class Store:
-    """One file, held by one controller until it is closed or its process ends. Made by `open` or `opened`."""
+    """One file, held by one controller until it is closed or its process ends. Made by `open` or `opened`.
 
-    def __init__(
-        self, path: Path, lock: FileLock, remembered: dict[str, Remembered], now: Callable[[], datetime]
-    ) -> None:
+    `backlog`: the events that no broker has acknowledged yet.
+    """
+
+    def __init__(self, path: Path, opened: Opened, now: Callable[[], datetime]) -> None:
+        from controller.store.backlog import StoredBacklog
         from controller.store.writer import Writer
 
-        self._lock = lock
+        self._lock = opened.lock
         self._writer = Writer(path)
-        self._remembered = remembered
+        self._remembered = opened.remembered
+        self.backlog: Backlog = StoredBacklog(opened.left, self._writer)
         self._now = now
         self._memories: dict[str, Memory] = {}
         self._sessions = Sessions()
@@ -48,8 +52,7 @@ class Store:
         await asyncio.to_thread(import_module, "controller.store.station")
         from controller.store.opening import open_file
 
-        lock, remembered = await asyncio.to_thread(open_file, path, now())
-        return cls(path, lock, remembered, now)
+        return cls(path, await asyncio.to_thread(open_file, path, now()), now)
 
     @classmethod
     @contextlib.asynccontextmanager

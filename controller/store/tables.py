@@ -1,16 +1,17 @@
-"""What the store holds: one table for each thing that must not be forgotten, and one of the sessions there were.
+"""What the store holds: one table for each thing that must not be forgotten, one of the sessions there were, and
+one of the events that no broker has yet.
 
-A change here needs a new migration beside `0001`, and its number in `REVISION`.
+A change here needs a new migration, and its number in `REVISION`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, Column, Date, Dialect, Float, MetaData, Table, Text
+from sqlalchemy import JSON, Column, Date, Dialect, Float, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -89,4 +90,14 @@ SESSION = Table(
     Column("logged_right_ml", Float),
     Column("peak_vacuum_mmhg", Float),
     Column("warmest_celsius", Float),
+)
+
+# Events that no broker has acknowledged yet, each as the JSON that is published, in the order of their sequence.
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("event", Text, nullable=False),
 )

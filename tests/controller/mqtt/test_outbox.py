@@ -9,7 +9,7 @@ import math
 import pytest
 
 from controller.commands import Reply
-from controller.events import SessionState
+from controller.events import Event, SessionState
 from controller.mqtt.outbox import Message, Outbox
 from tests.controller.mqtt.ear import STATION, TOPICS, device, event, guide, snapshot, telemetry
 
@@ -30,9 +30,30 @@ def time() -> Time:
     return Time()
 
 
+class Shelf:
+    """A backlog of which one sees what is kept, by id."""
+
+    def __init__(self, *left: Event) -> None:
+        self.kept = {event.id: event for event in left}
+
+    def left(self) -> list[Event]:
+        return list(self.kept.values())
+
+    def put(self, event: Event) -> None:
+        self.kept[event.id] = event
+
+    def drop(self, event_id: str) -> None:
+        self.kept.pop(event_id, None)
+
+
 @pytest.fixture
-def outbox(time: Time) -> Outbox:
-    outbox = Outbox(TOPICS, now=time)
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def outbox(time: Time, shelf: Shelf) -> Outbox:
+    outbox = Outbox(TOPICS, shelf, now=time)
     outbox.opened()
     return outbox
 
@@ -43,6 +64,10 @@ def take_all(outbox: Outbox) -> list[Message]:
         taken.append(message)
         outbox.acknowledged(message)
     return taken
+
+
+def ids(messages: list[Message]) -> list[str]:
+    return [json.loads(m.payload)["id"] for m in messages if m.topic == TOPICS.event(STATION)]
 
 
 def steps(messages: list[Message]) -> list[str]:
@@ -160,16 +185,98 @@ def test_telemetry_of_a_time_without_a_broker_is_forgotten(outbox: Outbox) -> No
 
 
 def test_events_are_kept_in_order_and_the_oldest_are_dropped_with_a_warning(
-    outbox: Outbox, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox.closed()
-    for number in range(1250):
+    for number in range(10_250):
         outbox.watch(event(number))
+    newest = [str(number) for number in range(250, 10_250)]
+    assert list(shelf.kept) == newest
     outbox.opened()
-    assert [json.loads(m.payload)["id"] for m in take_all(outbox)] == [str(number) for number in range(250, 1250)]
+    assert ids(take_all(outbox)) == newest
     assert outbox.dropped == 250
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
-    assert "letdown/home/event" in caplog.text
+    assert caplog.messages[-1].startswith(
+        "201 messages dropped so far, the last for letdown/home/event: more than 10000"
+    )
+
+
+# Events outlive the controller
+
+
+def test_an_event_is_kept_until_the_broker_has_it(outbox: Outbox, shelf: Shelf) -> None:
+    outbox.watch(event(1))
+    assert list(shelf.kept) == ["1"]
+    message = outbox.take()
+    assert message is not None
+    assert list(shelf.kept) == ["1"]
+    outbox.acknowledged(message)
+    assert not shelf.kept
+
+
+def test_what_is_no_event_is_not_kept(outbox: Outbox, shelf: Shelf) -> None:
+    outbox.closed()
+    for item in (snapshot(), guide(title="Rest"), device(), telemetry(40)):
+        outbox.watch(item)
+    outbox.reply(STATION, Reply(outcome="accepted"))
+    assert not shelf.kept
+
+
+def test_what_an_earlier_controller_left_goes_first_and_what_comes_after_it_is_kept_after_it() -> None:
+    shelf = Shelf(event(1), event(2))
+    outbox = Outbox(TOPICS, shelf)
+    outbox.watch(event(3))
+    assert list(shelf.kept) == ["1", "2", "3"]
+    outbox.opened()
+    assert ids(take_all(outbox)) == ["1", "2", "3"]
+    assert not shelf.kept
+
+
+def test_what_goes_again_after_a_lost_connection_was_kept_all_the_time(outbox: Outbox, shelf: Shelf) -> None:
+    outbox.watch(event(1))
+    message = outbox.take()
+    assert message is not None
+    outbox.closed()
+    outbox.acknowledged(message)  # too late: it goes again
+    assert list(shelf.kept) == ["1"]
+    outbox.opened()
+    assert ids(take_all(outbox)) == ["1"]
+    assert not shelf.kept
+
+
+def test_what_is_left_is_bounded_too() -> None:
+    shelf = Shelf(*(event(number) for number in range(10_003)))
+    outbox = Outbox(TOPICS, shelf)
+    assert outbox.dropped == 3
+    assert next(iter(shelf.kept)) == "3"
+
+
+def test_an_event_that_was_left_for_no_possible_topic_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf(event(1).model_copy(update={"station": "a/b"}), event(2))
+    outbox = Outbox(TOPICS, shelf)
+    assert ids(take_all(outbox)) == ["2"]
+    assert not shelf.kept
+    assert "an event of an earlier run is dropped" in caplog.text
+
+
+def test_an_event_that_cannot_be_written_is_not_kept_for_ever(outbox: Outbox, shelf: Shelf) -> None:
+    data: dict[str, object] = {}
+    data["itself"] = data
+    outbox.watch(event(1).model_copy(update={"data": data}))
+    outbox.watch(event(2))
+    assert ids(take_all(outbox)) == ["2"]
+    assert not shelf.kept
+
+
+def test_an_event_goes_out_even_where_it_cannot_be_kept(time: Time) -> None:
+    class Broken(Shelf):
+        def put(self, event: Event) -> None:
+            raise OSError("no room")
+
+    outbox = Outbox(TOPICS, Broken(), now=time)
+    with pytest.raises(OSError, match="no room"):  # the stream logs it
+        outbox.watch(event(1))
+    assert ids(take_all(outbox)) == ["1"]
 
 
 def test_states_that_nobody_fetches_are_bounded(outbox: Outbox) -> None:
@@ -209,7 +316,7 @@ def test_what_was_not_acknowledged_goes_again_in_its_order(outbox: Outbox) -> No
     again = take_all(outbox)
     assert again[0].topic == TOPICS.reply(STATION)
     assert steps(again) == ["warm", "massage", "express"]
-    assert [json.loads(m.payload)["id"] for m in again if m.topic == TOPICS.event(STATION)] == ["0", "1", "2", "3"]
+    assert ids(again) == ["0", "1", "2", "3"]
 
 
 def test_progress_lost_on_the_way_gives_way_to_newer_progress(outbox: Outbox) -> None:

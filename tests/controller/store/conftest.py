@@ -38,7 +38,7 @@ def wall() -> Wall:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store, made once."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
-    open_file(path, datetime.now(UTC))[0].release()
+    open_file(path, datetime.now(UTC)).lock.release()
     return path
 
 
