@@ -9,9 +9,11 @@ import math
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from controller.events import Event
 from controller.store.sessions import SessionRow, sessions
 from tests.controller.mqtt.ear import TOPICS, Ear, ear
 from tests.system.mosquitto import Mosquitto, mosquitto
@@ -147,6 +149,7 @@ class Service:
         self.config = folder / "letdown.yaml"
         self.routines = folder / "routines"
         self._broker = broker
+        self._began = datetime.now(UTC)
         folder.mkdir(exist_ok=True)
         for name, step in ROUTINES.items():
             write_routine(self.routines, name, step)
@@ -168,6 +171,7 @@ class Service:
     async def running(self, command: Sequence[str] = LETDOWN, *, complains: bool = False) -> AsyncIterator[Program]:
         """Run it for the block. What is heard of it is heard anew. `complains`: it may log errors."""
         self.other.heard.clear()
+        self._began = datetime.now(UTC)
         log = self.folder / f"log-{next(NUMBERS)}"
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
@@ -239,8 +243,9 @@ class Service:
         return {each["data"]["device"] for each in self.events("settled")}
 
     def events(self, kind: str) -> list[Line]:
-        """Return what happened, of one kind."""
-        return [each for each in self.other.values(EVENT) if each["type"] == kind]
+        """Return what happened since it was started, of one kind; what waited since an earlier time is left out."""
+        happened = [Event.model_validate(each) for each in self.other.values(EVENT)]
+        return [each.model_dump(mode="json") for each in happened if each.type == kind and each.time >= self._began]
 
 
 @contextlib.asynccontextmanager

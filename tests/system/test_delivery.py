@@ -13,8 +13,11 @@ import pytest
 
 from controller.memory import CUT_OFF
 from controller.mqtt.settings import BrokerUrl
+from controller.store import engine
 from controller.store.files import read_only
-from tests.controller.mqtt.ear import TOPICS, Ear, ear
+from controller.store.store import Store
+from tests.controller.mqtt.ear import TOPICS, Ear, bridge_to, ear, event, running
+from tests.controller.store.conftest import after_a_crash, written_by_another
 from tests.system.controlled import Line, write_routine
 from tests.system.mosquitto import Mosquitto, free_port, mosquitto
 from tests.system.test_service import (
@@ -192,3 +195,30 @@ async def test_what_happened_before_the_service_ended_comes_first_when_it_is_bac
         else:
             assert finished["id"] == left[-1]
             assert finished["data"]["outcome"] == "stopped"
+
+
+async def test_what_arrived_just_before_a_crash_may_come_again_under_the_same_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
+    path = tmp_path / "letdown.db"
+    async with mosquitto() as broker, ear(broker.url) as other:
+        async with Store.opened(path) as store:
+            bridge = bridge_to(broker.url, backlog=store.backlog)
+            bridge.watch(event(1))
+            bridge.watch(event(2))
+            await store.memory(HOME).starting([])
+            with written_by_another(path):  # so the broker has them before it is on the disk that it does
+                async with running(bridge):
+                    await wait(lambda: bridge.outbox.idle)
+                crashed = after_a_crash(path)
+        assert ids(events(other)) == ["1", "2"]
+        for again in (["1", "2"], []):
+            other.heard.clear()
+            async with Store.opened(crashed) as store:
+                bridge = bridge_to(broker.url, backlog=store.backlog)
+                bridge.watch(event(3))
+                async with running(bridge):
+                    await wait(lambda: bridge.outbox.idle)  # noqa: B023 - it is waited for here
+            await wait(lambda: len(events(other)) == len(again) + 1)  # noqa: B023
+            assert ids(events(other)) == [*again, "3"]
