@@ -11,6 +11,8 @@ from controller.events import Event, EventType, SessionState, Volume
 from controller.store.errors import StoreError
 from devices.roles import Frozen, Side
 
+_SINCE = "0001"  # the revision that made its table as it is: older files than the newest can be read, too
+
 
 class SessionRow(Frozen):
     """One session. While it is under way it has no outcome; when it ended is unknown after a crash, too.
@@ -101,7 +103,7 @@ def _read(path: Path, station: str | None, last: int) -> list[SessionRow]:
     revision = revision_of(path) or ""
     if revision > REVISION:
         raise too_new(path, revision)
-    if revision < REVISION:
+    if revision < _SINCE:
         raise StoreError(path, "has no such tables yet", "the controller makes them when it runs")
     query = select(SESSION).order_by(SESSION.c.began_at.desc()).limit(last)
     if station is not None:

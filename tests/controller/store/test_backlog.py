@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.events import Event
+from controller.store.sessions import sessions
 from controller.store.store import Store
 from tests.controller.store.conftest import after_a_crash, settled, written_by_another
 from tests.controller.store.test_memory import TRIP, remembered
@@ -123,6 +124,7 @@ async def test_a_store_of_the_first_revision_is_brought_up_to_date_with_what_is_
         await memory.starting(["left-pump"])
     run(path, "DROP TABLE outbox")
     run(path, "UPDATE alembic_version SET version_num = '0001'")
+    assert [row.id for row in await sessions(path)] == ["s1"]  # which can be read before that
     async with Store.opened(path) as store:
         known = store.memory("home").remembered
         assert (known.running, known.trip) == ({"left-pump"}, TRIP)
