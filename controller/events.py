@@ -148,6 +148,12 @@ class Snapshot(Frozen):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
+    def volume_total_ml(self) -> float | None:
+        """Milk of both breasts, of what is known."""
+        return self.volume_ml.total
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def running(self) -> bool:
         """Whether a session is under way."""
         return not self.state.over

@@ -88,7 +88,7 @@ _READINGS = (
     _reading("rate", "Cycle rate", "rate_cpm", "Cycles a minute that the pumps were told.", "cpm"),
     _reading("volume_left", "Milk left", "volume_ml.left", "Milk of this session from the left breast.", "mL"),
     _reading("volume_right", "Milk right", "volume_ml.right", "Milk of this session from the right breast.", "mL"),
-    _reading("volume_total", "Milk", "volume_ml.total", "Milk of this session, of what is known.", "mL"),
+    _reading("volume_total", "Milk", "volume_total_ml", "Milk of this session, of what is known.", "mL"),
     _reading("let_down_after", "Let-down after", "let_down_seconds", "From stimulation to let-down.", "s"),
     _reading("peak_vacuum", "Peak vacuum", "peak_vacuum_mmhg", "The highest in this session.", "mmHg", "diagnostic"),
     _reading("reason", "Reason", "reason", "Why the last session ended.", None, "diagnostic"),

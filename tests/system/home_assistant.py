@@ -1,0 +1,215 @@
+"""A real Home Assistant of the test's own, without a screen: started, asked, told, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.system.mosquitto import Mosquitto, free_port
+from tests.test_cli import ROOT
+
+SHIPPED = ROOT / "docs/home-assistant"
+START_SECONDS = 90.0  # about 15 on a machine that has nothing else to do
+_CLIENT = "http://127.0.0.1/"
+_VERSION = "2025.4.4"
+
+# The lights of the bedroom and a dashboard are the household's; the automations and the cards are those of docs/.
+_CONFIGURATION = """
+http: {{server_host: 127.0.0.1, server_port: {port}}}
+api:
+websocket_api:
+config:
+onboarding:
+frontend:
+logger: {{default: warning}}
+homeassistant: {{name: Test, unit_system: metric, time_zone: UTC, language: en}}
+input_number: {{bedroom: {{min: 0, max: 255}}}}
+light:
+  - platform: template
+    lights:
+      bedroom:
+        friendly_name: Bedroom
+        level_template: "{{{{ states('input_number.bedroom') | int }}}}"
+        value_template: "{{{{ states('input_number.bedroom') | int > 0 }}}}"
+        turn_on: {{action: input_number.set_value, target: {{entity_id: input_number.bedroom}}, data: {{value: 255}}}}
+        turn_off: {{action: input_number.set_value, target: {{entity_id: input_number.bedroom}}, data: {{value: 0}}}}
+        set_level:
+          action: input_number.set_value
+          target: {{entity_id: input_number.bedroom}}
+          data: {{value: "{{{{ brightness }}}}"}}
+automation: !include_dir_list automations
+lovelace:
+  mode: storage
+  dashboards:
+    letdown-home: {{mode: yaml, title: Letdown, filename: dashboard.yaml, show_in_sidebar: true}}
+"""
+
+
+def program() -> Path:
+    """Return where Home Assistant is; without a Python 3.13 to run it, skip: but not where CI ought to have it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    found = cache / f"letdown-tests/home-assistant-{_VERSION}/bin/hass"
+    if not found.exists():
+        words = f"Home Assistant {_VERSION} is not installed: `make test-system` does that where there is a Python 3.13"
+        if "CI" in os.environ:
+            raise RuntimeError(words)
+        pytest.skip(words)
+    return found
+
+
+class HomeAssistant:
+    """One installation, in a folder of its own. It may be started again and again."""
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.token = ""
+        self.refresh_token = ""
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        (folder / ".storage").mkdir(parents=True)
+        (folder / "automations").mkdir()
+        for file in SHIPPED.glob("automation-*.yaml"):
+            shutil.copy(file, folder / "automations")
+        shutil.copy(SHIPPED / "dashboard.yaml", folder)
+        configuration = _CONFIGURATION.format(port=self.url.rpartition(":")[2])
+        (folder / "configuration.yaml").write_text(configuration, encoding="utf-8")
+        (folder / ".storage/core.config_entries").write_text(json.dumps(_mqtt(broker)), encoding="utf-8")
+
+    async def start(self) -> None:
+        """Start it, and wait until it has started everything it has."""
+        with (self._folder / "output.txt").open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                program(), "-c", self._folder, stdout=output, stderr=output
+            )
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._answers():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"Home Assistant ended by itself:\n{self.log}")
+                await asyncio.sleep(0.2)
+            if not self.token:
+                await self._onboard()
+            while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+
+    async def stop(self) -> None:
+        """End it as its service would."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(30):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far: warnings and errors alone."""
+        file = self._folder / "home-assistant.log"
+        return file.read_text(encoding="utf-8") if file.exists() else (self._folder / "output.txt").read_text()
+
+    async def states(self) -> dict[str, dict[str, Any]]:
+        """Return all states by entity."""
+        return {each["entity_id"]: each for each in await self.get("/api/states")}
+
+    async def call(self, service: str, **data: Any) -> None:
+        """Call a service, such as `button.press`."""
+        await self._request(f"/api/services/{service.replace('.', '/')}", data)
+
+    async def get(self, path: str) -> Any:
+        """Return what its API answers."""
+        return await self._request(path)
+
+    async def ask(self, kind: str, **more: Any) -> Any:
+        """Return the answer to one request of its websocket, such as `config/entity_registry/list`."""
+        async with connect(f"{self.url.replace('http', 'ws')}/api/websocket", max_size=None) as socket:
+            await socket.recv()
+            await socket.send(json.dumps({"type": "auth", "access_token": self.token}))
+            assert json.loads(await socket.recv())["type"] == "auth_ok"
+            await socket.send(json.dumps({"id": 1, "type": kind, **more}))
+            answer = json.loads(await socket.recv())
+            assert answer["success"], answer
+            return answer["result"]
+
+    async def _answers(self) -> bool:
+        try:
+            await self._request("/api/onboarding")
+        except OSError:
+            return False
+        return True
+
+    async def _onboard(self) -> None:
+        """Make the one user there is, and enter as that user."""
+        user = {"name": "Ann", "username": "ann", "password": "ann", "client_id": _CLIENT, "language": "en"}
+        code = (await self._request("/api/onboarding/users", user))["auth_code"]
+        form = f"grant_type=authorization_code&code={code}&client_id={_CLIENT}".encode()
+        answer = await self._request("/auth/token", form)
+        self.token, self.refresh_token = answer["access_token"], answer["refresh_token"]
+        for step in ("core_config", "analytics"):
+            await self._request(f"/api/onboarding/{step}", {})
+        await self._request("/api/onboarding/integration", {"client_id": _CLIENT, "redirect_uri": _CLIENT})
+
+    async def _request(self, path: str, body: dict[str, Any] | bytes | None = None) -> Any:
+        request = urllib.request.Request(self.url + path)
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if isinstance(body, dict):
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        elif body is not None:
+            request.data = body
+
+        def answer() -> Any:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return json.loads(response.read() or b"null")
+
+        return await asyncio.to_thread(answer)
+
+
+@contextlib.asynccontextmanager
+async def home_assistant(folder: Path, broker: Mosquitto) -> AsyncIterator[HomeAssistant]:
+    """Run one for the block, on this broker."""
+    program()
+    it = HomeAssistant(folder, broker)
+    try:
+        await it.start()
+        yield it
+    finally:
+        await it.stop()
+
+
+def _mqtt(broker: Mosquitto) -> dict[str, Any]:
+    """Return what it keeps of a person who has set up MQTT by hand."""
+    entry = {
+        "created_at": "2025-01-01T00:00:00+00:00",
+        "modified_at": "2025-01-01T00:00:00+00:00",
+        "data": {"broker": broker.host, "port": broker.port, "discovery": True},
+        "disabled_by": None,
+        "discovery_keys": {},
+        "domain": "mqtt",
+        "entry_id": "01HZZZMQTT0000000000000001",
+        "minor_version": 2,
+        "options": {},
+        "pref_disable_new_entities": False,
+        "pref_disable_polling": False,
+        "source": "user",
+        "subentries": [],
+        "title": broker.host,
+        "unique_id": None,
+        "version": 1,
+    }
+    return {"version": 1, "minor_version": 5, "key": "core.config_entries", "data": {"entries": [entry]}}
