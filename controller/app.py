@@ -136,7 +136,14 @@ def _bridge(
 ) -> Bridge:
     """Build the bridge: a door for every feature that accepts something, and what Home Assistant is told."""
     topics = Topics(mqtt.base_topic, mqtt.node)
-    bridge = Bridge(mqtt, topics, [station.name for station in stations], handle, backlog=backlog)
+    bridge = Bridge(
+        mqtt,
+        topics,
+        [station.name for station in stations],
+        handle,
+        backlog=backlog,
+        mqtt_5=not settings.mqtt.embedded,  # the embedded broker knows MQTT 3.1.1 alone
+    )
     found = [_features(station, settings, routines) for station in stations]
     for station in found:
         for feature in accepting(station.features):

@@ -10,13 +10,15 @@ from typing import Any
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from controller.backlog import Backlog
 from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
-from controller.mqtt.connection import STEADY_SECONDS, RefusedError, connection, explain
+from controller.mqtt.connection import STEADY_SECONDS, connection, explain, speaks_older
 from controller.mqtt.discovery import Listener
-from controller.mqtt.outbox import Outbox
+from controller.mqtt.outbox import Asker, Outbox
+from controller.mqtt.secrets import RefusedError
 from controller.mqtt.sender import Sender
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
@@ -28,6 +30,7 @@ Handle = Callable[[str, Command, Args, bool], Awaitable[Reply]]
 
 _MOST_COMMANDS = 32  # under way at once, not counting stop and pain
 _REFUSED_GRANT = 0x80
+V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 # Parts of a clean exit; with 0.15 s for the connection itself they stay below 1.5 s even if the broker hangs.
 _LAST_REPLIES_SECONDS = 0.2
 _LAST_MESSAGES_SECONDS = 0.7
@@ -56,6 +59,7 @@ class Bridge:
         backlog: Backlog | None = None,
         first_wait_seconds: float = 0.5,
         longest_wait_seconds: float = 30.0,
+        mqtt_5: bool = True,
     ) -> None:
         if not settings.brokers:
             raise ValueError("the bridge needs a broker; set mqtt.brokers, or start the embedded one and name it here")
@@ -74,6 +78,10 @@ class Bridge:
         self._commands: set[asyncio.Task[None]] = set()
         self._lasted_seconds = 0.0  # of the last connection; 0 if there was none
         self._told: dict[BrokerUrl, str] = {}
+        self._first_protocol = V5 if mqtt_5 else V311
+        self._spoken: dict[BrokerUrl, aiomqtt.ProtocolVersion] = {}  # what each broker was found to speak
+        self._trying: dict[BrokerUrl, aiomqtt.ProtocolVersion] = {}  # what is tried next, until that is known
+        self._flagged = False  # whether this connection brings the retain flag as it was published
         self.outbox = Outbox(topics, backlog)
         self.watch: Callable[[Item], None] = self.outbox.watch
         self._client: aiomqtt.Client | None = None
@@ -110,7 +118,11 @@ class Bridge:
                 try:
                     await self._serve(broker)
                 except (aiomqtt.MqttError, OSError, RefusedError) as error:
-                    self._tell(broker, explain(broker, error, lasted_seconds=self._lasted_seconds))
+                    if self._falls_back(broker, error):
+                        continue
+                    username = broker.username or self._settings.username
+                    trouble = explain(broker, error, lasted_seconds=self._lasted_seconds, username=username)
+                    self._tell(broker, trouble)
                 except Exception as error:
                     # A mistake in this code must not leave a controller that cannot be told to stop.
                     _LOGGER.exception("the bridge to %s failed; it connects again", broker)
@@ -140,16 +152,20 @@ class Bridge:
         """Be connected to one broker until that ends."""
         loop = asyncio.get_running_loop()
         status = self._topics.status()
+        protocol = self._spoken.get(broker) or self._trying.get(broker, self._first_protocol)
         async with connection(
             broker,
+            self._settings,
             identifier=f"letdown-{self._topics.node}",
             will=aiomqtt.Will(status, "offline", qos=1, retain=True),
-            ca_file=self._settings.ca_file,
+            protocol=protocol,
         ) as client:
-            sender = Sender(client, self.outbox)
+            sender = Sender(client, self.outbox, mqtt_5=protocol is V5)
             since = loop.time()
             try:
+                self._flagged = protocol is V5
                 await self._subscribe(client)
+                self._spoken[broker] = protocol
                 await client.publish(status, "online", qos=1, retain=True)
                 self.outbox.opened()
                 self._client = client
@@ -169,7 +185,12 @@ class Bridge:
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to all commands, or raise: a controller that cannot hear a stop must not say it is online."""
         wanted = [*self._filters, *self._listeners, self._topics.status()]
-        granted = [_value(code) for code in await client.subscribe([(each, 1) for each in wanted])]
+        if self._flagged:
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            codes = await client.subscribe([(each, options) for each in wanted])
+        else:
+            codes = await client.subscribe([(each, 1) for each in wanted])
+        granted = [_value(code) for code in codes]
         deaf = [topic for topic, code in zip(wanted, granted, strict=False) if code >= _REFUSED_GRANT]
         if deaf:
             raise RefusedError(f"does not let us subscribe to {', '.join(deaf)}; allow it in its access list")
@@ -179,7 +200,7 @@ class Bridge:
         async for message in client.messages:
             topic, payload = str(message.topic), message.payload
             if topic in self._doors:
-                self._take(topic, bytes(payload), retained=bool(message.retain))
+                self._take(topic, bytes(payload), self._asker(topic, message), retained=bool(message.retain))
             elif topic in self._listeners:
                 self._listeners[topic](bytes(payload), bool(message.retain))
             elif topic == self._topics.status() and not message.retain and payload != b"online":
@@ -199,6 +220,14 @@ class Bridge:
                 await client.publish(self._topics.status(), "offline", qos=1, retain=True)
             await asyncio.sleep(_LINGER_SECONDS)
 
+    def _falls_back(self, broker: BrokerUrl, error: Exception) -> bool:
+        """Say whether MQTT 3.1.1 is to be tried at once: MQTT 5 did not work, and nothing ever did with this broker."""
+        if broker in self._spoken or self._first_protocol is not V5 or not speaks_older(error):
+            return False
+        tried = self._trying.get(broker, V5)
+        self._trying[broker] = V311 if tried is V5 else V5
+        return tried is V5
+
     def _tell(self, broker: BrokerUrl, trouble: str) -> None:
         # A broker that is away for a day is one warning, not thousands.
         _LOGGER.log(logging.DEBUG if trouble == self._told.get(broker) else logging.WARNING, "%s", trouble)
@@ -216,7 +245,7 @@ class Bridge:
         subscribe once more brings what it keeps, with the flag.
         """
         client = self._client
-        if client is None:
+        if client is None or self._flagged:
             return False
         self._kept.pop(topic, None)
         self._asking.add(topic)
@@ -229,7 +258,18 @@ class Bridge:
                 await client.unsubscribe(topic)
         return self._kept.pop(topic, None) == command
 
-    def _take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def _asker(self, topic: str, message: aiomqtt.Message) -> Asker | None:
+        """Return where the sender of a command wants its reply, too (MQTT 5): below the station's replies alone.
+
+        Else whoever may send a command could have this controller write anywhere at the broker.
+        """
+        wanted = getattr(message.properties, "ResponseTopic", None)
+        station, _ = self._doors[topic]
+        if not isinstance(wanted, str) or not self._topics.is_below_replies(station, wanted):
+            return None
+        return Asker(wanted, getattr(message.properties, "CorrelationData", None))
+
+    def _take(self, topic: str, payload: bytes, asker: Asker | None = None, *, retained: bool) -> None:
         """Start carrying out a command, or refuse it."""
         station, read = self._doors[topic]
         if retained and topic in self._asking:
@@ -239,23 +279,26 @@ class Bridge:
         try:
             command, args = read(payload)
         except BadCommandError as error:
-            self.outbox.reply(station, error.reply)
+            self.outbox.reply(station, error.reply, asker)
             return
         except Exception:
             # It must not cost the connection, over which a stop may come next.
             _LOGGER.exception("a command for %s cannot be read", station)
-            self.outbox.reply(station, Reply(outcome="refused", reasons=("this command cannot be read",)))
+            self.outbox.reply(station, Reply(outcome="refused", reasons=("this command cannot be read",)), asker)
             return
-        work = self._carry_out(topic, command, args, retained=retained)
+        work = self._carry_out(topic, command, args, asker, retained=retained)
         if command.action in ALWAYS:
             _start(work, self._stops)
         elif len(self._commands) < _MOST_COMMANDS:
             _start(work, self._commands)
         else:
             work.close()
-            self.outbox.reply(station, _reply(command, "refused", "too many commands at once; send it again later"))
+            reply = _reply(command, "refused", "too many commands at once; send it again later")
+            self.outbox.reply(station, reply, asker)
 
-    async def _carry_out(self, topic: str, command: Command, args: Args, *, retained: bool) -> None:
+    async def _carry_out(
+        self, topic: str, command: Command, args: Args, asker: Asker | None, *, retained: bool
+    ) -> None:
         station, _ = self._doors[topic]
         try:
             if command.action is Action.START and not retained:
@@ -264,7 +307,7 @@ class Bridge:
         except Exception:
             _LOGGER.exception("%s at %s failed", command.action, station)
             reply = _reply(command, "failed", "an error inside the controller; see its log")
-        self.outbox.reply(station, reply)
+        self.outbox.reply(station, reply, asker)
 
 
 def _reply(command: Command, outcome: Outcome, reason: str) -> Reply:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.mqtt.inbox import Inbox
-from controller.mqtt.settings import BrokerUrl
+from controller.mqtt.secrets import RefusedError, login, tls
+from controller.mqtt.settings import BrokerUrl, MqttSettings
 
 WINDOW = 16  # publications that may be under way at once; paho's own limit is 20
 STEADY_SECONDS = 10.0  # a connection that lasted this long was a good one
@@ -29,40 +30,61 @@ _PAHO_LOGGER.setLevel(logging.CRITICAL)
 
 # CONNACK codes of MQTT 3.1.1, and the MQTT 5 codes by which paho calls them.
 _NOT_WELCOME = frozenset({4, 5, 134, 135})
+_OTHER_VERSION = frozenset({1, 132})
+_FULL = {
+    3: "is there, and not ready",
+    136: "is there, and not ready",
+    137: "is busy",
+    151: "has no room for more: its quota is used up",
+    149: "takes no packets as large as ours",
+    159: "lets nobody in so often",
+}
+
+# What brokers say in TLS, where no certificate came or one that they do not trust.
+_ALERTS = re.compile(r"(?i)alert.*(certificate|unknown.ca|handshake)|certificate_required")
+
+
+class _WantsCertificateError(Exception):
+    """Stands for what OpenSSL says when the other side wants a certificate, or another one."""
+
 
 # The first that fits; more special ones come first.
 _CAUSES: dict[type[BaseException], str] = {
     socket.gaierror: "the broker {broker} has an unknown host name; correct it in mqtt.brokers, or see to the network",
     ssl.SSLCertVerificationError: "the broker {broker} shows a certificate that is not trusted "
     "({cause.verify_message}); set mqtt.ca_file to the certificate of its authority",
+    _WantsCertificateError: "the broker {broker} wants to see a certificate of ours; set mqtt.cert_file and "
+    "mqtt.key_file to one that its authority has signed",
     ssl.SSLError: "the broker {broker} does not speak TLS on this port; for plain MQTT write mqtt:// in mqtt.brokers",
-    FileNotFoundError: "the broker {broker} cannot be trusted: the file in mqtt.ca_file is not there; correct its path",
     ConnectionRefusedError: "nothing answers at {broker}; start the broker there, or correct mqtt.brokers",
-    ConnectionError: "the broker {broker} hangs up; see whether it wants mqtt:// or mqtts://",
+    ConnectionError: "the broker {broker} hangs up; see whether it wants mqtt:// or mqtts://, or a "
+    "certificate of ours (mqtt.cert_file)",
     TimeoutError: "the broker {broker} does not answer; see whether it runs, whether the network reaches it, and "
-    "whether it wants mqtt:// or mqtts://",
+    "whether it wants mqtt:// or mqtts://, or a certificate of ours (mqtt.cert_file)",
 }
-
-
-class RefusedError(Exception):
-    """The broker is there but does not grant what the bridge needs. `str()` says what."""
 
 
 @contextlib.asynccontextmanager
 async def connection(
-    broker: BrokerUrl, *, identifier: str, will: aiomqtt.Will, ca_file: Path | None
+    broker: BrokerUrl, settings: MqttSettings, *, identifier: str, will: aiomqtt.Will, protocol: aiomqtt.ProtocolVersion
 ) -> AsyncIterator[aiomqtt.Client]:
-    """Connect for the block. Cancelled, it takes its leave; after an error it hangs up, so that the will is sent."""
+    """Connect for the block. Cancelled, it takes its leave; after an error it hangs up, so that the will is sent.
+
+    Raise `RefusedError` where a password or a certificate cannot be had.
+    """
+    username, password = login(broker, settings)
     client = aiomqtt.Client(
         broker.host,
         broker.port,
-        username=broker.username,
-        password=broker.password.get_secret_value() if broker.password else None,
+        username=username,
+        password=password,
         # Always the same: so the broker ends a dead connection of ours when we return, and sends its will before our
         # `online`, not a minute after it.
         identifier=identifier,
-        protocol=aiomqtt.ProtocolVersion.V311,
-        clean_session=True,  # a command sent while we were away must not be carried out when we return
+        protocol=protocol,
+        # A command that was sent while we were away must not be carried out when we return. (With MQTT 5, a new client
+        # begins clean, and its session ends with the connection.)
+        clean_session=None if protocol is aiomqtt.ProtocolVersion.V5 else True,
         will=will,
         keepalive=_KEEPALIVE_SECONDS,
         timeout=_ANSWER_SECONDS,
@@ -70,7 +92,7 @@ async def connection(
         logger=_PAHO_LOGGER,
         # Without it, the reply to a pain waits some 40 ms for the acknowledgement of the packet before it.
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        tls_params=aiomqtt.TLSParameters(ca_certs=str(ca_file) if ca_file else None) if broker.tls else None,
+        tls_context=tls(settings) if broker.tls else None,
     )
     client.pending_calls_threshold = WINDOW + 4
     client._client.connect_timeout = _CONNECT_SECONDS
@@ -101,15 +123,27 @@ def _drop(client: aiomqtt.Client) -> None:
         client._disconnected.exception()  # seen; asyncio need not complain that nobody asked
 
 
-def explain(broker: BrokerUrl, error: BaseException, *, lasted_seconds: float = 0.0) -> str:
+def speaks_older(error: BaseException) -> bool:
+    """Say whether a broker may know MQTT 3.1.1 alone: it said so, or hung up on MQTT 5 without a word."""
+    if isinstance(error, aiomqtt.MqttCodeError):
+        return _code(error) in _OTHER_VERSION
+    cause = error.__cause__ or error.__context__ or error
+    return not isinstance(cause, socket.gaierror | ssl.SSLError | ConnectionRefusedError | RefusedError)
+
+
+def explain(
+    broker: BrokerUrl, error: BaseException, *, lasted_seconds: float = 0.0, username: str | None = None
+) -> str:
     """Say in one line what is wrong with a broker and what to do about it.
 
     `lasted_seconds` is how long the connection lasted that is now lost; 0 if there was none.
     """
     if isinstance(error, RefusedError):
         return f"the broker {broker} {error}"
+    if isinstance(error, aiomqtt.MqttCodeError) and _code(error) in _FULL:
+        return f"the broker {broker} {_FULL[_code(error) or 0]}; see its log and its limits; trying again"
     if isinstance(error, aiomqtt.MqttCodeError) and _code(error) in _NOT_WELCOME:
-        who = f"the user {broker.username!r}" if broker.username else "a client without user name"
+        who = f"the user {username!r}" if username else "a client without user name"
         return (
             f"the broker {broker} does not let {who} in; "
             "set user name and password in mqtt.brokers: mqtt://user:password@host:port"
@@ -122,6 +156,8 @@ def explain(broker: BrokerUrl, error: BaseException, *, lasted_seconds: float = 
         twins = "; if it goes on, see that no other controller has the same mqtt.node"
         short = lasted_seconds < STEADY_SECONDS
         return f"the connection to the broker {broker} was lost; see whether it still runs{twins if short else ''}"
+    if isinstance(cause, ssl.SSLError) and _ALERTS.search(str(cause)):
+        cause = _WantsCertificateError()
     for kind, words in _CAUSES.items():
         if isinstance(cause, kind):
             return words.format(broker=broker, cause=cause)

@@ -38,7 +38,16 @@ class Message:
     retain: bool = False
     key: Hashable = None  # two messages of one topic with the same key differ only in progress
     every_key: bool = False  # a client is to see every key in order, not only the latest
+    correlation: bytes | None = None  # what tells the asker which command a reply is for (MQTT 5)
     payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Where the sender of a command wants its reply, and by what it knows which command it is for (MQTT 5)."""
+
+    topic: str
+    correlation: bytes | None = None
 
 
 class _Lane:
@@ -110,8 +119,10 @@ class Outbox:
                     self._telemetry[topic] = Message(topic, item, qos=0)
         self._changed.set()
 
-    def reply(self, station: str, reply: Reply) -> None:
-        """Take the reply to a command."""
+    def reply(self, station: str, reply: Reply, asker: Asker | None = None) -> None:
+        """Take the reply to a command: for all to see, and where the asker wanted it."""
+        if asker is not None:
+            self._in_order(self._replies, Message(asker.topic, reply, correlation=asker.correlation), _MOST_REPLIES)
         self._in_order(self._replies, Message(self._topics.reply(station), reply), _MOST_REPLIES)
         self._changed.set()
 

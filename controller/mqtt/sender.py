@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from pydantic import BaseModel
 
 from controller.mqtt.connection import WINDOW
 from controller.mqtt.outbox import Message, Outbox
@@ -13,9 +16,10 @@ from controller.mqtt.outbox import Message, Outbox
 class Sender:
     """Serves one connection. Publications start in the order of the outbox; MQTT keeps that order per topic."""
 
-    def __init__(self, client: aiomqtt.Client, outbox: Outbox) -> None:
+    def __init__(self, client: aiomqtt.Client, outbox: Outbox, *, mqtt_5: bool = False) -> None:
         self._client = client
         self._outbox = outbox
+        self._mqtt_5 = mqtt_5
         self._window = asyncio.Semaphore(WINDOW)
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: Exception | None = None
@@ -62,7 +66,8 @@ class Sender:
 
     async def _publish(self, message: Message) -> None:
         try:
-            await self._client.publish(message.topic, message.payload, message.qos, message.retain)
+            properties = _properties(message) if self._mqtt_5 else None
+            await self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._error = self._error or error
         else:
@@ -70,3 +75,14 @@ class Sender:
         finally:
             self._window.release()
             self._outbox.wake()
+
+
+def _properties(message: Message) -> Properties:
+    """Return what MQTT 5 says beside a message: that it is text, of which kind, and which command it answers."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    is_json = isinstance(message.content, BaseModel) or message.payload.startswith("{")
+    properties.PayloadFormatIndicator = 1
+    properties.ContentType = "application/json" if is_json else "text/plain"
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
+    return properties

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -74,9 +74,13 @@ class MqttSettings(Frozen):
     brokers: tuple[BrokerUrl, ...] = ()
     base_topic: Annotated[str, AfterValidator(check_base)] = "letdown"
     node: Annotated[str, AfterValidator(check_name)] = Field(default_factory=default_node)
+    username: str | None = Field(None, description="for brokers whose address names no user")
+    password_file: Path | None = Field(None, description="a file with the password in its first line")
+    password_env: str | None = Field(None, description="the environment variable with the password")
     ca_file: Path | None = Field(None, description="certificates to trust for mqtts://; without it, the system's")
+    cert_file: Path | None = Field(None, description="our own certificate, for brokers that want one")
+    key_file: Path | None = Field(None, description="the key of cert_file; without it, the key is in cert_file")
     embedded_port: int = Field(1883, ge=0, le=65535, description="port of the embedded broker; 0 takes a free one")
-
     discovery: Literal["device", "components", "off"] = Field(
         "device",
         description="how Home Assistant learns of everything; `components`: as older clients know it, such as openHAB",
@@ -87,6 +91,16 @@ class MqttSettings(Frozen):
     def embedded(self) -> bool:
         """Whether the embedded broker is to run."""
         return not self.brokers
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file goes with cert_file; name both")
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("the password is in password_file or in password_env; name one of them")
+        if self.username is None and (self.password_file is not None or self.password_env is not None):
+            raise ValueError("a password goes with a username; name that, too")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _CONTROLLER = "controller"  # stands where a station's name stands, for what concerns the controller itself
 _FORBIDDEN = frozenset("/+#\0")
+_WILDCARDS = frozenset("+#\0")
 
 
 def check_name(name: str, what: str = "a name") -> str:
@@ -69,6 +70,11 @@ class Topics:
     def reply(self, station: str) -> str:
         """What became of it."""
         return self._of(station, "reply")
+
+    def is_below_replies(self, station: str, topic: str) -> bool:
+        """Say whether a topic is one below the station's replies, such as `letdown/home/reply/my-app`."""
+        start = f"{self.reply(station)}/"
+        return topic.startswith(start) and len(topic) > len(start) and _WILDCARDS.isdisjoint(topic)
 
     def set(self, station: str, feature: str) -> str:
         """What one feature of the station is asked for, as a plain payload."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from tests.controller.mqtt.ear import (
     STATION,
     TOPICS,
     Desk,
-    bridge_to,
     device,
     ear,
     event,
@@ -27,16 +27,18 @@ from tests.controller.mqtt.ear import (
     telemetry,
     until,
 )
+from tests.controller.mqtt.ear import bridge_to as any_bridge_to
 from tests.system.mosquitto import find, mosquitto
 
 pytestmark = pytest.mark.system
 
 STATUS = TOPICS.status()
+bridge_to = partial(any_bridge_to, mqtt_5=True)
 
 _BRIDGE = """
 import asyncio, sys
 from tests.controller.mqtt.ear import bridge_to, BrokerUrl
-asyncio.run(bridge_to(BrokerUrl(host="127.0.0.1", port=int(sys.argv[1]))).run())
+asyncio.run(bridge_to(BrokerUrl(host="127.0.0.1", port=int(sys.argv[1])), mqtt_5=True).run())
 """
 
 

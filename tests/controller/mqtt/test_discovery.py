@@ -32,7 +32,15 @@ def bridge_of(
 ) -> Bridge:
     settings = MqttSettings.model_validate({"brokers": (broker,), "node": TOPICS.node, "discovery": discovery})
     names = [station.name for station in stations]
-    bridge = Bridge(settings, TOPICS, names, (desk or Desk()).handle, first_wait_seconds=0.02, longest_wait_seconds=0.1)
+    bridge = Bridge(
+        settings,
+        TOPICS,
+        names,
+        (desk or Desk()).handle,
+        first_wait_seconds=0.02,
+        longest_wait_seconds=0.1,
+        mqtt_5=False,
+    )
     for topic, listener in Discovery(settings, TOPICS, stations, bridge.outbox).listeners.items():
         bridge.listen(topic, listener)
     for station in stations:
