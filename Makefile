@@ -41,8 +41,9 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the table of devices and the picture
+docs: $(VENV)/.dev ## renew the table of devices, the page of topics and the picture
 	$(BIN)/letdown profiles --markdown > docs/devices.md
+	$(BIN)/letdown schema asyncapi --markdown > docs/mqtt.md
 	$(BIN)/python docs/picture.py
 
 lock: $(VENV)/.dev ## renew the locked requirements

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,8 @@ from controller.cards import device_card, routine_card, sighting_card
 from controller.demo import DemoOptions, run_demo
 from controller.guide import load_words
 from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, session_rows, sighting_rows
+from controller.mqtt.asyncapi import asyncapi
+from controller.mqtt.page import mqtt_markdown
 from controller.mqtt.settings import MqttSettings
 from controller.printing import print_cards, print_rows, progress
 from controller.process import finish, log
@@ -269,6 +273,18 @@ def history(
         return 0
 
     finish(show)
+
+
+schema_app = typer.Typer(no_args_is_help=True, help="Print what programs need to know of Letdown.")
+app.add_typer(schema_app, name="schema")
+
+
+@schema_app.command("asyncapi")
+def schema_asyncapi(*, markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False) -> None:
+    """Print the AsyncAPI 3 document of the MQTT topics."""
+    document = asyncapi(version("letdown"))
+    text = mqtt_markdown(document) if markdown else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    print(text, end="")  # noqa: T201 - a file, for other programs or for docs/
 
 
 @app.command()
