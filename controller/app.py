@@ -91,7 +91,7 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
             words = "%s of the station %s may still run, and your settings do not name it: switch it off at its button"
             _LOGGER.warning(words, ", ".join(sorted(devices)), station)
     stations = _stations(settings, clock, radio, stream, catalog, routines, store)
-    service = Service(stations)
+    service = Service(stations, remote_raise=settings.limits.remote_raise == "allow")
 
     async def handle(station: str, command: Command, args: Args, retained: bool) -> Reply:
         return await service.handle(station, command, args, retained=retained)

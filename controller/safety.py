@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -145,6 +146,7 @@ class OwnerLimits(Frozen):
     heat_without_temperature: bool = False
     vibration: bool = False
     go_on_with_one_pump: bool = False
+    remote_raise: Literal["allow", "refuse"] = "allow"
 
     @property
     def comfortable_mmhg(self) -> float:

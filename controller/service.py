@@ -31,6 +31,7 @@ from devices.errors import DeviceError, UncertainError
 
 _LOGGER = logging.getLogger(__name__)
 
+_NO_RAISE = "your settings refuse raising from the network (limits.remote_raise); lowering and stopping always work"
 _END_SECONDS = 2.2  # for stopping every device and confirming it; the whole service ends within 3 s
 
 
@@ -42,9 +43,13 @@ class Watcher(Protocol):
 
 
 class Service:
-    """Runs stations and watchers. `handle` is where every command from outside comes in."""
+    """Runs stations and watchers. `handle` is where every command from outside comes in.
 
-    def __init__(self, stations: Sequence[Station]) -> None:
+    `remote_raise`: whether such a command may raise a vacuum. It may start and lower in any case.
+    """
+
+    def __init__(self, stations: Sequence[Station], *, remote_raise: bool = True) -> None:
+        self._remote_raise = remote_raise
         self.stations = {station.name: station for station in stations}
         self._closing = False
         self._winding_down = asyncio.Event()
@@ -88,6 +93,8 @@ class Service:
             refusal = "the controller is shutting down"
         if refusal is None and self._winding_down.is_set() and command.action is Action.START:
             refusal = "new settings are being taken over; try again in a moment"
+        if refusal is None and not self._remote_raise and _raises(station, command, args):
+            refusal = _NO_RAISE
         if refusal is not None:
             return _reply(command, "refused", refusal)
         try:
@@ -187,6 +194,19 @@ class Service:
 
 def _reply(command: Command, outcome: Outcome, *reasons: str) -> Reply:
     return Reply(id=command.id, action=command.action.value, outcome=outcome, reasons=reasons)
+
+
+def _raises(station: Station, command: Command, args: Args) -> bool:
+    """Say whether a command asks for more than there is now. What a routine does by itself is not asked for."""
+    session = station.session
+    asked_mmhg = session.asked_mmhg if session is not None and station.running else None
+    match args:
+        case SetVacuumArgs():
+            return asked_mmhg is not None and args.mmhg > asked_mmhg
+        case ChooseArgs():
+            return args.comfort_vacuum_mmhg is not None and args.comfort_vacuum_mmhg > station.comfort_mmhg
+        case _:
+            return command.action is Action.VACUUM_UP
 
 
 def _limited(command: Command, limit: Limit | None) -> Reply:

@@ -104,6 +104,14 @@ class Session:
         """Note that the person felt the let-down."""
         self._record.let_down("tap")
 
+    @property
+    def asked_mmhg(self) -> float | None:
+        """The vacuum asked for, also while the pumps still lower to it; `None` where no vacuum is set."""
+        setting = self._stage.run.setting if self._stage.run else None
+        if setting is None or setting.vacuum_mmhg is None:
+            return None
+        return min(setting.vacuum_mmhg, self._stage.person_mmhg.get(setting.phase, setting.vacuum_mmhg))
+
     async def set_vacuum(self, vacuum_mmhg: float) -> Limit:
         """Change the vacuum by the person's own command. Raise `RefusedError` when that cannot be."""
         run = self._stage.run

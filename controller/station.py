@@ -148,6 +148,11 @@ class Station:
         self._task = asyncio.create_task(self.session.run(), name=f"session {self.session.id}")
         return self.session
 
+    @property
+    def comfort_mmhg(self) -> float:
+        """The comfort cap that holds now."""
+        return self._choices.comfort_vacuum_mmhg
+
     async def choose(
         self, routine_id: str | None = None, side: Side | None = None, comfort_vacuum_mmhg: float | None = None
     ) -> Limit | None:

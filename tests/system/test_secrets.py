@@ -112,16 +112,3 @@ async def test_an_encrypted_key_is_no_question_at_the_terminal(tmp_path: Path) -
     async with mosquitto(config_lines=[f"certfile {made}", f"keyfile {key}"]) as broker:
         bridge = bridge_with(broker, tls=True, ca_file=made, cert_file=made, key_file=locked)
         assert "the key has a password" in await trouble(bridge)
-
-
-async def test_a_broker_that_is_full_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.mqtt.connection._ANSWER_SECONDS", 0.7)  # mosquitto says nothing, and hangs up
-    async with mosquitto(config_lines=["max_connections 1"]) as broker:
-        first, second = bridge_with(broker), bridge_with(broker, topics=Topics("letdown", "other"))
-        async with running(first):
-            with task_of(second):
-                await until(lambda: second.trouble is not None)
-                assert not second.connected
-                assert first.connected
-        async with running(second):
-            pass
