@@ -99,12 +99,32 @@ def test_an_owner_cannot_set_what_there_is_not() -> None:
 
 
 def test_an_owner_who_says_nothing_gets_the_defaults() -> None:
-    numbers = {"comfort_vacuum_mmhg": None, "stimulation_vacuum_mmhg": 120, "heat_celsius": 42}
+    values = {"comfort_vacuum_mmhg": None, "stimulation_vacuum_mmhg": 120, "heat_celsius": 42, "remote_raise": "allow"}
     said = OwnerLimits().model_dump()
-    assert {name: said.pop(name) for name in numbers} == numbers
+    assert {name: said.pop(name) for name in values} == values
     assert set(said.values()) == {False}  # what must be allowed explicitly
 
 
 def test_comfort_is_the_cap_or_where_a_first_expression_begins() -> None:
     assert OwnerLimits().comfortable_mmhg == 100
     assert OwnerLimits(comfort_vacuum_mmhg=180).comfortable_mmhg == 180
+
+
+@pytest.mark.parametrize(
+    ("asked_mmhg", "cap_mmhg", "allowed_mmhg"),
+    [
+        (90, 150, 90),
+        (150, 150, 150),
+        (151, 150, 150),
+        (250, 150, 150),
+        (99.7, 150, 99),
+        (60, None, 60),
+        (101, None, 100),
+    ],
+)
+def test_a_comfort_cap_from_outside_is_never_above_the_settings(
+    asked_mmhg: float, cap_mmhg: float | None, allowed_mmhg: float
+) -> None:
+    limit = safety.limit_comfort(asked_mmhg, OwnerLimits(comfort_vacuum_mmhg=cap_mmhg))
+    assert limit.allowed == allowed_mmhg
+    assert limit.limited == (allowed_mmhg < asked_mmhg)
