@@ -98,6 +98,7 @@ async def main() -> None:
             program(folder, "run", "--virtual", "--speed", "3", "--broker", str(broker.url)),
             home_assistant(folder / "home-assistant", broker) as it,
         ):
+            await it.finish_onboarding()
             await until(lambda: all_there(it))
             await it.call("select.select_option", entity_id="select.letdown_home_routine", option="classic")
             await press(it, "start")

@@ -116,6 +116,15 @@ class HomeAssistant:
             await self._process.wait()
         self._process = None
 
+    async def finish_onboarding(self) -> None:
+        """Answer what else a new installation asks, so that its pages can be seen.
+
+        It then sets up more than MQTT, which takes a while and may complain: a test does without.
+        """
+        for step in ("core_config", "analytics"):
+            await self._request(f"/api/onboarding/{step}", {})
+        await self._request("/api/onboarding/integration", {"client_id": _CLIENT, "redirect_uri": _CLIENT})
+
     @property
     def log(self) -> str:
         """What it has logged so far: warnings and errors alone."""
@@ -159,9 +168,6 @@ class HomeAssistant:
         form = f"grant_type=authorization_code&code={code}&client_id={_CLIENT}".encode()
         answer = await self._request("/auth/token", form)
         self.token, self.refresh_token = answer["access_token"], answer["refresh_token"]
-        for step in ("core_config", "analytics"):
-            await self._request(f"/api/onboarding/{step}", {})
-        await self._request("/api/onboarding/integration", {"client_id": _CLIENT, "redirect_uri": _CLIENT})
 
     async def _request(self, path: str, body: dict[str, Any] | bytes | None = None) -> Any:
         request = urllib.request.Request(self.url + path)
