@@ -152,10 +152,14 @@ class Guard:
                 self._stopping.begin([self._devices[device]])
             return may
 
+        owner = self.owner
         async with self._on(Energy.SUCTION, pumps, start, seconds.allowed, may_lose=may_lose):
             run.begin()
             self._runs.append(run)
             self._tell(limits)
+            while self.owner is not owner:  # another cap was chosen while the pumps were starting
+                owner = self.owner
+                await run.hold_to_limits()
             try:
                 yield run
             finally:

@@ -54,6 +54,11 @@ class Run:
             wanted = self.setting.model_copy(update={"vacuum_mmhg": vacuum_mmhg, "level": level})
             return await self._adjust(wanted, by_person)
 
+    async def hold_to_limits(self) -> None:
+        """Lower what runs to what is allowed by now."""
+        if self.setting.vacuum_mmhg is not None:  # else it is told levels, or nothing
+            await self.adjust(vacuum_mmhg=self.setting.vacuum_mmhg, by_person=False)
+
     def begin(self) -> None:
         """Note that the pumps have begun: suction that has just begun is not raised at once."""
         self._raised_at_seconds = self._clock.now()

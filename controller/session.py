@@ -141,7 +141,7 @@ class Session:
 
     async def keep_within(self, comfort_mmhg: float) -> None:
         """Lower what runs to a comfort cap that was just chosen, if it is above."""
-        run = self._stage.run
+        run = self._stage.run  # pumps that are just starting are held to it by the guard
         if run is not None and (run.setting.vacuum_mmhg or 0.0) > comfort_mmhg:
             with contextlib.suppress(RefusedError):  # it is stopping already, or is set at the pump itself
                 await self.set_vacuum(comfort_mmhg)

@@ -575,3 +575,24 @@ async def test_it_is_told_when_the_routine_is_over_but_not_while_it_waits_for_a_
         await house.send("resume")
         await house.elapse(1)
         assert house.told.snapshot.ends_at is not None
+
+
+async def test_a_cap_that_is_lowered_while_the_pumps_start_holds_as_soon_as_they_run() -> None:
+    async with household() as house:
+        chosen: list[bool] = []
+        await house.reach("stimulate", "gentle")  # it does not climb, so nothing else would lower it
+
+        def choose() -> None:
+            """Choose at this very moment: the pump has the command, and has not answered yet."""
+            if not chosen:
+                chosen.append(True)
+                with pytest.raises(StopIteration):  # nothing in it waits, as no pump runs yet
+                    house.station.choose(comfort_vacuum_mmhg=60).send(None)
+
+        house.before_command("left-pump", "start", choose)
+        await house.send("let_down")
+        await house.until(lambda: house.told.snapshot.phase == "expression", within_seconds=10)
+        await house.elapse(2)
+        assert chosen
+        assert house.told.snapshot.target_vacuum_mmhg == 60
+        assert {house.pump(key).reading.target_vacuum_mmhg for key in PUMPS} == {60}
