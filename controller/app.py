@@ -60,7 +60,8 @@ class App:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await self.service.run([self.bridge, self.ears])
+        used = any(station.devices for station in self.stations.values())  # else Bluetooth is none of its business
+        await self.service.run([self.bridge, self.ears] if used else [self.bridge])
 
 
 @contextlib.asynccontextmanager

@@ -184,7 +184,8 @@ class Bridge:
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to all commands, or raise: a controller that cannot hear a stop must not say it is online."""
-        wanted = [*self._filters, *self._listeners, self._topics.status()]
+        needed = [*self._filters, self._topics.status()]
+        wanted = [*needed, *self._listeners]
         if self._flagged:
             options = SubscribeOptions(qos=1, retainAsPublished=True)
             codes = await client.subscribe([(each, options) for each in wanted])
@@ -192,7 +193,9 @@ class Bridge:
             codes = await client.subscribe([(each, 1) for each in wanted])
         granted = [_value(code) for code in codes]
         deaf = [topic for topic, code in zip(wanted, granted, strict=False) if code >= _REFUSED_GRANT]
-        if deaf:
+        if missed := [topic for topic in deaf if topic in self._listeners]:
+            _LOGGER.warning("the broker does not let us subscribe to %s; all but that works", ", ".join(missed))
+        if deaf := [topic for topic in deaf if topic in needed]:
             raise RefusedError(f"does not let us subscribe to {', '.join(deaf)}; allow it in its access list")
 
     async def _receive(self, client: aiomqtt.Client) -> None:
@@ -202,10 +205,17 @@ class Bridge:
             if topic in self._doors:
                 self._take(topic, bytes(payload), self._asker(topic, message), retained=bool(message.retain))
             elif topic in self._listeners:
-                self._listeners[topic](bytes(payload), bool(message.retain))
+                self._hear(topic, bytes(payload), retained=bool(message.retain))
             elif topic == self._topics.status() and not message.retain and payload != b"online":
                 # The will of an earlier connection that the broker only now believes dead.
                 self.outbox.retain(topic, "online", again=True)
+
+    def _hear(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Hand a message to its listener. Whatever it holds, it must not cost the connection: a stop may come next."""
+        try:
+            self._listeners[topic](payload, retained)
+        except Exception:
+            _LOGGER.exception("what came to %s cannot be used", topic)
 
     async def _farewell(self, client: aiomqtt.Client, sender: Sender) -> None:
         """Send what is left, then `offline`: a clean disconnect does not send the will."""

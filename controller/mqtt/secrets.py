@@ -14,21 +14,22 @@ class RefusedError(Exception):
 
 
 def login(broker: BrokerUrl, settings: MqttSettings) -> tuple[str | None, str | None]:
-    """Return user and password: those in the broker's address, else those of the settings. Raise `RefusedError`."""
-    if broker.username is not None:
-        return broker.username, broker.password.get_secret_value() if broker.password else None
+    """Return user and password: of each, what the broker's address says, else the settings. Raise `RefusedError`."""
+    username = broker.username or settings.username
+    if broker.password is not None:
+        return username, broker.password.get_secret_value()
     if settings.password_env is not None:
         if settings.password_env not in os.environ:
             raise RefusedError(
                 f"cannot be entered: there is no environment variable {settings.password_env} (mqtt.password_env)"
             )
-        return settings.username, os.environ[settings.password_env]
+        return username, os.environ[settings.password_env]
     if settings.password_file is None:
-        return settings.username, None
+        return username, None
     lines = _text(settings.password_file, "password_file").splitlines()
     if not lines or not lines[0].strip():
         raise RefusedError(f"cannot be entered: the file in mqtt.password_file ({settings.password_file}) is empty")
-    return settings.username, lines[0].strip()
+    return username, lines[0].strip()
 
 
 def tls(settings: MqttSettings) -> ssl.SSLContext:

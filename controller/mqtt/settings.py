@@ -98,7 +98,8 @@ class MqttSettings(Frozen):
             raise ValueError("key_file goes with cert_file; name both")
         if self.password_file is not None and self.password_env is not None:
             raise ValueError("the password is in password_file or in password_env; name one of them")
-        if self.username is None and (self.password_file is not None or self.password_env is not None):
+        nameless = self.username is None and not all(broker.username for broker in self.brokers)
+        if nameless and (self.password_file is not None or self.password_env is not None):
             raise ValueError("a password goes with a username; name that, too")
         return self
 

@@ -28,7 +28,7 @@ def clock() -> ScaledClock:
 async def test_a_radio_that_hears_nothing_is_offline_until_it_hears_something(clock: ScaledClock) -> None:
     radio, stream, station, told = Radio(clock), Stream(), Silent(), []
     stream.subscribe(lambda item: told.append((clock.now(), item.online)) if isinstance(item, Hearing) else None)
-    ears = asyncio.create_task(Ears(clock, radio, [station], stream).run())  # type: ignore[list-item]
+    ears = asyncio.create_task(Ears(clock, radio, [station], stream).run())
     await clock.sleep(DEAF_SECONDS - 10)
     assert [online for _, online in told] == [True]
     await clock.sleep(20)

@@ -301,3 +301,46 @@ async def test_a_controller_that_may_not_hear_commands_does_not_say_it_is_online
 async def test_a_bridge_without_broker_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="needs a broker"):
         Bridge(MqttSettings(), TOPICS, [STATION], Desk().handle)
+
+
+async def test_a_listener_that_fails_costs_no_connection(broker: BrokerUrl, other: Ear) -> None:
+    desk, heard = Desk(), []
+    bridge = bridge_to(broker, desk=desk)
+
+    def fail(payload: bytes, retained: bool) -> None:
+        heard.append(payload)
+        raise RecursionError
+
+    bridge.listen("house/status", fail)
+    async with running(bridge):
+        await other.client.publish("house/status", "online", 1)
+        await until(lambda: bool(heard))
+        await other.command({"action": "stop"})
+        await until(lambda: desk.actions() == ["stop"])
+        assert bridge.trouble is None
+
+
+async def test_a_controller_that_may_not_hear_of_home_assistant_works_without() -> None:
+    async def strict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A broker that grants all but the fifth subscription, and acknowledges what is published."""
+        while head := await reader.read(1):
+            length = shift = 0
+            while (byte := (await reader.readexactly(1))[0]) & 0x80:
+                length, shift = length | (byte & 0x7F) << shift, shift + 7
+            body = await reader.readexactly(length | byte << shift)
+            match head[0] >> 4:
+                case 1:  # CONNECT
+                    writer.write(b"\x20\x02\x00\x00")
+                case 8:  # SUBSCRIBE
+                    writer.write(b"\x90\x07" + body[:2] + b"\x01\x01\x01\x01\x80")
+                case 3:  # PUBLISH
+                    name = int.from_bytes(body[:2], "big")
+                    writer.write(b"\x40\x02" + body[2 + name : 4 + name])
+        writer.close()
+
+    server = await asyncio.start_server(strict, "127.0.0.1", 0)
+    bridge = bridge_to(BrokerUrl(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    bridge.listen("homeassistant/status", lambda *_: None)
+    async with running(bridge):
+        assert bridge.trouble is None
+    server.close()

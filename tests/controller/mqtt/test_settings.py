@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from controller.mqtt.secrets import login
 from controller.mqtt.settings import BrokerUrl, MqttSettings, default_node
 from controller.mqtt.topics import check_name
 
@@ -64,3 +65,23 @@ def test_the_default_node_fits_into_a_topic(monkeypatch: pytest.MonkeyPatch) -> 
     for host, node in [("Ward 3/+.example.org", "ward-3"), ("pi", "pi"), ("...", "local"), ("日本", "local")]:
         monkeypatch.setattr("socket.gethostname", lambda host=host: host)
         assert check_name(default_node()) == node
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"key_file": "k"}, "name both"),
+        ({"username": "ann", "password_file": "f", "password_env": "E"}, "name one of them"),
+        ({"password_file": "f", "brokers": ["mqtt://ann@a", "mqtt://b"]}, "goes with a username"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        MqttSettings.model_validate(settings)
+
+
+def test_a_user_in_the_address_gets_the_password_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_BROKER_S", "secret")
+    settings = MqttSettings.model_validate({"password_env": "THE_BROKER_S", "brokers": ["mqtt://ann@a"]})
+    assert login(settings.brokers[0], settings) == ("ann", "secret")
+    assert login(BrokerUrl.parse("mqtt://bob:other@b"), settings) == ("bob", "other")
