@@ -2,129 +2,59 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from controller.commands import Action
-from controller.features.feature import Category, Feature, Kind
+from controller.features.feature import Feature, Kind, flag, reading
 from controller.safety import HEAT_CELSIUS
-from devices.roles import Capability, DeviceLimits, Frozen, RunState
+from devices.roles import Capability, DeviceLimits, RunState
 
+_reading = partial(reading, source="device")
+_flag = partial(flag, source="device", category="diagnostic")
 
-class _Told(Frozen):
-    """A value of a device: shown where the device can tell it (`needs`), or always."""
+_STATES = tuple(state.value for state in RunState)
 
-    id: str
-    name: str
-    path: str
-    words: str
-    needs: Capability | None = None
-    unit: str | None = None
-    category: Category = "main"
-
-
-_OF_ROLE: dict[str, tuple[_Told, ...]] = {
+# What is shown of a role, and the capability without which there is nothing to show.
+_OF_ROLE: dict[str, tuple[tuple[Capability, Feature], ...]] = {
     "pump": (
-        _Told(
-            id="vacuum",
-            name="Vacuum",
-            path="reading.vacuum_mmhg",
-            words="The vacuum right now, once a second.",
-            needs=Capability.REPORTS_VACUUM,
-            unit="mmHg",
+        (
+            Capability.REPORTS_VACUUM,
+            _reading("vacuum", "Vacuum", "reading.vacuum_mmhg", "The vacuum right now, once a second.", "mmHg"),
         ),
-        _Told(
-            id="volume",
-            name="Milk",
-            path="reading.volume_ml",
-            words="What the pump counted.",
-            needs=Capability.REPORTS_VOLUME,
-            unit="mL",
-        ),
-        _Told(
-            id="flow",
-            name="Flow",
-            path="reading.flow_ml_per_s",
-            words="Milk a second.",
-            needs=Capability.REPORTS_FLOW,
-            unit="mL/s",
-        ),
-        _Told(
-            id="level",
-            name="Level",
-            path="reading.level",
-            words="The pump's own level.",
-            needs=Capability.LEVELS,
-        ),
+        (Capability.REPORTS_VOLUME, _reading("volume", "Milk", "reading.volume_ml", "What the pump counted.", "mL")),
+        (Capability.REPORTS_FLOW, _reading("flow", "Flow", "reading.flow_ml_per_s", "Milk a second.", "mL/s")),
+        (Capability.LEVELS, _reading("level", "Level", "reading.level", "The pump's own level.")),
     ),
     "warmer": (
-        _Told(
-            id="surface_temperature",
-            name="Surface temperature",
-            path="reading.surface_celsius",
-            words="What the compress measures.",
-            needs=Capability.REPORTS_TEMPERATURE,
-            unit="°C",
+        (
+            Capability.REPORTS_TEMPERATURE,
+            _reading(
+                "surface_temperature",
+                "Surface temperature",
+                "reading.surface_celsius",
+                "What the compress measures.",
+                "°C",
+            ),
         ),
     ),
     "massager": (),
 }
 _OF_ALL = (
-    _Told(
-        id="battery",
-        name="Battery",
-        path="reading.battery_percent",
-        words="How full it is.",
-        needs=Capability.REPORTS_BATTERY,
-        unit="%",
-        category="diagnostic",
+    (
+        Capability.REPORTS_BATTERY,
+        _reading("battery", "Battery", "reading.battery_percent", "How full it is.", "%", category="diagnostic"),
     ),
 )
 
 
 def device_features(role: str, capabilities: frozenset[Capability], limits: DeviceLimits) -> tuple[Feature, ...]:
     """Return what there is of a device of a role."""
+    told = [feature for needed, feature in (*_OF_ROLE[role], *_OF_ALL) if needed in capabilities]
     features = [
-        Feature(
-            id="run_state",
-            name="State",
-            kind=Kind.READING,
-            words="What the device says it is doing.",
-            source="device",
-            path="reading.run_state",
-            options=tuple(state.value for state in RunState),
-        )
-    ]
-    features += [
-        Feature(
-            id=told.id,
-            name=told.name,
-            kind=Kind.READING,
-            words=told.words,
-            source="device",
-            path=told.path,
-            unit=told.unit,
-            category=told.category,
-        )
-        for told in (*_OF_ROLE[role], *_OF_ALL)
-        if told.needs is None or told.needs in capabilities
-    ]
-    features += [
-        Feature(
-            id="connected",
-            name="Connected",
-            kind=Kind.FLAG,
-            words="Whether there is a connection to it.",
-            source="device",
-            path="connected",
-            category="diagnostic",
-        ),
-        Feature(
-            id="problem",
-            name="Problem",
-            kind=Kind.FLAG,
-            words="Whether it tells of a fault.",
-            source="device",
-            path="problem",
-            category="diagnostic",
-        ),
+        _reading("run_state", "State", "reading.run_state", "What the device says it is doing.", options=_STATES),
+        *told,
+        _flag("connected", "Connected", "connected", "Whether there is a connection to it."),
+        _flag("problem", "Problem", "problem", "Whether it tells of a fault."),
     ]
     if role == "warmer" and {Capability.START, Capability.TARGET_CELSIUS} <= capabilities:
         features.append(_warmth(limits))

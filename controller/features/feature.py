@@ -89,6 +89,38 @@ class Feature(Frozen):
             raise BadCommandError(f"{self.id}: {text[:40]!r} is no number; send for example {self.least:g}") from None
 
 
+def reading(
+    id_: str,
+    name: str,
+    path: str,
+    words: str,
+    unit: str | None = None,
+    *,
+    source: Source = "state",
+    options: tuple[str, ...] = (),
+    category: Category = "main",
+) -> Feature:
+    """Return a value to look at."""
+    return Feature(
+        id=id_,
+        name=name,
+        kind=Kind.READING,
+        words=words,
+        source=source,
+        path=path,
+        unit=unit,
+        options=options,
+        category=category,
+    )
+
+
+def flag(
+    id_: str, name: str, path: str, words: str, *, source: Source = "state", category: Category = "main"
+) -> Feature:
+    """Return a yes or no."""
+    return Feature(id=id_, name=name, kind=Kind.FLAG, words=words, source=source, path=path, category=category)
+
+
 class DeviceFeatures(Frozen):
     """A device, and what there is of it."""
 

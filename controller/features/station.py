@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from controller.commands import Action
 from controller.events import EventType, SessionState
-from controller.features.feature import PRESS, Category, Feature, Kind
+from controller.features.feature import PRESS, Feature, Kind, flag, reading
 from controller.safety import EXPRESSION_VACUUM_MMHG, OwnerLimits
 from devices.roles import Phase, Side
 
@@ -17,16 +17,8 @@ def _button(action: Action, name: str, words: str, args: dict[str, JsonValue] | 
     return Feature(id=id_ or action.value, name=name, kind=Kind.BUTTON, words=words, says={PRESS: (action, args or {})})
 
 
-def _reading(
-    id_: str, name: str, path: str, words: str, unit: str | None = None, category: Category = "main"
-) -> Feature:
-    return Feature(
-        id=id_, name=name, kind=Kind.READING, words=words, source="state", path=path, unit=unit, category=category
-    )
-
-
 _BUTTONS = (
-    _button(Action.PAIN, "It hurts", "Stops everything at once, and notes that it hurt."),
+    _button(Action.PAIN, "Pain", "It hurts: stops everything at once, and notes that it hurt."),
     _button(Action.STOP, "Stop", "Stops everything at once."),
     _button(Action.START, "Start", "Starts the chosen routine on the chosen side; the questions come first."),
     _button(Action.PAUSE, "Pause", "Lets go, and waits for Resume."),
@@ -55,60 +47,38 @@ _BUTTONS = (
 )
 
 _READINGS = (
-    Feature(
-        id="state",
-        name="State",
-        kind=Kind.READING,
-        words="Where the session stands.",
-        source="state",
-        path="state",
-        options=tuple(state.value for state in SessionState),
+    reading(
+        "state", "State", "state", "Where the session stands.", options=tuple(state.value for state in SessionState)
     ),
-    Feature(
-        id="phase",
-        name="Phase",
-        kind=Kind.READING,
-        words="What the pumps do: stimulation until the let-down, expression after it.",
-        source="state",
-        path="phase",
+    reading(
+        "phase",
+        "Phase",
+        "phase",
+        "What the pumps do: stimulation until the let-down, expression after it.",
         options=tuple(phase.value for phase in Phase),
     ),
-    Feature(
-        id="step",
-        name="Step",
-        kind=Kind.READING,
-        words="The step of the routine that is under way.",
-        source="state",
-        path="step",
+    reading(
+        "step",
+        "Step",
+        "step",
+        "The step of the routine that is under way.",
         options=("check", "warm", "massage", "stimulate", "express", "rest", "prompt"),
     ),
-    _reading("progress", "Progress", "progress", "How far the routine is.", "%"),
-    _reading("ends_at", "Ends at", "ends_at", "When it is over, if every step takes as long as it may."),
-    _reading("target_vacuum", "Target vacuum", "target_vacuum_mmhg", "What the pumps were told.", "mmHg"),
-    _reading("rate", "Cycle rate", "rate_cpm", "Cycles a minute that the pumps were told.", "cpm"),
-    _reading("volume_left", "Milk left", "volume_ml.left", "Milk of this session from the left breast.", "mL"),
-    _reading("volume_right", "Milk right", "volume_ml.right", "Milk of this session from the right breast.", "mL"),
-    _reading("volume_total", "Milk", "volume_total_ml", "Milk of this session, of what is known.", "mL"),
-    _reading("let_down_after", "Let-down after", "let_down_seconds", "From stimulation to let-down.", "s"),
-    _reading("peak_vacuum", "Peak vacuum", "peak_vacuum_mmhg", "The highest in this session.", "mmHg", "diagnostic"),
-    _reading("reason", "Reason", "reason", "Why the last session ended.", None, "diagnostic"),
+    reading("progress", "Progress", "progress", "How far the routine is.", "%"),
+    reading("ends_at", "Ends at", "ends_at", "When it is over, if every step takes as long as it may."),
+    reading("target_vacuum", "Target vacuum", "target_vacuum_mmhg", "What the pumps were told.", "mmHg"),
+    reading("rate", "Cycle rate", "rate_cpm", "Cycles a minute that the pumps were told.", "cpm"),
+    reading("volume_left", "Milk left", "volume_ml.left", "Milk of this session from the left breast.", "mL"),
+    reading("volume_right", "Milk right", "volume_ml.right", "Milk of this session from the right breast.", "mL"),
+    reading("volume_total", "Milk", "volume_total_ml", "Milk of this session, of what is known.", "mL"),
+    reading("let_down_after", "Let-down after", "let_down_seconds", "From stimulation to let-down.", "s"),
+    reading(
+        "peak_vacuum", "Peak vacuum", "peak_vacuum_mmhg", "The highest in this session.", "mmHg", category="diagnostic"
+    ),
+    reading("reason", "Reason", "reason", "Why the last session ended.", category="diagnostic"),
     Feature(id="guide", name="Guide", kind=Kind.WORDS, words="What to do now.", source="guide", path="words"),
-    Feature(
-        id="running",
-        name="Session",
-        kind=Kind.FLAG,
-        words="Whether a session is under way.",
-        source="state",
-        path="running",
-    ),
-    Feature(
-        id="problem",
-        name="Problem",
-        kind=Kind.FLAG,
-        words="Whether something tripped, or may still run; look after it, then acknowledge.",
-        source="state",
-        path="problem",
-    ),
+    flag("running", "Session", "running", "Whether a session is under way."),
+    flag("problem", "Problem", "problem", "Whether something tripped, or may still run; look, then acknowledge."),
 )
 
 _EVENTS: dict[str, tuple[str, str, tuple[EventType, ...]]] = {

@@ -54,7 +54,7 @@ PARAMETERS = {
 ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
     Action.START: ("Start a routine.", {"routine": "classic", "side": "both"}),
     Action.STOP: ("Stop everything. Always works.", {}),
-    Action.PAIN: ("It hurts: stop everything, release the vacuum. Always works.", {}),
+    Action.PAIN: ("It hurts: stop everything, and note that it hurt. Always works.", {}),
     Action.PAUSE: ("Pause the session.", {}),
     Action.RESUME: ("Go on after a pause.", {}),
     Action.SKIP: ("Go on to the next step.", {}),
@@ -84,7 +84,7 @@ def channels(topics: Topics) -> tuple[Channel, ...]:
         Channel("command", topics.command(station), tuple(map(example, Action)), receives=True),
         Channel("reply", topics.reply(station), (_reply(),)),
         Channel("set", topics.set(station, "{feature}"), ("PRESS",), receives=True),
-        Channel("device_set", topics.device_set(station, device, "{feature}"), ("40",), receives=True),
+        Channel("device_set", topics.device_set(station, device, "{feature}"), ("heat", "off"), receives=True),
         Channel("device_state", topics.device_state(station, device), (_device(),), retain=True),
         Channel("device_availability", topics.device_availability(station, device), _THERE, retain=True, texts=_THERE),
         Channel("device_telemetry", topics.device_telemetry(station, device), (_telemetry(),), qos=0),
@@ -101,9 +101,9 @@ def plain(model: BaseModel) -> Any:
     return model.model_dump(mode="json", exclude_unset=isinstance(model, Command))
 
 
-def asyncapi(version: str, topics: Topics | None = None, more: Iterable[Channel] = ()) -> Document:
-    """Return the document; `more`: channels beside `channels()`."""
-    every = (*channels(topics or Topics(node="{node}")), *more)
+def asyncapi(version: str) -> Document:
+    """Return the document."""
+    every = channels(Topics(node="{node}"))
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -141,8 +141,7 @@ def _messages(every: Iterable[Channel]) -> Iterable[tuple[str, Document]]:
     for channel in every:
         first = channel.examples[0]
         if isinstance(first, Command):
-            for command in channel.examples:
-                assert isinstance(command, Command)  # noqa: S101 - for the type checker
+            for command in map(example, Action):
                 words, name = ACTIONS[command.action][0], command.action.value
                 yield name, _message(name, words, {"$ref": _REF.format(model=_title(command.action))}, [command])
         elif isinstance(first, BaseModel):

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from controller.features.feature import StationFeatures
-from controller.mqtt.home_assistant import Payload, by_component, ident, payloads
+from controller.mqtt.home_assistant import Payload, by_component, is_ours, payloads
 from controller.mqtt.outbox import Outbox
 from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import Topics
@@ -37,7 +37,6 @@ class Discovery:
         self._topics = topics
         self._outbox = outbox
         self._prefix = settings.discovery_prefix
-        self._key = ident(topics.base)
         self._again: asyncio.TimerHandle | None = None
         self._payloads: dict[str, Payload] = {}
         if settings.discovery != "off":
@@ -61,21 +60,17 @@ class Discovery:
         """Take back what an earlier run announced and this one does not."""
         if not retained:
             return  # our own words, coming back
-        with contextlib.suppress(ValueError, AttributeError):  # not written by us; there is nothing to learn from it
+        # Not written by us, then; there is nothing to learn from it.
+        with contextlib.suppress(ValueError, AttributeError, RecursionError):
             before: dict[str, Any] = json.loads(payload)
             for topic, components in before.items():
-                if not self._is_ours(topic):
+                if not is_ours(topic, self._topics, self._prefix):  # anyone may write to the broker
                     continue
                 if topic not in self._payloads:
                     _LOGGER.info("%s is announced no more", topic)
                     self._outbox.retain(topic, "")
                 else:
                     self._drop(topic, components)
-
-    def _is_ours(self, topic: str) -> bool:
-        """Say whether a controller of this base topic could have announced this: anyone may write to the broker."""
-        levels = topic.removeprefix(f"{self._prefix}/").split("/")
-        return topic.startswith(f"{self._prefix}/") and levels[-1] == "config" and self._key in levels[-2]
 
     def _drop(self, topic: str, components: dict[str, str]) -> None:
         """Take back single entities: they are named once more by their platform alone, and then no more."""

@@ -17,6 +17,7 @@ from controller.mqtt.topics import Topics
 Payload = dict[str, Any]
 
 _NAME = "Letdown"
+_DEVICE = "device"  # in an id, so that a device's entity is never taken for one of the station's
 
 _PLATFORMS = {
     Kind.READING: "sensor",
@@ -86,10 +87,19 @@ _TRIGGERS = {
 
 
 def ident(*parts: str) -> str:
-    """Return parts as one id of letters, digits, _ and -; what had to be changed is told apart by a digest."""
-    plain = "_".join(parts)
-    slug = re.sub(r"[^a-zA-Z0-9_-]+", "-", plain)
-    return slug if slug == plain else f"{slug}-{hashlib.sha256(plain.encode()).hexdigest()[:6]}"
+    """Return parts as one id: letters, digits and -, joined by _. What had to be changed is told apart by a digest."""
+    slugs = [_slug(part) for part in parts]
+    digest = "" if slugs == [*parts] else f"-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:6]}"
+    return "_".join(slugs) + digest
+
+
+def is_ours(topic: str, topics: Topics, prefix: str) -> bool:
+    """Say whether a controller of this base topic could have announced something there."""
+    return bool(re.fullmatch(rf"{re.escape(prefix)}/[a-z_]+/{_slug(topics.base)}_[^/]+/config", topic))
+
+
+def _slug(part: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9-]+", "-", part)
 
 
 def payloads(topics: Topics, stations: Iterable[StationFeatures], version: str, prefix: str) -> dict[str, Payload]:
@@ -100,7 +110,8 @@ def payloads(topics: Topics, stations: Iterable[StationFeatures], version: str, 
         key = ident(topics.base, station.name)
         found[key] = _station(topics, station, key, hub)
         for device in station.devices:
-            found[ident(topics.base, station.name, device.name)] = _device(topics, station, device, key)
+            own = ident(topics.base, station.name, _DEVICE, device.name)
+            found[own] = _device(topics, station, device, own, key)
     origin = {"name": _NAME, "sw_version": version}
     for payload in found.values():
         payload["device"]["sw_version"] = version
@@ -115,9 +126,9 @@ def by_component(found: dict[str, Payload]) -> dict[str, Payload]:
         prefix, _, key, _ = topic.rsplit("/", 3)
         common = {name: value for name, value in payload.items() if name != "components"}
         for name, component in payload["components"].items():
-            own = {key: value for key, value in component.items() if key != "platform"}
+            own = {field: value for field, value in component.items() if field != "platform"}
             # What stands in the component goes before what it would inherit.
-            split[f"{prefix}/{component['platform']}/{ident(key, name)}/config"] = {**common, **own}
+            split[f"{prefix}/{component['platform']}/{key}_{name}/config"] = {**common, **own}
     return split
 
 
@@ -172,8 +183,7 @@ def _station(topics: Topics, station: StationFeatures, key: str, hub: str) -> Pa
     }
 
 
-def _device(topics: Topics, station: StationFeatures, device: DeviceFeatures, hub: str) -> Payload:
-    key = ident(topics.base, station.name, device.name)
+def _device(topics: Topics, station: StationFeatures, device: DeviceFeatures, key: str, hub: str) -> Payload:
     return {
         "device": {
             "identifiers": [key],

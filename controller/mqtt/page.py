@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
+
+from controller.features.device import device_features
+from controller.features.feature import Feature, accepting
+from controller.features.station import station_features
+from controller.mqtt.topics import Topics
+from controller.routine import load_routines
+from controller.safety import OwnerLimits
+from devices.roles import Capability, DeviceLimits
 
 _UNITS = {"mmhg": "mmHg", "seconds": "s", "celsius": "°C", "cpm": "cycles/min", "ml": "mL", "s": "mL/s", "dbm": "dBm"}
 
@@ -20,7 +29,10 @@ unless the settings say otherwise. An unknown value is `null`; nothing is made u
 - `expires` is a time with its zone; after it the command is refused.
 - `session` names the session that it is meant for; if another runs, or none, it is refused.
 - Send without the retain flag: a retained command is refused.
-- `stop` and `pain` always work, whatever else is in the payload. `vacuum_down` works however late it comes.
+- `vacuum_down` works late, retained, and for whatever session. `stop` and `pain` always work, whatever else is in the
+  payload.
+- With MQTT 5, the reply also goes to the response topic of the command, with its correlation data, if that is a topic
+  below `…/reply/`.
 - A reply is `accepted`, `limited` (done, but less than asked), `refused` (not done) or `failed`; why, in `reasons`.
 """
 
@@ -38,10 +50,31 @@ def mqtt_markdown(document: dict[str, Any]) -> str:
             words.append("See [Commands](#commands).\n")
         else:
             words.append(_message(messages[name], document))
+    words.append("## Features that can be set\n")
+    words.append("Each has a topic of its own, for a plain payload. Whatever is sent to `stop` or `pain` is one.\n")
+    rows = [f"| `{topic}` | {_payloads(feature)} | {feature.words} |" for topic, feature in _settable()]
+    words.append("\n".join(["| topic | payload | what |", "|---|---|---|", *rows, ""]))
     words.append("## Commands\n")
     topic = document["channels"]["command"]["address"].replace("{station}", "home")
     words += [_command(name, topic, document) for name in document["channels"]["command"]["messages"]]
     return "\n".join(words)
+
+
+def _settable() -> Iterable[tuple[str, Feature]]:
+    """Yield the features that accept something: of a station as it is shipped, and of a compress that can be set."""
+    topics, warmer = Topics(), frozenset({Capability.START, Capability.TARGET_CELSIUS})
+    for feature in accepting(station_features(OwnerLimits(), load_routines())):
+        yield topics.set("{station}", feature.id), feature
+    for feature in accepting(device_features("warmer", warmer, DeviceLimits())):
+        yield topics.device_set("{station}", "{device}", feature.id), feature
+
+
+def _payloads(feature: Feature) -> str:
+    if feature.says:
+        return ", ".join(f"`{payload}`" for payload in feature.says)
+    if feature.options:
+        return ", ".join(f"`{option}`" for option in feature.options)
+    return f"a number, {feature.least:g} to {feature.most:g} {feature.unit or ''}".strip()
 
 
 def _message(message: dict[str, Any], document: dict[str, Any]) -> str:

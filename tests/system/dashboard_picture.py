@@ -24,7 +24,7 @@ from tests.system.test_service import program
 
 _CLIENT = "http://127.0.0.1/"
 _NUMBERS = itertools.count(1)
-_WIDTH, _HEIGHT = 1100, 900
+_WIDTH, _HEIGHT = 1180, 1080
 
 
 async def picture(it: HomeAssistant, folder: Path) -> bytes:

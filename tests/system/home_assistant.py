@@ -22,7 +22,7 @@ from tests.test_cli import ROOT
 SHIPPED = ROOT / "docs/home-assistant"
 START_SECONDS = 90.0  # about 15 on a machine that has nothing else to do
 _CLIENT = "http://127.0.0.1/"
-_VERSION = "2025.4.4"
+_VERSION = (Path(__file__).parent / "home-assistant.txt").read_text().partition("homeassistant==")[2].split()[0]
 
 # The lights of the bedroom and a dashboard are the household's; the automations and the cards are those of docs/.
 _CONFIGURATION = """
@@ -92,15 +92,11 @@ class HomeAssistant:
             self._process = await asyncio.create_subprocess_exec(
                 program(), "-c", self._folder, stdout=output, stderr=output
             )
-        async with asyncio.timeout(START_SECONDS):
-            while not await self._answers():
-                if self._process.returncode is not None:
-                    raise RuntimeError(f"Home Assistant ended by itself:\n{self.log}")
-                await asyncio.sleep(0.2)
-            if not self.token:
-                await self._onboard()
-            while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._ready()
+        except TimeoutError:
+            raise RuntimeError(f"Home Assistant is not ready after {START_SECONDS:g} s:\n{self.log}") from None
 
     async def stop(self) -> None:
         """End it as its service would."""
@@ -153,6 +149,17 @@ class HomeAssistant:
             answer = json.loads(await socket.recv())
             assert answer["success"], answer
             return answer["result"]
+
+    async def _ready(self) -> None:
+        assert self._process is not None
+        while not await self._answers():
+            if self._process.returncode is not None:
+                raise RuntimeError(f"Home Assistant ended by itself:\n{self.log}")
+            await asyncio.sleep(0.2)
+        if not self.token:
+            await self._onboard()
+        while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.2)
 
     async def _answers(self) -> bool:
         try:

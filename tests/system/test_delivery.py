@@ -220,6 +220,6 @@ async def test_what_arrived_just_before_a_crash_may_come_again_under_the_same_id
                 bridge = bridge_to(broker.url, backlog=store.backlog)
                 bridge.watch(event(3))
                 async with running(bridge):
-                    await wait(lambda: bridge.outbox.idle)  # noqa: B023 - it is waited for here
-            await wait(lambda: len(events(other)) == len(again) + 1)  # noqa: B023
+                    await wait(lambda: bridge.outbox.idle)  # noqa: B023 - it is waited for before `again` is another
+            await wait(lambda: len(events(other)) == len(again) + 1)  # noqa: B023 - the same
             assert ids(events(other)) == [*again, "3"]

@@ -142,7 +142,7 @@ async def its_buttons_work(it: HomeAssistant) -> None:
     await press(it, "no_symptoms")
     await until(lambda: is_(it, "sensor.letdown_home_state", "running"))
     await until(lambda: is_(it, "climate.home_warm_pad_warmth", "heat"))
-    await press(it, "it_hurts")
+    await press(it, "pain")
     await until(lambda: is_(it, "sensor.letdown_home_state", "stopped"))
     await until(lambda: is_(it, "climate.home_warm_pad_warmth", "off"))
     alarm = (await it.states())["event.letdown_home_alarm"]

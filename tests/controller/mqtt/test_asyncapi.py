@@ -11,9 +11,11 @@ import jsonschema
 import pytest
 
 from controller.commands import Action, parse_command
+from controller.events import Choices, DeviceView, Event, Guide, Item, Snapshot, Telemetry
 from controller.mqtt.asyncapi import ACTIONS, asyncapi, channels, plain
 from controller.mqtt.page import mqtt_markdown
 from controller.mqtt.topics import Topics
+from tests.controller.household import household
 
 ROOT = Path(__file__).parents[3]
 OFFICIAL = json.loads((Path(__file__).parent / "asyncapi" / "3.0.0.json").read_text(encoding="utf-8"))
@@ -78,3 +80,27 @@ def test_the_page_is_what_the_models_say() -> None:
 def test_a_command_example_sends_only_what_was_set() -> None:
     command = next(each for each in channels(Topics()) if each.name == "command")
     assert {tuple(plain(each)) for each in command.examples if not isinstance(each, str)} == {("id", "action", "args")}
+
+
+SENT: dict[type, str] = {
+    Snapshot: "state",
+    Guide: "guide",
+    Choices: "choices",
+    Event: "event",
+    DeviceView: "device_state",
+    Telemetry: "device_telemetry",
+}
+
+
+async def test_a_real_session_sends_what_the_document_says() -> None:
+    items: list[Item] = []
+    async with household(memory=None) as house:
+        house.stream.subscribe(items.append)
+        await house.send("choose", routine="gentle", comfort_vacuum_mmhg=100)
+        await house.reach("express", "classic")
+        reply = await house.send("pain")
+        await house.finished(within_seconds=5)
+    assert {type(item) for item in items} == SENT.keys()
+    for item in (*items[:300], *items[-300:]):
+        check(SENT[type(item)], json.loads(item.model_dump_json(fallback=str)))
+    check("reply", json.loads(reply.model_dump_json()))

@@ -14,9 +14,10 @@ import pytest
 from controller.features.device import device_features
 from controller.features.feature import DeviceFeatures, Kind, StationFeatures
 from controller.features.station import station_features
-from controller.mqtt.home_assistant import by_component, ident, payloads
+from controller.mqtt.home_assistant import by_component, ident, is_ours, payloads
 from controller.mqtt.topics import Topics
 from controller.safety import OwnerLimits
+from controller.steps import STEPS
 from devices.roles import Capability, DeviceLimits
 
 FOLDER = Path(__file__).parent / "announced"
@@ -142,7 +143,7 @@ def test_for_older_clients_every_entity_has_a_payload_of_its_own() -> None:
     assert one["availability_mode"] == "all"
     assert "platform" not in one
     # Where an entity has an availability of its own, that counts.
-    connected = split[f"{PREFIX}/binary_sensor/letdown_home_left-pump_connected/config"]
+    connected = split[f"{PREFIX}/binary_sensor/letdown_home_device_left-pump_connected/config"]
     assert [each["topic"] for each in connected["availability"]] == ["letdown/controller/pi/status"]
 
 
@@ -157,6 +158,35 @@ def test_whatever_a_station_is_called_its_ids_are_of_letters_digits_and_dashes(n
 
 def test_names_that_differ_have_ids_that_differ() -> None:
     assert len({ident("letdown", name) for name in ("a b", "a-b", "a.b", "a/b")}) == 4
+
+
+def test_names_with_underscores_are_not_taken_for_levels() -> None:
+    found = [
+        ident("letdown", "a", "device", "b_c"),
+        ident("letdown", "a_b", "device", "c"),
+        ident("letdown", "a"),
+        ident("letdown", "a_device_b"),
+        ident("letdown", "a", "device", "b"),
+        ident("letdown", "controller", "pi"),
+        ident("letdown", "controller_pi"),
+    ]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("base", ["letdown", "house/letdown", "a b", "a_b"])
+def test_what_we_announced_is_known_again_and_nothing_else(base: str) -> None:
+    topics = Topics(base, "pi 2")
+    found = payloads(topics, [station("ward 3")], "1.2.3", "ha/x")
+    for topic in (*found, *by_component(found)):
+        assert is_ours(topic, topics, "ha/x")
+        assert not is_ours(topic, topics, "ha")
+    for topic in ("", "ha/x/config", "ha/x/device/lamp/config", "ha/x/device/xletdown_y/config", f"{base}/ward/state"):
+        assert not is_ours(topic, topics, "ha/x")
+
+
+def test_the_steps_are_those_there_are() -> None:
+    (step,) = (feature for feature in station().features if feature.id == "step")
+    assert set(step.options) == set(STEPS)
 
 
 if __name__ == "__main__":
