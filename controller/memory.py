@@ -21,6 +21,14 @@ class Used(Frozen):
     rested_seconds: float
 
 
+class Chosen(Frozen):
+    """What a person chose beforehand; `None` where they chose nothing."""
+
+    routine: str | None = None
+    side: Side | None = None
+    comfort_vacuum_mmhg: float | None = None
+
+
 class CutOff(Frozen):
     """A session that was under way when the controller ended without a chance to end it."""
 
@@ -40,6 +48,7 @@ class Remembered(Frozen):
     answers: dict[str, bool] = Field(default_factory=dict)
     answered_on: date | None = None
     used: dict[str, Used] = Field(default_factory=dict)
+    chosen: Chosen = Chosen()
     cut_off: CutOff | None = None
 
 
@@ -72,6 +81,9 @@ class Memory(Protocol):
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
         """Note the day's answers."""
 
+    def chose(self, chosen: Chosen) -> None:
+        """Note all that was chosen beforehand."""
+
     def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
         """Note how long something has been on without the rest that starts it anew.
 
@@ -98,6 +110,9 @@ class ShortMemory:
         """Forget it."""
 
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
+        """Forget it."""
+
+    def chose(self, chosen: Chosen) -> None:
         """Forget it."""
 
     def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:

@@ -118,7 +118,9 @@ class Service:
             case Action.ANSWER, AnswerArgs():
                 return await self._answer(station, command, args)
             case Action.CHOOSE, ChooseArgs():
-                return _limited(command, await station.choose(args.routine, args.side, args.comfort_vacuum_mmhg))
+                limit = await station.choose(args.routine, args.side, args.comfort_vacuum_mmhg)
+                await station.kept()
+                return _limited(command, limit)
             case Action.LOG_VOLUME, LogVolumeArgs():
                 station.log_volume(args.left_ml, args.right_ml)
                 return _reply(command, "accepted")

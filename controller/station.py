@@ -11,8 +11,8 @@ from functools import partial
 
 from controller import safety
 from controller.cautions import cautions_for
+from controller.choices import choices_of
 from controller.events import (
-    Choices,
     DeviceView,
     Event,
     EventType,
@@ -25,7 +25,7 @@ from controller.events import (
 )
 from controller.guard import Guard
 from controller.guide import Words
-from controller.memory import CUT_OFF, CutOff, Memory, NotKeptError
+from controller.memory import CUT_OFF, Chosen, CutOff, Memory, NotKeptError
 from controller.routine import Routine
 from controller.safety import Limit, OwnerLimits, Trip
 from controller.session import Session
@@ -38,7 +38,6 @@ from devices.roles import Capability, Frozen, Side
 _LOGGER = logging.getLogger(__name__)
 
 _VIEW_EVERY_SECONDS = 1.0
-_FIRST_ROUTINE = "classic"
 _FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
 
 
@@ -64,7 +63,10 @@ class Station:
         self.name = name
         self.devices = tuple(devices)
         self.roles: tuple[ProfileRole, ...] = tuple(role for device in devices for role in roles_of(device))
-        self.guard = Guard(clock, owner, self.roles, memory)
+        self._owner = owner
+        self._chosen = memory.remembered.chosen
+        self._choices = choices_of(name, self._chosen, owner, routines)
+        self.guard = Guard(clock, self._capped, self.roles, memory)
         self.guard.on_uncertain = self._on_uncertain
         self.guard.on_settled = self._on_settled
         self.session: Session | None = None
@@ -72,10 +74,6 @@ class Station:
         self._stream = stream
         self._routines = routines
         self._words = words
-        self._owner = owner
-        self._choices = Choices(
-            station=name, routine=_FIRST_ROUTINE, side=Side.BOTH, comfort_vacuum_mmhg=owner.comfortable_mmhg
-        )
         self._task: asyncio.Task[None] | None = None
         self._memory = memory
         self._answers = dict(memory.remembered.answers)
@@ -162,14 +160,12 @@ class Station:
         """
         if routine_id is not None:
             self._routine(routine_id)
-        update: dict[str, object] = {"routine": routine_id, "side": side}
-        limit = None
-        if comfort_vacuum_mmhg is not None:
-            limit = safety.limit_comfort(comfort_vacuum_mmhg, self._owner)
-            update["comfort_vacuum_mmhg"] = limit.allowed
-            self.guard.owner = self._owner.model_copy(update={"comfort_vacuum_mmhg": limit.allowed})
-        known = {key: value for key, value in update.items() if value is not None}
-        self._choices = self._choices.model_copy(update=known)
+        limit = None if comfort_vacuum_mmhg is None else safety.limit_comfort(comfort_vacuum_mmhg, self._owner)
+        chosen = Chosen(routine=routine_id, side=side, comfort_vacuum_mmhg=limit.allowed if limit else None)
+        self._chosen = self._chosen.model_copy(update=chosen.model_dump(exclude_none=True))
+        self._memory.chose(self._chosen)
+        self._choices = choices_of(self.name, self._chosen, self._owner, self._routines)
+        self.guard.owner = self._capped
         self._stream.publish(self._choices)
         if limit is not None and self.running and self.session is not None:
             await self.session.keep_within(limit.allowed)
@@ -241,6 +237,13 @@ class Station:
             self._stream.publish(self._snapshot.model_copy(update={"volume_ml": volume}))
 
     # Inside
+
+    @property
+    def _capped(self) -> OwnerLimits:
+        """The owner's limits, with the comfort cap that was chosen, if any was."""
+        if self._chosen.comfort_vacuum_mmhg is None:
+            return self._owner
+        return self._owner.model_copy(update={"comfort_vacuum_mmhg": self.comfort_mmhg})
 
     def _routine(self, routine_id: str) -> Routine:
         if routine_id not in self._routines:

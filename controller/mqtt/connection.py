@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
@@ -57,8 +58,8 @@ _CAUSES: dict[type[BaseException], str] = {
     "mqtt.key_file to one that its authority has signed",
     ssl.SSLError: "the broker {broker} does not speak TLS on this port; for plain MQTT write mqtt:// in mqtt.brokers",
     ConnectionRefusedError: "nothing answers at {broker}; start the broker there, or correct mqtt.brokers",
-    ConnectionError: "the broker {broker} hangs up; see whether it wants mqtt:// or mqtts://, or a "
-    "certificate of ours (mqtt.cert_file)",
+    ConnectionError: "the broker {broker} hangs up; see whether it has room for one more client "
+    "(its log says so), wants mqtt:// or mqtts://, or a certificate of ours (mqtt.cert_file)",
     TimeoutError: "the broker {broker} does not answer; see whether it runs, whether the network reaches it, and "
     "whether it wants mqtt:// or mqtts://, or a certificate of ours (mqtt.cert_file)",
 }
@@ -96,6 +97,7 @@ async def connection(
     )
     client.pending_calls_threshold = WINDOW + 4
     client._client.connect_timeout = _CONNECT_SECONDS
+    _notice_hang_up(client)
     try:
         await client.__aenter__()
         try:
@@ -107,6 +109,25 @@ async def connection(
             raise
     finally:
         _drop(client)
+
+
+def _notice_hang_up(client: aiomqtt.Client) -> None:
+    """Let the opening fail when the broker hangs up before it has answered; aiomqtt 2.5 waits for an answer then."""
+    paho, loop = client._client, asyncio.get_running_loop()
+    known = paho.on_disconnect
+
+    def fail() -> None:
+        if not client._connected.done():
+            error = aiomqtt.MqttError("it hung up before it answered")
+            error.__cause__ = ConnectionAbortedError()
+            client._connected.set_exception(error)
+
+    def on_disconnect(*told: Any) -> None:
+        loop.call_soon_threadsafe(fail)  # paho may write its first packet in another thread
+        if known is not None:
+            known(*told)
+
+    paho.on_disconnect = on_disconnect
 
 
 def _drop(client: aiomqtt.Client) -> None:

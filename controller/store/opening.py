@@ -16,12 +16,12 @@ from filelock import FileLock
 from sqlalchemy import Connection, Row, Table, select, update
 
 from controller.events import SessionState
-from controller.memory import CUT_OFF, CutOff, Remembered, Used
+from controller.memory import CUT_OFF, Chosen, CutOff, Remembered, Used
 from controller.safety import Trip
 from controller.store.backlog import Left, read_left
 from controller.store.engine import engine_of
 from controller.store.files import hold, revision_of, too_new, understood
-from controller.store.tables import ANSWERS, REVISION, RUNNING, SESSION, TRIP, USED
+from controller.store.tables import ANSWERS, CHOSEN, REVISION, RUNNING, SESSION, TRIP, USED
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ def _read(connection: Connection, now: datetime, cut_off: Sequence[Row[Any]]) ->
         known[row.station]["trip"] = Trip(kind=row.kind, device=row.device, words=row.words)
     for row in all_of(ANSWERS):
         known[row.station] |= {"answered_on": row.day, "answers": row.answers}
+    for row in all_of(CHOSEN):
+        chosen = Chosen(routine=row.routine, side=row.side, comfort_vacuum_mmhg=row.comfort_vacuum_mmhg)
+        known[row.station]["chosen"] = chosen
     for row in all_of(USED):
         # Where its rest was still ahead, or the clock went backwards, it has not rested.
         rested_seconds = max(0.0, (now - row.last_on).total_seconds())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from controller.memory import NotKeptError, Remembered
+from controller.memory import Chosen, NotKeptError, Remembered
 from controller.safety import Trip
-from controller.store.tables import ANSWERS, RUNNING, TRIP, USED
+from controller.store.tables import ANSWERS, CHOSEN, RUNNING, TRIP, USED
 from controller.store.writer import Writer
 
 
@@ -62,6 +62,10 @@ class StationMemory:
     def answered(self, on: date, answers: Mapping[str, bool]) -> None:
         """Keep the day's answers."""
         self._writer.put(ANSWERS, self._key | {"day": on, "answers": dict(answers)})
+
+    def chose(self, chosen: Chosen) -> None:
+        """Keep what was chosen beforehand."""
+        self._writer.put(CHOSEN, self._key | chosen.model_dump())
 
     def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
         """Keep how long something has been on, up to now or to the end of what lies ahead."""

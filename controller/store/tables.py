@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, Column, Date, Dialect, Float, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -58,6 +58,16 @@ ANSWERS = Table(
     Column("station", Text, primary_key=True),
     Column("day", Date, nullable=False),
     Column("answers", JSON, nullable=False),
+)
+
+# What a person chose beforehand; nothing where they chose nothing.
+CHOSEN = Table(
+    "chosen",
+    METADATA,
+    Column("station", Text, primary_key=True),
+    Column("routine", Text),
+    Column("side", Text),
+    Column("comfort_vacuum_mmhg", Float),
 )
 
 # How long something was on without the rest that starts it anew, and when it was on last.

@@ -10,7 +10,7 @@ import pytest
 
 from controller import safety
 from controller.events import EventType, SessionState
-from controller.memory import CutOff, NotKeptError, Remembered, ShortMemory, Used
+from controller.memory import Chosen, CutOff, NotKeptError, Remembered, ShortMemory, Used
 from controller.safety import Energy, OwnerLimits, Trip, TripKind
 from devices.roles import RunState, Side
 from tests.controller.household import COMFORTABLE, PUMPS, House, household
@@ -55,6 +55,9 @@ class Diary(ShortMemory):
 
     def doubted(self, device: str) -> None:
         self.entries.append(("doubted", device))
+
+    def chose(self, chosen: Chosen) -> None:
+        self.entries.append(("chose", chosen))
 
     def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
         self.entries.append(("used", budget, used_seconds))
@@ -115,6 +118,53 @@ async def test_a_stop_while_it_is_being_kept_lets_nothing_start() -> None:
         snapshot = await house.finished()
         assert (snapshot.state, house.starts) == (SessionState.FAILED, 0)
         assert sorted(diary.of("stopped")) == [("left-pump",), ("right-pump",)]
+
+
+# What was chosen
+
+
+async def test_what_was_chosen_is_kept_piece_by_piece() -> None:
+    diary = Diary()
+    async with household(owner=HOT, memory=diary) as house:
+        await house.send("choose", routine="gentle")
+        await house.send("choose", side="left", comfort_vacuum_mmhg=240)
+        assert diary.of("chose") == [
+            (Chosen(routine="gentle"),),
+            (Chosen(routine="gentle", side=Side.LEFT, comfort_vacuum_mmhg=150),),  # no more than the settings allow
+        ]
+        assert (await house.send("choose", routine="gentel")).outcome == "refused"
+        assert len(diary.of("chose")) == 2
+
+
+async def test_what_was_chosen_holds_after_a_restart() -> None:
+    chosen = Chosen(routine="milk", side=Side.LEFT, comfort_vacuum_mmhg=70)
+    async with household(owner=HOT, memory=ShortMemory(Remembered(chosen=chosen))) as house:
+        assert (await house.send("start", no_symptoms=True)).outcome == "accepted"
+        await house.until(lambda: house.told.snapshot.phase == "stimulation", within_seconds=30)
+        await house.send("let_down")
+        await house.until(lambda: house.told.snapshot.phase == "expression", within_seconds=30)
+        assert (house.on, house.told.snapshot.target_vacuum_mmhg) == ({"left-pump"}, 70)
+
+
+async def test_a_choice_of_something_else_is_no_comfort_cap() -> None:
+    memory = ShortMemory(Remembered(chosen=Chosen(routine="milk")))
+    async with household(owner=OwnerLimits(), memory=memory) as house:
+        await house.send("choose", side="left")
+        assert house.guard.owner.comfort_vacuum_mmhg is None
+
+
+async def test_a_cap_that_was_chosen_never_outdoes_settings_that_were_lowered_since() -> None:
+    remembered = Remembered(chosen=Chosen(comfort_vacuum_mmhg=150))
+    async with household(owner=OwnerLimits(comfort_vacuum_mmhg=90), memory=ShortMemory(remembered)) as house:
+        assert house.station.comfort_mmhg == 90
+        assert house.guard.owner.comfort_vacuum_mmhg == 90
+
+
+async def test_a_routine_that_is_no_more_is_not_chosen_any_more() -> None:
+    async with household(memory=ShortMemory(Remembered(chosen=Chosen(routine="gone")))) as house:
+        await house.send("start", no_symptoms=True)
+        await house.elapse(1)
+        assert house.told.snapshot.routine == "classic"
 
 
 # What was running is stopped first

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from controller.memory import CUT_OFF
-from controller.mqtt.settings import BrokerUrl
 from controller.store import engine
 from controller.store.files import read_only
 from controller.store.store import Store
 from tests.controller.mqtt.ear import TOPICS, Ear, bridge_to, ear, event, running
 from tests.controller.store.conftest import after_a_crash, written_by_another
+from tests.system.cable import Cable, cable
 from tests.system.controlled import Line, write_routine
-from tests.system.mosquitto import Mosquitto, free_port, mosquitto
+from tests.system.mosquitto import Mosquitto, mosquitto
 from tests.system.test_service import (
     DEVICES,
     EVENT,
@@ -43,42 +43,12 @@ STEPS = ("check", "warm", "stimulate", "express")
 ROUTINE = "warm: {minutes: 2, celsius: 40}\n  - stimulate: {at_most_seconds: 30}\n  - express: {minutes: 1}"
 
 
-class Cable:
-    """Between the service and its broker: so that a subscriber can be back first, whoever connects how soon."""
-
-    def __init__(self, broker: Mosquitto) -> None:
-        self.url = BrokerUrl(host=broker.host, port=free_port())
-        self._broker = broker
-        self._server: asyncio.Server | None = None
-
-    async def plug(self) -> None:
-        """Let the service through."""
-        self._server = await asyncio.start_server(self._join, self.url.host, self.url.port)
-
-    def unplug(self) -> None:
-        """Let nobody through any more."""
-        if self._server is not None:
-            self._server.close()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            other_reader, other_writer = await asyncio.open_connection(self._broker.host, self._broker.port)
-            await asyncio.gather(_pass_on(reader, other_writer), _pass_on(other_reader, writer))
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-    writer.close()
-
-
 class Home:
     """A household with virtual devices, and a store, whose service can be started again."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, cable: Cable) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, line: Cable) -> None:
         self.broker = broker
-        self.cable = cable
+        self.cable = line
         self._folder = folder
         self._store = folder / "letdown.db"
         self._config = folder / "letdown.yaml"
@@ -115,13 +85,8 @@ class Home:
 
 @contextlib.asynccontextmanager
 async def home(folder: Path) -> AsyncIterator[Home]:
-    async with mosquitto() as broker:
-        cable = Cable(broker)
-        await cable.plug()
-        try:
-            yield Home(folder, broker, cable)
-        finally:
-            cable.unplug()
+    async with mosquitto() as broker, cable(broker) as line:
+        yield Home(folder, broker, line)
 
 
 def events(*ears: Ear) -> list[Line]:

@@ -123,6 +123,7 @@ async def test_a_store_of_the_first_revision_is_brought_up_to_date_with_what_is_
         store.watch(began("s1"))
         await memory.starting(["left-pump"])
     run(path, "DROP TABLE outbox")
+    run(path, "DROP TABLE chosen")
     run(path, "UPDATE alembic_version SET version_num = '0001'")
     assert [row.id for row in await sessions(path)] == ["s1"]  # which can be read before that
     async with Store.opened(path) as store:

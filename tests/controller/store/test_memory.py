@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.memory import Memory, Remembered, Used
+from controller.memory import Chosen, Memory, Remembered, Used
 from controller.safety import Trip, TripKind
 from controller.store.store import Store
+from devices.roles import Side
 from tests.controller.store.conftest import Wall, after_a_crash
 from tests.test_cli import ROOT, environment
 
 TRIP = Trip(kind=TripKind.VACUUM, device="left-pump", words="310 mmHg")
 DAY = date(2026, 3, 1)
+CHOSEN = Chosen(routine="gentle", side=Side.LEFT, comfort_vacuum_mmhg=120)
 
 
 async def remembered(path: Path, station: str = "home", wall: Wall | None = None) -> Remembered:
@@ -31,6 +33,7 @@ def say_all(memory: Memory) -> None:
     memory.answered(DAY, {"lump": True, "fever": False})
     memory.used("suction", 120.5)
     memory.used("heat", 60)
+    memory.chose(CHOSEN)
 
 
 async def test_a_new_store_remembers_nothing(path: Path) -> None:
@@ -57,6 +60,7 @@ async def test_all_that_was_said_before_is_on_the_disk_too(path: Path, wall: Wal
             "suction": Used(used_seconds=120.5, rested_seconds=0),
             "heat": Used(used_seconds=60, rested_seconds=0),
         },
+        chosen=CHOSEN,
     )
 
 
