@@ -1,7 +1,8 @@
 """A virtual Bluetooth controller, and the host that talks to it inside this process.
 
 Bumble's `Controller` with what a host relies on and it leaves out (seen with Bumble 0.0.236): cancelling a connection
-attempt, resetting, scan responses of their own, and no connection to an advertiser that has gone.
+attempt, resetting, scan responses of their own, no connection to an advertiser that has gone, and telling of
+connections in the way that the host asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,28 @@ _HEARD = (
 )
 _ANSWERED = _HEARD | _Reports.EventType.SCAN_RESPONSE
 _RSSI_DBM = -50  # every virtual device is about a metre away
+
+
+# The bit of the LE event mask with which a host asks to be told of connections in the newer way. Linux (6.1) does, and
+# waits 4 s for it; until then it takes the connection for one that has not come about.
+_WANTS_ENHANCED = 1 << 9
+
+
+def _enhanced(event: hci.HCI_LE_Connection_Complete_Event) -> hci.HCI_LE_Enhanced_Connection_Complete_Event:
+    """Return the same in the newer way; nobody here has a private address."""
+    return hci.HCI_LE_Enhanced_Connection_Complete_Event(
+        status=event.status,
+        connection_handle=event.connection_handle,
+        role=event.role,
+        peer_address_type=event.peer_address_type,
+        peer_address=event.peer_address,
+        local_resolvable_private_address=hci.Address.ANY,
+        peer_resolvable_private_address=hci.Address.ANY,
+        connection_interval=event.connection_interval,
+        peripheral_latency=event.peripheral_latency,
+        supervision_timeout=event.supervision_timeout,
+        central_clock_accuracy=event.central_clock_accuracy,
+    )
 
 
 class AirController(Controller):
@@ -114,6 +137,8 @@ class AirController(Controller):
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
         """Send to the host. (Bumble's own formats every packet for a log line that nobody reads.)"""
+        if isinstance(packet, hci.HCI_LE_Connection_Complete_Event) and self.le_event_mask & _WANTS_ENHANCED:
+            packet = _enhanced(packet)
         if self.host:
             asyncio.get_running_loop().call_soon(self.host.on_packet, bytes(packet))
 
