@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system fault-matrix mutation bench lint format docs lock wheel clean
+.PHONY: help demo test test-system test-bluez fault-matrix mutation bench lint format docs lock wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -16,11 +16,14 @@ demo: $(VENV)/.demo ## install, and run one whole session on virtual devices
 	$(BIN)/letdown demo
 
 test: $(VENV)/.dev ## the tests that need nothing but Python, in under two minutes
-	$(BIN)/python -m pytest -q -n 3 tests -m "not system and not matrix"
+	$(BIN)/python -m pytest -q -n 3 tests -m "not system and not matrix and not bluez"
 
 test-system: $(VENV)/.dev ## the tests that need system programs; installs what is missing (Debian, Ubuntu)
 	tests/system/install
 	$(BIN)/python -m pytest -q tests -m system
+
+test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian, Ubuntu)
+	tests/bluez/boot $(BIN)/python -q
 
 fault-matrix: $(VENV)/.dev ## every fault in every step of a session, on virtual devices; renews docs/fault-matrix.md
 	$(BIN)/python -m tests.matrix
@@ -48,7 +51,7 @@ docs: $(VENV)/.dev ## renew the table of devices, the page of topics and the pic
 
 lock: $(VENV)/.dev ## renew the locked requirements
 	$(BIN)/uv pip compile $(LOCK) --extra demo --group build -o requirements/demo.txt pyproject.toml
-	$(BIN)/uv pip compile $(LOCK) --extra demo --group build --group dev -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --group build --group dev -o requirements/dev.txt pyproject.toml
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/

@@ -25,9 +25,10 @@ from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
 from controller.routine import Routine, load_routines
 from controller.service import Service
-from controller.settings import DeviceSettings, Settings
+from controller.settings import DeviceSettings, ProxySettings, Settings
 from controller.station import Station
 from controller.store.store import Store
+from devices.backend import OpenBackend, platform_backend
 from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
@@ -68,7 +69,9 @@ class App:
 async def open_radio(settings: Settings, clock: Clock) -> AsyncIterator[Radio]:
     """Open the Bluetooth that the settings name."""
     if settings.radio.transport is None:
-        async with Radio(clock) as radio:
+        adapters = [platform_backend(each) for each in settings.radio.adapters]
+        proxies = [_proxy(each) for each in settings.radio.proxies]
+        async with Radio(clock, *adapters, *proxies) as radio:
             yield radio
         return
     require_demo()
@@ -76,6 +79,21 @@ async def open_radio(settings: Settings, clock: Clock) -> AsyncIterator[Radio]:
 
     async with radio_through(clock, settings.radio.transport) as radio:
         yield radio
+
+
+def _proxy(proxy: ProxySettings) -> OpenBackend:
+    """Return how to open an ESPHome proxy. Raise `SetupError`."""
+    if find_spec("bleak_esphome") is None:
+        raise SetupError("ESPHome proxies need an extra: pip install 'letdown[proxies]'")
+    from devices.proxy import proxy_backend
+
+    key = None if proxy.key is None else proxy.key.get_secret_value()
+    if proxy.key_file is not None:
+        try:
+            key = proxy.key_file.read_text(encoding="utf-8").split("\n")[0].strip()
+        except (OSError, ValueError) as error:
+            raise SetupError(f"the key of the proxy {proxy.host} cannot be read: {error}") from None
+    return proxy_backend(proxy.host, proxy.port, key or None)
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +126,7 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
         yield App(
             service=service,
             bridge=bridge,
-            ears=Ears(clock, radio, stations, stream),
+            ears=Ears(clock, radio, stations, stream, power_cycle=settings.radio.power_cycle),
             stream=stream,
             clock=clock,
             broker=mqtt.brokers[0],

@@ -48,6 +48,17 @@ def routine_card(row: dict[str, Any]) -> Iterator[Text]:
         yield from _line("", [f"off until you turn on limits.{row['opt_in']}"], "yellow")
 
 
+_MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "trouble": ("✗", "bold red")}
+
+
+def finding_card(row: dict[str, Any]) -> Iterator[Text]:
+    """Yield the lines about one thing that the doctor looked at."""
+    mark, style = _MARKS[row["state"]]
+    yield Text.assemble((f"{mark} ", style), (f"{row['about']:<{_LABEL_WIDTH}} ", "bold"), row["says"])
+    if row["remedy"]:
+        yield Text(f"  {'':<{_LABEL_WIDTH}} → {row['remedy']}", style="cyan")
+
+
 def _line(label: str, values: list[str], style: str = "") -> Iterator[Text]:
     for number, value in enumerate(values):
         shown = f"  {'' if number else label:<{_LABEL_WIDTH}}"

@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 
 from controller.app import device_named, open_radio, require_demo, with_broker
-from controller.cards import device_card, routine_card, sighting_card
+from controller.cards import device_card, finding_card, routine_card, sighting_card
 from controller.demo import DemoOptions, run_demo
+from controller.doctor.examination import LISTEN_SECONDS, examine
 from controller.guide import load_words
 from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, session_rows, sighting_rows
 from controller.mqtt.asyncapi import asyncapi
@@ -132,6 +133,27 @@ def scan(
         return 0
 
     finish(listen)
+
+
+@app.command()
+def doctor(
+    *,
+    config: ConfigFile = None,
+    broker: Broker = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = LISTEN_SECONDS,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong on this machine, and what to do about it. Exits with 1 if something needs doing."""
+    log(logging.CRITICAL)
+
+    async def look() -> int:
+        settings = _settings(config, broker)
+        with progress(f"looking around, and listening for {seconds:g} s", quiet=as_json):
+            findings = await examine(settings, seconds)
+        print_cards([each.model_dump() for each in findings], as_json, "There is nothing to look at.", finding_card)
+        return int(any(each.state == "trouble" for each in findings))
+
+    finish(look)
 
 
 devices_app = typer.Typer(invoke_without_command=True, help="List the devices of your settings, or try one.")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -25,6 +25,7 @@ _PREFIX = "LETDOWN_"
 class DeviceSettings(Frozen):
     """One device of a station. It is known by its address, or by the very name it advertises.
 
+    `through`: the adapter or proxy that it is connected through, where there are several; else the best.
     `allow_unverified`: control it though nobody has tried its profile on hardware. `max_level`: the highest level, for
     a pump whose levels nobody measured. `uuids`: [service, characteristic] of each channel that a template leaves open.
     `tuya`: keys from the owner's Tuya account, for devices that speak it.
@@ -35,6 +36,7 @@ class DeviceSettings(Frozen):
     side: Side = Side.BOTH
     address: str | None = Field(None, min_length=6)
     advertised_name: str | None = Field(None, min_length=1)
+    through: str | None = None
     allow_unverified: bool = False
     max_level: int | None = Field(None, ge=1)
     uuids: dict[str, tuple[Uuid, Uuid]] = Field(default_factory=dict)
@@ -49,7 +51,9 @@ class DeviceSettings(Frozen):
     @property
     def wanted(self) -> ByAddress | ByName:
         """What tells this device from others. The address decides alone where there is one."""
-        return ByName(self.advertised_name or "") if self.address is None else ByAddress(self.address.lower())
+        if self.address is None:
+            return ByName(self.advertised_name or "", self.through)
+        return ByAddress(self.address.lower(), self.through)
 
 
 class StationSettings(Frozen):
@@ -83,14 +87,41 @@ class StoreSettings(Frozen):
         return self.path or _state_folder() / "letdown.db"
 
 
+class ProxySettings(Frozen):
+    """An ESPHome Bluetooth proxy. Its key, if it has one, is here or in the first line of a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field(min_length=1)
+    port: int = Field(6053, ge=1, le=65535)
+    key: SecretStr | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.key is not None and self.key_file is not None:
+            raise ValueError("the key is in key or in key_file; name one of them")
+        return self
+
+
 class RadioSettings(Frozen):
-    """Which Bluetooth to use."""
+    """Which Bluetooth to use. `adapters`: which of several, such as `hci1` (Linux); else the first that is on.
+
+    `proxies`: ESPHome proxies; with any, this machine's own Bluetooth is used only where `adapters` names it.
+
+    `power_cycle`: let an adapter that hears nothing be switched off and on, when to scan anew did not help.
+    """
 
     kind: Literal["auto", "bumble"] = "auto"
     transport: str | None = None
+    adapters: tuple[Annotated[str, Field(pattern=r"^hci\d+$")], ...] = ()
+    proxies: tuple[ProxySettings, ...] = ()
+    power_cycle: bool = False
 
     @model_validator(mode="after")
     def _bumble_needs_a_transport(self) -> Self:
+        if self.kind == "bumble" and (self.adapters or self.proxies):
+            raise ValueError("adapters and proxies go with kind auto; a transport is one by itself")
         if (self.kind == "bumble") != (self.transport is not None):
             raise ValueError(
                 "kind bumble goes with a transport, such as tcp-client:127.0.0.1:6402; kind auto with none"
@@ -115,6 +146,18 @@ class Settings(BaseSettings):
     stations: dict[Annotated[str, AfterValidator(check_station)], StationSettings] = Field(
         default_factory=lambda: {"home": StationSettings()}, min_length=1
     )
+
+    @model_validator(mode="after")
+    def _through_what_there_is(self) -> Self:
+        known = (*self.radio.adapters, *(proxy.host for proxy in self.radio.proxies))
+        for station, settings in self.stations.items():
+            for at, device in enumerate(settings.devices):
+                if device.through is not None and device.through not in known:
+                    raise ValueError(
+                        f"stations.{station}.devices.{at}.through: {device.through} is not in radio.adapters or proxies"
+                        f" ({', '.join(known) or 'none'})"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _each_device_once(self) -> Self:

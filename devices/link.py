@@ -14,15 +14,18 @@ import bleak
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakGATTProtocolError
 
+from devices.backend import BLEAK_ERRORS
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.lane import Lane
-from devices.radio import BLEAK_ERRORS, Radio, Sighting, masked
+from devices.radio import Radio, Sighting, masked
 
 _LOGGER = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0  # the ATT protocol allows 30 s; a body does not
-_DISCONNECT_SECONDS = 2.0
+# bluetoothd waits 2 s of its own before it ends a connection (5.66). When this process ends, it does so without us.
+_DISCONNECT_SECONDS = 5.0
+_LAST_DISCONNECT_SECONDS = 0.5
 _FIRST_BACKOFF_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
@@ -95,11 +98,14 @@ class Link:
                     await self._connect(seen_since_seconds)
                     backoff_seconds = _FIRST_BACKOFF_SECONDS
                     await self._lost.wait()
-                    self.trouble = "the link was lost"
+                    self.trouble, unfit = "the link was lost", False
                 except DeviceError as error:
-                    self.trouble = str(error)
+                    self.trouble, unfit = str(error), isinstance(error, ProtocolError)
                 _LOGGER.info("%s: %s; searching again in %g s", self.name, self.trouble, backoff_seconds)
                 await self._drop(LinkState.LOST)
+                if unfit and self.sighting is not None:
+                    # Only now: bluetoothd 5.66 ends when a connected device that was acquired is removed.
+                    await self._radio.forget(self.sighting)
                 seen_since_seconds = self._clock.now()
                 await self._clock.sleep(backoff_seconds)
                 backoff_seconds = min(backoff_seconds * 2, _LONGEST_BACKOFF_SECONDS)
@@ -129,10 +135,10 @@ class Link:
         except BLEAK_ERRORS as error:
             self._raise_read(error)
 
-    async def subscribe(self, place: Place, callback: Callable[[bytes], None], *, start_notify: bool = False) -> None:
+    async def subscribe(self, place: Place, callback: Callable[[bytes], None], *, acquire_notify: bool = False) -> None:
         """Call `callback` with every notification or indication of a characteristic, while this connection lasts.
 
-        `start_notify`: use BlueZ's StartNotify, for devices that its AcquireNotify breaks.
+        `acquire_notify`: use BlueZ's AcquireNotify. It breaks some devices; StartNotify is what bleak prefers (3.0.2).
         """
         client, target = self._target(place)
         lost = self._lost
@@ -141,7 +147,7 @@ class Link:
             if not lost.is_set():  # a dropped connection may still have something to say; nobody believes it
                 callback(bytes(data))
 
-        options: dict[str, Any] = {"bluez": {"use_start_notify": True}} if start_notify else {}
+        options: dict[str, Any] = {"bluez": {"use_start_notify": not acquire_notify}}
         try:
             async with self._clock.timeout(_ANSWER_SECONDS):
                 await client.start_notify(target, hear, **options)
@@ -178,12 +184,18 @@ class Link:
 
     async def _connect(self, seen_since_seconds: float) -> None:
         self._set(LinkState.SEARCHING)
+        await self._radio.release(self._wanted)
         self.sighting = sighting = await self._radio.find(self._wanted, seen_since_seconds)
         self._reservation.enter_context(self._radio.reserved(sighting.address, self.name))
         self._set(LinkState.CONNECTING)
         self._lost = lost = asyncio.Event()
         self._client = await self._radio.connect(sighting, self.name, lambda: self._on_lost(lost))
-        await self._on_connected()
+        try:
+            await self._on_connected()
+        except ProtocolError:
+            if not lost.is_set():
+                raise
+            # Else it only seemed to be another model.
         if lost.is_set():
             raise LinkLostError(f"{self.name}: the link was lost while it was set up")
         self.trouble = None
@@ -201,11 +213,13 @@ class Link:
         with self._reservation:  # given back at the end, whatever it is
             self._set(state)
             if client is not None:
+                last = state is LinkState.CLOSED
                 try:
-                    async with asyncio.timeout(_DISCONNECT_SECONDS):
+                    async with asyncio.timeout(_LAST_DISCONNECT_SECONDS if last else _DISCONNECT_SECONDS):
                         await client.disconnect()
                 except BLEAK_ERRORS as error:
-                    _LOGGER.warning("%s did not disconnect cleanly: %s", self.name, _words(error))
+                    level = logging.DEBUG if last else logging.WARNING
+                    _LOGGER.log(level, "%s did not disconnect cleanly: %s", self.name, _words(error))
 
     def _set(self, state: LinkState) -> None:
         if state is not self.state:

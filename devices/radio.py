@@ -1,6 +1,6 @@
-"""The radio: one long-lived scan, and connections, through whatever backend bleak is given.
+"""The radio: what its receivers hear, which device is meant, and the connection through the best of them.
 
-Only this file and `link` know bleak; nothing above knows which radio it is on.
+Only this room's `backend`, `receiver`, `radio` and `link` know bleak; nothing above knows which radio it is on.
 """
 
 from __future__ import annotations
@@ -8,41 +8,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 import bleak
-from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
-from bleak.exc import BleakError
+from bleak.backends.scanner import AdvertisementData
 from bleak_retry_connector import BleakNotFoundError, close_stale_connections, establish_connection
 
+from devices.backend import BLEAK_ERRORS, OpenBackend, platform_backend
 from devices.clock import Clock
 from devices.errors import LinkLostError, NotFoundError
+from devices.receiver import Receiver
 
 _LOGGER = logging.getLogger(__name__)
-
-_REOPEN_SECONDS = 1.0
-
-# Advertising intervals are up to 1.285 s as a rule: in twice that, whoever is near was heard, even if missed once.
-LISTEN_SECONDS = 2.5
 
 # A round of a scan on Linux is 10 s of listening and 5 s of pause. Who was not heard for longer than that is gone, or
 # has another address by now.
 _FRESH_SECONDS = 20.0
-
-# What bleak and its backends raise. EOFError and AttributeError come from a D-Bus connection that died (dbus-fast 5).
-BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Sighting:
     """The latest advertisement of one device. `seen_at_seconds` is the clock's time.
 
-    `since_seconds`: since when it has been heard under this name without a long pause.
+    `since_seconds`: since when it has been heard under this name without a long pause. `receiver`: who heard it.
     """
 
     address: str
@@ -55,33 +48,39 @@ class Sighting:
     seen_at_seconds: float
     device: BLEDevice
     since_seconds: float = 0.0
+    receiver: str = ""
 
 
 @dataclass(frozen=True)
 class ByAddress:
-    """Wants the device of an address. Whatever else is wanted of a sighting, two devices may be it."""
+    """Wants the device of an address, through one receiver or any. Whatever else is wanted, two devices may be it."""
 
     address: str
+    receiver: str | None = field(default=None, compare=False)
 
     def __call__(self, sighting: Sighting) -> bool:
         """Say whether it is this device."""
-        return sighting.address.lower() == self.address.lower()
+        return self.means(sighting.address, sighting.name) and self.receiver in (None, sighting.receiver)
+
+    def means(self, address: str, _name: str | None) -> bool:
+        """Say whether it is this device, whoever heard it."""
+        return address.lower() == self.address.lower()
 
 
 @dataclass(frozen=True)
 class ByName:
-    """Wants a device that advertises this very name."""
+    """Wants a device that advertises this very name, through one receiver or any."""
 
     name: str
+    receiver: str | None = field(default=None, compare=False)
 
     def __call__(self, sighting: Sighting) -> bool:
         """Say whether it is called that."""
-        return sighting.name == self.name
+        return self.means(sighting.address, sighting.name) and self.receiver in (None, sighting.receiver)
 
-
-async def _stop(scanner: bleak.BleakScanner) -> None:
-    with contextlib.suppress(*BLEAK_ERRORS):
-        await scanner.stop()
+    def means(self, _address: str, name: str | None) -> bool:
+        """Say whether it is called that, whoever heard it."""
+        return name == self.name
 
 
 @contextlib.asynccontextmanager
@@ -106,90 +105,56 @@ def masked(address: str) -> str:
     return f"{address[:2]}…{address[-2:]}" if len(address) > len("AA…BB") else "…"
 
 
-@dataclass(frozen=True)
-class Backend:
-    """bleak's backend classes, `None` for the platform's own; `gone` is done when the adapter behind them went away.
+class Radio:
+    """Scans for as long as it is open, with one receiver for each backend; with the platform's own where none is named.
 
-    `listen_seconds`: how long it takes until everybody near was heard. On an air where nobody has to wait, it is 0.
+    Opening raises `NotFoundError` where no receiver can be opened. Those that cannot be are looked for meanwhile.
     """
 
-    scanner: type[BaseBleakScanner] | None = None
-    client: type[BaseBleakClient] | None = None
-    gone: asyncio.Future[None] | None = None
-    listen_seconds: float = 0.0
-
-
-@contextlib.asynccontextmanager
-async def platform_backend() -> AsyncIterator[Backend]:
-    """Yield the platform's own Bluetooth."""
-    yield Backend(listen_seconds=LISTEN_SECONDS)
-
-
-class Radio:
-    """Scans for as long as it is open. An adapter that goes away is looked for again, until it is back."""
-
-    def __init__(
-        self, clock: Clock, backend: Callable[[], contextlib.AbstractAsyncContextManager[Backend]] = platform_backend
-    ) -> None:
+    def __init__(self, clock: Clock, *backends: OpenBackend) -> None:
         self._clock = clock
-        self._open_backend = backend
-        self._backend = Backend()
-        self._stack = contextlib.AsyncExitStack()
-        self._keeping: asyncio.Task[None] | None = None
+        self.receivers = tuple(
+            Receiver(each, self._on_advertisement, self._on_gone) for each in backends or (platform_backend(),)
+        )
+        self._keeping: list[asyncio.Task[None]] = []
         self._waiting: list[asyncio.Event] = []
         self._reserved: dict[str, str] = {}  # by address: the name of the link that has it
-        self.sightings: dict[str, Sighting] = {}
-        self.heard_at_seconds = float("-inf")  # when anything advertised last, by the clock
+        self._heard: dict[tuple[str, str], Sighting] = {}  # by receiver and address
+        self._connecting: Counter[str] = Counter()  # by receiver: what it will say it holds in a moment
 
     async def __aenter__(self) -> Self:
-        await self._open()
-        self._keeping = asyncio.create_task(self._keep_open(), name="radio")
+        troubles = []
+        for receiver in self.receivers:
+            try:
+                await receiver.open()
+            except NotFoundError as error:
+                troubles.append(error)
+        if len(troubles) == len(self.receivers):
+            raise NotFoundError(f"{troubles[0]}. Without Bluetooth, --virtual runs everything on virtual devices.")
+        for trouble in troubles:
+            _LOGGER.warning("%s", trouble)
+        self._keeping = [asyncio.create_task(each.run(), name="receiver") for each in self.receivers]
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
-        await self._close()
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        for receiver in self.receivers:
+            await receiver.close()
 
-    async def _open(self) -> None:
-        """Open the backend and start to scan. Raise `NotFoundError`."""
-        async with contextlib.AsyncExitStack() as stack:
-            self._backend = await stack.enter_async_context(self._open_backend())
-            # Called through the module: ESPHome proxies replace these names globally.
-            options: dict[str, Any] = {"backend": self._backend.scanner} if self._backend.scanner else {}
-            scanner = bleak.BleakScanner(self._on_advertisement, **options)
-            try:
-                await scanner.start()
-            except BLEAK_ERRORS as error:
-                raise NotFoundError(
-                    f"Bluetooth cannot scan: {error}. Is there an adapter, is it on, and is bluetoothd running? "
-                    "Without any, --virtual runs everything on virtual devices."
-                ) from error
-            stack.push_async_callback(_stop, scanner)
-            self._stack = stack.pop_all()
+    @property
+    def sightings(self) -> dict[str, Sighting]:
+        """What was heard of each device by the receiver that hears it best, by address."""
+        best: dict[str, Sighting] = {}
+        for each in sorted(self._heard.values(), key=lambda each: each.rssi_dbm):
+            best[each.address] = each
+        return best
 
-    async def _close(self) -> None:
-        with contextlib.suppress(*BLEAK_ERRORS):
-            await self._stack.aclose()
-
-    async def _keep_open(self) -> None:
-        """When the adapter goes away, open it anew, as soon as it is back."""
-        while self._backend.gone is not None:
-            with contextlib.suppress(Exception):  # however it ended
-                await asyncio.shield(self._backend.gone)
-            _LOGGER.warning("the Bluetooth adapter is gone; waiting for it to come back")
-            self.sightings.clear()
-            await self._close()
-            while True:
-                try:
-                    await self._open()
-                except NotFoundError:
-                    await asyncio.sleep(_REOPEN_SECONDS)  # real time: an adapter does not live on the simulated clock
-                else:
-                    _LOGGER.warning("the Bluetooth adapter is back")
-                    break
+    @property
+    def heard_at_seconds(self) -> float:
+        """When anything advertised last, by the clock."""
+        return max(each.heard_at_seconds for each in self.receivers)
 
     async def find(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting:
         """Wait until a wanted device has advertised since `newer_than_seconds` of the clock; return its sighting.
@@ -197,22 +162,23 @@ class Radio:
         Unless it is wanted by its address, listen for as long as a second one may take to be heard. Raise
         `NotFoundError` if there is a second: nobody knows which is meant.
         """
-        listen_seconds = 0.0 if isinstance(wanted, ByAddress) else self._backend.listen_seconds
         with self._wake() as heard:
             while True:
                 heard.clear()
-                sighting = self._heard(wanted, newer_than_seconds)
+                sighting = self._latest(wanted, newer_than_seconds)
                 if sighting is None:
                     await heard.wait()
                     continue
+                listen_seconds = self._receiver(sighting).backend.listen_seconds
                 missing_seconds = sighting.since_seconds + listen_seconds - self._clock.now()
-                if missing_seconds <= 0:
-                    return sighting
+                if missing_seconds <= 0 or isinstance(wanted, ByAddress):
+                    return self._best(sighting, wanted)
                 await self._clock.sleep(missing_seconds)
 
-    def _heard(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting | None:
+    def _latest(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting | None:
         """Return the one wanted device that was heard. Raise `NotFoundError` if two were, at about the same time."""
-        fitting = sorted(filter(wanted, self.sightings.values()), key=lambda each: each.seen_at_seconds)
+        by_time = sorted(filter(wanted, self._heard.values()), key=lambda each: each.seen_at_seconds)
+        fitting = sorted({each.address: each for each in by_time}.values(), key=lambda each: each.seen_at_seconds)
         if not fitting or fitting[-1].seen_at_seconds < newer_than_seconds:
             return None
         latest, before = fitting[-1], fitting[:-1]
@@ -222,6 +188,31 @@ class Radio:
                 "(letdown scan --addresses shows them)"
             )
         return latest
+
+    def _best(self, sighting: Sighting, wanted: Callable[[Sighting], bool]) -> Sighting:
+        """Return how the receiver hears the same device that hears it best, of those that can take one more.
+
+        Raise `NotFoundError` where none can.
+        """
+        near = [
+            each
+            for each in self._heard.values()
+            if each.address == sighting.address
+            and wanted(each)
+            and sighting.seen_at_seconds - each.seen_at_seconds < _FRESH_SECONDS
+        ]
+        free = [each for each in near if self._can_take_one(self._receiver(each))]
+        if not free:
+            names = ", ".join(each.receiver for each in near)
+            raise NotFoundError(f"{names} cannot be connected to one more device: add another, or use fewer devices")
+        return max(free, key=lambda each: each.rssi_dbm)
+
+    def _can_take_one(self, receiver: Receiver) -> bool:
+        free = receiver.backend.free_connections()
+        return free is None or free > self._connecting[receiver.name]
+
+    def _receiver(self, sighting: Sighting) -> Receiver:
+        return next(each for each in self.receivers if each.name == sighting.receiver)
 
     @contextlib.contextmanager
     def reserved(self, address: str, name: str) -> Iterator[None]:
@@ -237,26 +228,62 @@ class Radio:
         finally:
             del self._reserved[address]
 
+    async def release(self, wanted: Callable[[Sighting], bool]) -> None:
+        """End connections to a wanted device that no link here has: a device that is connected does not advertise.
+
+        BlueZ keeps the connections of a program that is gone (seen with 5.66), such as a controller that crashed.
+        """
+        if not isinstance(wanted, ByAddress | ByName):
+            return
+        for backend in [each.backend for each in self.receivers if each.is_open]:
+            if backend.held is None or backend.let_go is None:
+                continue
+            with contextlib.suppress(NotFoundError):  # then it cannot be found either
+                for held in await backend.held():
+                    if held.address not in self._reserved and wanted.means(held.address, held.name):
+                        _LOGGER.warning("%s is connected, and nobody here uses it: letting go", masked(held.address))
+                        await backend.let_go(held)
+
+    async def forget(self, sighting: Sighting) -> None:
+        """Let a device's table of characteristics be read anew, when what is remembered of it did not fit."""
+        for receiver in self.receivers:
+            if receiver.name == sighting.receiver and receiver.backend.forget is not None:
+                await receiver.backend.forget(sighting.device)
+
     async def connect(self, sighting: Sighting, name: str, on_lost: Callable[[], None]) -> bleak.BleakClient:
-        """Connect, retrying as bleak-retry-connector sees fit. Raise `NotFoundError` or `LinkLostError`."""
-        options: dict[str, Any] = {}
-        if self._backend.client:
-            options["backend"] = self._backend.client
+        """Connect, retrying as bleak-retry-connector sees fit. Raise `NotFoundError` or `LinkLostError`.
+
+        `on_lost` is called when the connection ends, or the receiver that it goes through is gone: bleak does not
+        notice when bluetoothd ends.
+        """
+        backend = self._receiver(sighting).backend
+        options: dict[str, Any] = {"backend": backend.client} if backend.client else {}
+
+        def gone(_: asyncio.Future[None]) -> None:
+            on_lost()
+
+        def disconnected(_: bleak.BleakClient) -> None:
+            if backend.gone is not None:
+                backend.gone.remove_done_callback(gone)
+            on_lost()
+
+        self._connecting[sighting.receiver] += 1
         try:
-            if self._backend.client is None:
+            if backend.client is None:
                 await close_stale_connections(sighting.device)
-            async with _unless_gone(self._backend.gone):
-                return await establish_connection(
-                    bleak.BleakClient,
-                    sighting.device,
-                    name,
-                    disconnected_callback=lambda _: on_lost(),
-                    **options,
+            async with _unless_gone(backend.gone):
+                client = await establish_connection(
+                    bleak.BleakClient, sighting.device, name, disconnected_callback=disconnected, **options
                 )
         except BleakNotFoundError as error:
             raise NotFoundError(f"{name} does not answer: {error}") from error
         except BLEAK_ERRORS as error:
             raise LinkLostError(f"{name} cannot be connected: {str(error) or 'no answer'}") from error
+        finally:
+            self._connecting[sighting.receiver] -= 1
+        if backend.gone is not None:
+            backend.gone.add_done_callback(gone)
+        return client
 
     @contextlib.contextmanager
     def _wake(self) -> Iterator[asyncio.Event]:
@@ -267,15 +294,18 @@ class Radio:
         finally:
             self._waiting.remove(event)
 
-    def _on_advertisement(self, device: BLEDevice, data: AdvertisementData) -> None:
+    def _on_gone(self, receiver: Receiver) -> None:
+        self._heard = {key: each for key, each in self._heard.items() if each.receiver != receiver.name}
+
+    def _on_advertisement(self, receiver: Receiver, device: BLEDevice, data: AdvertisementData) -> None:
         now_seconds, name = self._clock.now(), data.local_name or device.name
-        self.heard_at_seconds = now_seconds
-        before = self.sightings.get(device.address)
+        receiver.heard_at_seconds = now_seconds
+        before = self._heard.get((receiver.name, device.address))
         if before is None or before.name != name or now_seconds - before.seen_at_seconds >= _FRESH_SECONDS:
             since_seconds = now_seconds
         else:
             since_seconds = before.since_seconds
-        self.sightings[device.address] = Sighting(
+        self._heard[receiver.name, device.address] = Sighting(
             address=device.address,
             name=name,
             services=frozenset(uuid.lower() for uuid in data.service_uuids),
@@ -286,6 +316,7 @@ class Radio:
             seen_at_seconds=now_seconds,
             device=device,
             since_seconds=since_seconds,
+            receiver=receiver.name,
         )
         for event in self._waiting:
             event.set()

@@ -22,7 +22,7 @@ slow = pytest.mark.system  # not that they need other programs, but they take th
 ROOT = Path(__file__).parent.parent
 LETDOWN = (sys.executable, "-c", "import sys; sys.argv[0] = 'letdown'; from controller.cli import app; app()")
 
-COMMANDS = ("demo", "run", "scan", "devices", "profiles", "routines", "history", "schema", "virtual")
+COMMANDS = ("demo", "run", "scan", "doctor", "devices", "profiles", "routines", "history", "schema", "virtual")
 ROUTINES = {"classic", "duct-vibration", "first-days", "gentle", "power-pumping", "soften-for-latch", "warmth"}
 SHORT = ("demo", "--routine", "soften-for-latch")
 WHOLE_ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.IGNORECASE)

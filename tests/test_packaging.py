@@ -74,7 +74,7 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile, metadata: Message) ->
     python = SpecifierSet(metadata["Requires-Python"])
     assert python.contains("3.11")
     assert not python.contains("3.10")
-    assert metadata.get_all("Provides-Extra") == ["demo"]
+    assert metadata.get_all("Provides-Extra") == ["demo", "proxies"]
     info = f"letdown-{metadata['Version']}.dist-info"
     assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert "letdown = controller.cli:app" in wheel.read(f"{info}/entry_points.txt").decode()
@@ -146,4 +146,7 @@ def test_what_builds_the_wheel_is_locked() -> None:
 
 def test_both_locks_agree() -> None:
     dev = locked("dev")
-    assert {name: dev.get(name) for name in locked("demo")} == locked("demo")
+    for name, versions in locked("demo").items():
+        # On a Mac with an Intel processor, what speaks to ESPHome proxies wants an older one (aioesphomeapi 46).
+        beside = {"48.0.1"} if name == "cryptography" else set()
+        assert dev[name] - beside == versions, name

@@ -67,7 +67,12 @@ _CAUSES: dict[type[BaseException], str] = {
 
 @contextlib.asynccontextmanager
 async def connection(
-    broker: BrokerUrl, settings: MqttSettings, *, identifier: str, will: aiomqtt.Will, protocol: aiomqtt.ProtocolVersion
+    broker: BrokerUrl,
+    settings: MqttSettings,
+    *,
+    identifier: str,
+    protocol: aiomqtt.ProtocolVersion,
+    will: aiomqtt.Will | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
     """Connect for the block. Cancelled, it takes its leave; after an error it hangs up, so that the will is sent.
 

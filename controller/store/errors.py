@@ -10,3 +10,7 @@ class StoreError(Exception):
 
     def __init__(self, path: Path, what: str, remedy: str) -> None:
         super().__init__(f"the store at {path} {what}; {remedy}")
+
+
+class InUseError(StoreError):
+    """Another controller has it."""

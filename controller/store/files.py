@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 
-from controller.store.errors import StoreError
+from controller.store.errors import InUseError, StoreError
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600  # it tells of somebody's health
 _PERMIT = "name a file that whoever runs the controller may write, in a folder where they may, too"
@@ -37,7 +37,7 @@ def hold(path: Path) -> FileLock:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
         lock.acquire(blocking=False)
     except Timeout:
-        raise StoreError(path, "is in use: another controller uses it", "end that one, or name another file") from None
+        raise InUseError(path, "is in use: another controller uses it", "end that one, or name another file") from None
     except OSError as error:
         lock.release()
         raise StoreError(path, f"cannot be written ({error.strerror})", _PERMIT) from error

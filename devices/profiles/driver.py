@@ -236,7 +236,7 @@ class ProfileDevice:
             if (channel.notify or channel.indicate) and self.link.has(self._places[name]):
                 joiner = self._codec.joiner(name)
                 hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_packet, name)
-                await self.link.subscribe(self._places[name], hear, start_notify=self.profile.link.start_notify)
+                await self.link.subscribe(self._places[name], hear, acquire_notify=self.profile.link.acquire_notify)
         await duties.greet(self, self.profile.session)
         await self._stopper.end_what_runs()
         await self.read_all()

@@ -58,8 +58,8 @@ class Duties(Frozen):
 
 
 class Quirks(Frozen):
-    """How this device wants to be spoken to. `start_notify`: BlueZ's AcquireNotify breaks it."""
+    """How this device wants to be spoken to. `acquire_notify`: on BlueZ it needs AcquireNotify, not StartNotify."""
 
     gap_seconds: float = Field(0, ge=0, le=2)
     chunk_bytes: int | None = Field(None, ge=1, le=512)
-    start_notify: bool = False
+    acquire_notify: bool = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from devices.backend import LISTEN_SECONDS, Backend
 from devices.clock import Clock
-from devices.radio import LISTEN_SECONDS, Backend, Radio
+from devices.radio import Radio
 from devices.virtual.air import Air, open_central
 from devices.virtual.backend import backend_classes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -329,6 +330,44 @@ def test_an_error_of_the_environment_never_repeats_a_password(monkeypatch: pytes
     with pytest.raises(FileError) as caught:
         load_settings(None)
     assert SECRET not in str(caught.value)
+
+
+# Receivers
+
+RECEIVERS = "radio: {adapters: [hci1], proxies: [{host: nursery.local, key: k3y}]}\n"
+PUMP = "      - {name: pump, profile: open-pump, side: left, advertised_name: Pump, through: %s}\n"
+
+
+@pytest.mark.parametrize("name", ["hci1", "nursery.local"])
+def test_a_device_can_be_bound_to_a_receiver(write: Write, name: str) -> None:
+    settings = load_settings(write(RECEIVERS + station(PUMP % name)))
+    (device,) = settings.stations["home"].devices
+    wanted = device.wanted
+    assert wanted(replace(sighting("C0:00:00:00:00:01", "Pump"), receiver=name))
+    assert not wanted(replace(sighting("C0:00:00:00:00:01", "Pump"), receiver="hci0"))
+
+
+def test_but_only_to_one_that_is_named(write: Write) -> None:
+    (problem,) = problems(write(RECEIVERS + station(PUMP % "hci0")))
+    assert "hci0 is not in radio.adapters or proxies (hci1, nursery.local)" in problem
+
+
+@pytest.mark.parametrize(
+    ("radio", "words"),
+    [
+        ("{adapters: [usb0]}", "radio.adapters.0"),
+        ("{kind: bumble, transport: usb:0, adapters: [hci0]}", "adapters and proxies go with kind auto"),
+        ("{proxies: [{host: a.lan, key: x, key_file: y}]}", "the key is in key or in key_file"),
+        ("{proxies: [{port: 1}]}", "radio.proxies.0.host"),
+    ],
+)
+def test_what_cannot_be_a_receiver_is_refused(write: Write, radio: str, words: str) -> None:
+    assert words in "\n".join(problems(write(f"radio: {radio}\n")))
+
+
+def test_the_key_of_a_proxy_never_shows(write: Write) -> None:
+    assert "k3y" not in repr(load_settings(write(RECEIVERS)))
+    assert SECRET not in "\n".join(problems(write(f"radio: {{proxies: [{{host: a.lan, port: 0, key: {SECRET}}}]}}\n")))
 
 
 # Frozen

@@ -622,13 +622,13 @@ class TestReading:
             with pytest.raises(LinkLostError):
                 await bench.link.read(REPORT)
 
-    async def test_bluez_is_asked_for_start_notify_where_its_acquire_notify_breaks_a_device(self) -> None:
+    async def test_bluez_is_asked_for_start_notify_unless_a_device_needs_the_other_way(self) -> None:
         client = Client()
         bench = Bench(client)
         async with bench.connected():
             await bench.link.subscribe(REPORT, lambda _: None)
-            await bench.link.subscribe(REPORT, lambda _: None, start_notify=True)
-        assert client.notify_options == [{}, {"bluez": {"use_start_notify": True}}]
+            await bench.link.subscribe(REPORT, lambda _: None, acquire_notify=True)
+        assert client.notify_options == [{"bluez": {"use_start_notify": True}}, {"bluez": {"use_start_notify": False}}]
 
 
 class TestClosing:

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 
+from devices.backend import LISTEN_SECONDS, Backend
 from devices.clock import ScaledClock
 from devices.errors import NotFoundError
 from devices.link import Link, LinkState
-from devices.radio import LISTEN_SECONDS, Backend, ByAddress, ByName, Radio, Sighting, platform_backend
+from devices.radio import ByAddress, ByName, Radio, Sighting
 from devices.virtual.air import Air
 from devices.virtual.backend import backend_classes
 from devices.virtual.gatt import Advertisement, GattServer
@@ -46,8 +48,8 @@ class Scanner(BaseBleakScanner):
 
     async def stop(self) -> None: ...
 
-    def hear(self, address: str, name: str | None) -> None:
-        data = AdvertisementData(name, {}, {}, [], None, -60, ())
+    def hear(self, address: str, name: str | None, rssi_dbm: int = -60) -> None:
+        data = AdvertisementData(name, {}, {}, [], None, rssi_dbm, ())
         self.call_detection_callbacks(self.create_or_update_device(address, address, name, None, data), data)
 
 
@@ -172,10 +174,6 @@ class TestAName:
         with pytest.raises(NotFoundError, match="two devices near are called Pump"):
             await finding
 
-    async def test_the_platforms_own_bluetooth_is_listened_to(self) -> None:
-        async with platform_backend() as backend:
-            assert backend.listen_seconds == LISTEN_SECONDS
-
 
 class TestTwoDevicesOfOneName:
     async def test_neither_is_connected_and_it_is_said_how_to_tell_them_apart(self, ward: Ward) -> None:
@@ -270,6 +268,156 @@ class TestTwoDevicesOfOneName:
             await server.stop()
 
 
+@dataclass
+class Connected:
+    """A device that the system is connected to."""
+
+    address: str
+    name: str | None
+
+
+class TestConnectionsThatNobodyHas:
+    """Those of a controller that crashed: their devices do not advertise."""
+
+    @pytest.fixture
+    async def held(self) -> AsyncIterator[tuple[Radio, list[str]]]:
+        let_go: list[str] = []
+
+        @contextlib.asynccontextmanager
+        async def opened() -> AsyncIterator[Backend]:
+            async def devices() -> list[Connected]:
+                return [Connected(OURS, "Pump"), Connected(NEIGHBOURS, "Lamp")]
+
+            async def end(each: Connected) -> None:
+                if let_go:
+                    raise NotFoundError("bluetoothd does not answer")
+                let_go.append(each.address)
+
+            yield Backend(Scanner, held=devices, let_go=end)
+
+        async with Radio(ScaledClock(math.inf), opened) as radio:
+            yield radio, let_go
+
+    @pytest.mark.parametrize("wanted", [ByName("Pump"), ByAddress(OURS.lower())])
+    async def test_are_ended_before_a_device_is_searched(
+        self, held: tuple[Radio, list[str]], wanted: ByName | ByAddress
+    ) -> None:
+        radio, let_go = held
+        await radio.release(wanted)
+        assert let_go == [OURS]
+        await radio.release(wanted)  # it cannot be ended: that is no reason not to search
+
+    async def test_another_device_is_left_alone(self, held: tuple[Radio, list[str]]) -> None:
+        radio, let_go = held
+        await radio.release(ByName("Pump 2"))
+        assert let_go == []
+
+    async def test_and_so_is_one_that_a_link_here_has(self, held: tuple[Radio, list[str]]) -> None:
+        radio, let_go = held
+        with radio.reserved(OURS, "left pump"):
+            await radio.release(ByName("Pump"))
+        assert let_go == []
+
+
+class TestSeveralReceivers:
+    """Two adapters, of which the test says what each hears."""
+
+    @pytest.fixture
+    async def both(self) -> AsyncIterator[Both]:
+        async with Both() as both:
+            yield both
+
+    async def test_a_device_is_connected_through_the_one_that_hears_it_best(self, both: Both) -> None:
+        both.hear("near", rssi_dbm=-50)
+        both.hear("far", rssi_dbm=-80)
+        assert (await both.find(ByName("Pump"), 0)).receiver == "near"
+        both.hear("far", rssi_dbm=-40)
+        assert (await both.find(ByName("Pump"), 0)).receiver == "far"
+        assert both.sightings[OURS].receiver == "far"
+
+    async def test_it_is_the_same_device_whoever_hears_it(self, both: Both) -> None:
+        both.hear("near")
+        both.hear("far")
+        assert (await both.find(ByName("Pump"), 0)).address == OURS
+        both.hear("far", address=NEIGHBOURS)
+        with pytest.raises(NotFoundError, match="two devices near are called Pump"):
+            await both.find(ByName("Pump"), 0)
+
+    @pytest.mark.parametrize("wanted", [ByName("Pump", "far"), ByAddress(OURS, "far")])
+    async def test_or_through_the_one_that_its_owner_chose(self, both: Both, wanted: ByName | ByAddress) -> None:
+        finding = asyncio.create_task(both.find(wanted, 0))
+        both.hear("near", rssi_dbm=-40)
+        await turns()
+        assert not finding.done()
+        both.hear("far", rssi_dbm=-90)
+        assert (await finding).receiver == "far"
+
+    async def test_one_that_has_no_connection_left_is_passed_over(self, both: Both) -> None:
+        both.free["near"] = 0
+        both.hear("near", rssi_dbm=-40)
+        both.hear("far", rssi_dbm=-90)
+        assert (await both.find(ByName("Pump"), 0)).receiver == "far"
+        both.free["far"] = 0
+        with pytest.raises(NotFoundError, match="cannot be connected to one more device"):
+            await both.find(ByName("Pump"), 0)
+
+    async def test_one_that_heard_it_long_ago_is_not_asked(self, both: Both) -> None:
+        both.hear("near", rssi_dbm=-40)
+        await both.clock.sleep(30)
+        both.hear("far", rssi_dbm=-90)
+        assert (await both.find(ByName("Pump"), 0)).receiver == "far"
+
+    async def test_one_that_cannot_be_opened_is_waited_for_and_the_other_used(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("devices.receiver._REOPEN_SECONDS", 0.001)
+        both = Both()
+        both.absent.add("near")
+        async with both:
+            both.hear("far")
+            assert (await both.find(ByName("Pump"), 0)).receiver == "far"
+            both.absent.clear()
+            async with asyncio.timeout(5):
+                while "near" not in both.scanners:  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.001)
+
+    async def test_without_any_there_is_no_radio(self) -> None:
+        both = Both()
+        both.absent |= {"near", "far"}
+        with pytest.raises(NotFoundError, match="near is not there"):
+            async with both:
+                pass
+
+
+class Both(Radio):
+    """Two receivers. `free`: their free connections; `absent`: those that are not there."""
+
+    def __init__(self) -> None:
+        self.clock = ScaledClock(math.inf)
+        self.scanners: dict[str, Scanner] = {}
+        self.free: dict[str, int | None] = {"near": None, "far": None}
+        self.absent: set[str] = set()
+        super().__init__(self.clock, self._backend("near"), self._backend("far"))
+
+    def _backend(self, name: str) -> Callable[[], contextlib.AbstractAsyncContextManager[Backend]]:
+        @contextlib.asynccontextmanager
+        async def opened() -> AsyncIterator[Backend]:
+            if name in self.absent:
+                raise NotFoundError(f"{name} is not there")
+
+            class Mine(Scanner):
+                def __init__(scanner, *arguments: Any, **options: Any) -> None:  # noqa: N805 - `self` is the radio
+                    super().__init__(*arguments, **options)
+                    self.scanners[name] = scanner
+
+            yield Backend(Mine, name=name, free_connections=lambda: self.free[name])
+
+        return opened
+
+    def hear(self, receiver: str, *, address: str = OURS, rssi_dbm: int = -60) -> None:
+        self.scanners[receiver].hear(address, "Pump", rssi_dbm)
+
+
 class Adapter:
     """A Bluetooth adapter on the virtual air, to be pulled out and plugged in again."""
 
@@ -312,7 +460,7 @@ class Adapter:
 def adapter(monkeypatch: pytest.MonkeyPatch) -> Adapter:
     adapter = Adapter()
     # What takes real time, so that the simulated does not run away meanwhile.
-    monkeypatch.setattr("devices.radio._REOPEN_SECONDS", 0.001)
+    monkeypatch.setattr("devices.receiver._REOPEN_SECONDS", 0.001)
     monkeypatch.setattr("bleak_retry_connector.calculate_backoff_time", lambda _error: 0.0)
     monkeypatch.setattr(household, "radio_on_air", adapter.radio)
     return adapter
