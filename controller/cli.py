@@ -13,10 +13,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.app import device_named, open_radio, require_demo, with_broker
+from controller.app import SetupError, device_named, open_radio, require_demo, with_broker
 from controller.cards import device_card, finding_card, routine_card, sighting_card
 from controller.demo import DemoOptions, run_demo
 from controller.doctor.examination import LISTEN_SECONDS, examine
+from controller.doctor.store import store
 from controller.guide import load_words
 from controller.listing import device_rows, profile_rows, profiles_markdown, routine_rows, session_rows, sighting_rows
 from controller.mqtt.asyncapi import asyncapi
@@ -193,6 +194,8 @@ def devices_test(
 
     async def work() -> int:
         settings = _virtual_settings(config) if virtual else _settings(config, None)
+        if not virtual and (await store(settings.store.file))[1]:
+            raise SetupError(f"a service runs, and {name} may be in use: stop it first (sudo systemctl stop letdown)")
         clock: Clock = RealClock()
         async with contextlib.AsyncExitStack() as stack:
             radio = await stack.enter_async_context(

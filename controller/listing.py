@@ -13,8 +13,9 @@ from controller.store.sessions import SessionRow
 from devices.catalog import Catalog, fit
 from devices.profiles.roles import capabilities_of
 from devices.profiles.schema import Profile
-from devices.radio import Radio, Sighting, masked
+from devices.radio import Radio
 from devices.roles import Capability
+from devices.sighting import Sighting, masked
 
 
 def sighting_rows(radio: Radio, catalog: Catalog, *, whole_addresses: bool) -> list[dict[str, Any]]:

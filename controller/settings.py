@@ -14,8 +14,8 @@ from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import check_name, check_station
 from controller.safety import OwnerLimits
 from devices.profiles.vocabulary import Uuid
-from devices.radio import ByAddress, ByName
 from devices.roles import Frozen, Side
+from devices.sighting import ByAddress, ByName
 from devices.tuya.credentials import TuyaCredentials
 from devices.yaml_file import FileError, Problem, load_yaml
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from devices.profiles.schema import Profile
-from devices.radio import Sighting
 from devices.shipped import SHIPPED
+from devices.sighting import Sighting
 from devices.yaml_file import FileError, Problem, load_yaml
 
 

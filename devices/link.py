@@ -18,7 +18,8 @@ from devices.backend import BLEAK_ERRORS
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.lane import Lane
-from devices.radio import Radio, Sighting, masked
+from devices.radio import Radio
+from devices.sighting import Sighting, masked
 
 _LOGGER = logging.getLogger(__name__)
 

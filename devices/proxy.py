@@ -27,6 +27,7 @@ from devices.errors import NotFoundError
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0  # a service that ends waits for it
 _PING_SECONDS = 4.0  # a proxy that does not answer four of these is gone
 _OLDEST = APIVersion(1, 0)
 _NEEDED = BluetoothProxyFeature.ACTIVE_CONNECTIONS | BluetoothProxyFeature.RAW_ADVERTISEMENTS
@@ -68,7 +69,7 @@ def proxy_backend(host: str, port: int = 6053, key: str | None = None) -> OpenBa
             )
         finally:
             with contextlib.suppress(APIConnectionError, TimeoutError):
-                async with asyncio.timeout(_ANSWER_SECONDS):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
                     await cli.disconnect()
 
     return opened

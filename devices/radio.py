@@ -10,7 +10,6 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +22,7 @@ from devices.backend import BLEAK_ERRORS, OpenBackend, platform_backend
 from devices.clock import Clock
 from devices.errors import LinkLostError, NotFoundError
 from devices.receiver import Receiver
+from devices.sighting import ByAddress, ByName, Sighting, masked
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,57 +30,8 @@ _LOGGER = logging.getLogger(__name__)
 # has another address by now.
 _FRESH_SECONDS = 20.0
 
-
-@dataclass(frozen=True)
-class Sighting:
-    """The latest advertisement of one device. `seen_at_seconds` is the clock's time.
-
-    `since_seconds`: since when it has been heard under this name without a long pause. `receiver`: who heard it.
-    """
-
-    address: str
-    name: str | None
-    services: frozenset[str]
-    manufacturers: dict[int, bytes]
-    service_data: dict[str, bytes]
-    rssi_dbm: int
-    tx_power_dbm: int | None
-    seen_at_seconds: float
-    device: BLEDevice
-    since_seconds: float = 0.0
-    receiver: str = ""
-
-
-@dataclass(frozen=True)
-class ByAddress:
-    """Wants the device of an address, through one receiver or any. Whatever else is wanted, two devices may be it."""
-
-    address: str
-    receiver: str | None = field(default=None, compare=False)
-
-    def __call__(self, sighting: Sighting) -> bool:
-        """Say whether it is this device."""
-        return self.means(sighting.address, sighting.name) and self.receiver in (None, sighting.receiver)
-
-    def means(self, address: str, _name: str | None) -> bool:
-        """Say whether it is this device, whoever heard it."""
-        return address.lower() == self.address.lower()
-
-
-@dataclass(frozen=True)
-class ByName:
-    """Wants a device that advertises this very name, through one receiver or any."""
-
-    name: str
-    receiver: str | None = field(default=None, compare=False)
-
-    def __call__(self, sighting: Sighting) -> bool:
-        """Say whether it is called that."""
-        return self.means(sighting.address, sighting.name) and self.receiver in (None, sighting.receiver)
-
-    def means(self, _address: str, name: str | None) -> bool:
-        """Say whether it is called that, whoever heard it."""
-        return name == self.name
+# Phones take another address every quarter of an hour: in a house with many people, nobody could keep them all.
+_KEPT_SECONDS = 300.0
 
 
 @contextlib.asynccontextmanager
@@ -100,11 +51,6 @@ async def _unless_gone(gone: asyncio.Future[None] | None) -> AsyncIterator[None]
                 gone.remove_done_callback(end)
 
 
-def masked(address: str) -> str:
-    """Return an address that tells devices apart without giving them away: its first and last two digits."""
-    return f"{address[:2]}…{address[-2:]}" if len(address) > len("AA…BB") else "…"
-
-
 class Radio:
     """Scans for as long as it is open, with one receiver for each backend; with the platform's own where none is named.
 
@@ -120,6 +66,7 @@ class Radio:
         self._waiting: list[asyncio.Event] = []
         self._reserved: dict[str, str] = {}  # by address: the name of the link that has it
         self._heard: dict[tuple[str, str], Sighting] = {}  # by receiver and address
+        self._swept_at_seconds = float("-inf")
         self._connecting: Counter[str] = Counter()  # by receiver: what it will say it holds in a moment
 
     async def __aenter__(self) -> Self:
@@ -297,9 +244,19 @@ class Radio:
     def _on_gone(self, receiver: Receiver) -> None:
         self._heard = {key: each for key, each in self._heard.items() if each.receiver != receiver.name}
 
+    def _sweep(self, now_seconds: float) -> None:
+        """Forget who has not been heard for long."""
+        if now_seconds - self._swept_at_seconds >= _KEPT_SECONDS:
+            self._swept_at_seconds = now_seconds
+            fresh = {
+                key: each for key, each in self._heard.items() if now_seconds - each.seen_at_seconds < _KEPT_SECONDS
+            }
+            self._heard = fresh
+
     def _on_advertisement(self, receiver: Receiver, device: BLEDevice, data: AdvertisementData) -> None:
         now_seconds, name = self._clock.now(), data.local_name or device.name
         receiver.heard_at_seconds = now_seconds
+        self._sweep(now_seconds)
         before = self._heard.get((receiver.name, device.address))
         if before is None or before.name != name or now_seconds - before.seen_at_seconds >= _FRESH_SECONDS:
             since_seconds = now_seconds

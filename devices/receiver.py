@@ -22,6 +22,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _REOPEN_SECONDS = 1.0
 _START_SECONDS = 10.0
+_STOP_SECONDS = 1.0  # a service that ends waits for it
 
 
 class Receiver:
@@ -134,5 +135,5 @@ class Receiver:
 
     async def _stop(self) -> None:
         with contextlib.suppress(*BLEAK_ERRORS):
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(_STOP_SECONDS):
                 await self._scanner.stop()

@@ -373,6 +373,37 @@ def test_a_device_that_is_not_configured(tmp_path: Path) -> None:
     assert "there are: left-pump, right-pump, warm-pad, massager" in said
 
 
+def test_nothing_is_tried_while_a_service_may_be_using_it(tmp_path: Path) -> None:
+    device = "{name: pump, profile: open-pump, side: left, advertised_name: Pump}"
+    lines = f"store: {{path: letdown.db}}\nstations: {{home: {{devices: [{device}]}}}}\n"
+    (tmp_path / "mine.yaml").write_text(lines, encoding="utf-8")
+    from controller.store.files import hold  # here, since many tests import this file, and SQLAlchemy takes its time
+
+    lock = hold(tmp_path / "letdown.db")
+    try:
+        done = letdown("devices", "test", "pump", "--yes", "--config", "mine.yaml", cwd=tmp_path)
+    finally:
+        lock.release()
+    assert "a service runs, and pump may be in use: stop it first" in complaint(done, 2)
+
+
+# The doctor
+
+
+def test_the_doctor_says_what_to_do_and_fails_where_something_is_to_be_done(tmp_path: Path) -> None:
+    well = letdown("doctor", "--seconds", "0.1", cwd=tmp_path)
+    assert well.returncode == 0
+    assert "✓ versions" in well.stdout
+    ill = letdown("doctor", "--seconds", "0.1", "--json", "--broker", "mqtt://127.0.0.1:1", cwd=tmp_path)
+    assert ill.returncode == 1
+    assert ill.stderr == ""
+    rows = {row["about"]: row for row in json.loads(ill.stdout)}
+    assert (rows["broker"]["state"], rows["broker"]["remedy"]) == (
+        "trouble",
+        "start the broker there, or correct mqtt.brokers",
+    )
+
+
 # Help
 
 

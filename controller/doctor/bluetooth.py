@@ -15,7 +15,7 @@ from devices.catalog import Catalog, fit
 from devices.clock import RealClock
 from devices.errors import NotFoundError
 from devices.profiles.schema import Profile
-from devices.radio import Sighting
+from devices.sighting import Sighting
 
 _OLDEST_BLUEZ = (5, 55)  # what bleak 3 asks for
 _SILENT = "switch it on, bring it near, and close its own app: a device that is connected does not advertise"

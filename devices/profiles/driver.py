@@ -15,8 +15,9 @@ from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.schema import Channel, Profile
 from devices.profiles.vocabulary import Value
-from devices.radio import Radio, Sighting
+from devices.radio import Radio
 from devices.roles import RunState, Side
+from devices.sighting import Sighting
 from devices.stopper import Stopper
 from devices.told import Told
 

@@ -13,8 +13,9 @@ from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedErr
 from devices.link import Link
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Value
-from devices.radio import Radio, Sighting
+from devices.radio import Radio
 from devices.roles import RunState, Side
+from devices.sighting import Sighting
 from devices.stopper import Stopper
 from devices.told import Told
 from devices.tuya.codec import TuyaCodec

@@ -29,8 +29,8 @@ from devices.errors import ProtocolError
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfileMassager, ProfilePump, ProfileRole, ProfileWarmer
 from devices.profiles.schema import Value
-from devices.radio import Sighting
 from devices.roles import RunState
+from devices.sighting import Sighting
 from devices.virtual.air import Air, Central
 from devices.virtual.duty import Result
 from devices.virtual.home import DEVICES, Described, DeviceKey, VirtualHome

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from controller.safety import OwnerLimits
 from controller.settings import DeviceSettings, Settings, StationSettings, load_settings
-from devices.radio import Sighting
 from devices.roles import Side
 from devices.shipped import SHIPPED
+from devices.sighting import Sighting
 from devices.yaml_file import FileError
 
 Write = Callable[[str], Path]

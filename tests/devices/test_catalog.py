@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from devices.catalog import Catalog, fit
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import full_uuid
-from devices.radio import Sighting, masked
 from devices.shipped import SHIPPED
+from devices.sighting import Sighting, masked
 from devices.yaml_file import FileError, parse_yaml
 
 FFB0, BATTERY = full_uuid("ffb0"), full_uuid("180f")

@@ -19,7 +19,8 @@ from devices.clock import ScaledClock
 from devices.errors import DeviceError, LinkLostError, NotFoundError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, LinkState, Place
 from devices.profiles.vocabulary import full_uuid
-from devices.radio import Radio, Sighting
+from devices.radio import Radio
+from devices.sighting import Sighting
 
 SERVICE, OTHER_SERVICE = full_uuid("ffb0"), full_uuid("ffc0")
 COMMAND, REPORT = Place(SERVICE, full_uuid("ffb1")), Place(SERVICE, full_uuid("ffb2"))

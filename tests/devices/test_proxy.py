@@ -19,8 +19,9 @@ from devices.link import LinkState
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfilePump, roles_of
 from devices.proxy import proxy_backend
-from devices.radio import ByName, Radio
+from devices.radio import Radio
 from devices.roles import Phase, PumpSetting, RunState, Side
+from devices.sighting import ByName
 from devices.virtual.air import Air
 from devices.virtual.home import DEVICES, Described, Home
 from tests.devices.esphome import Proxy

@@ -16,7 +16,8 @@ from devices.backend import LISTEN_SECONDS, Backend
 from devices.clock import ScaledClock
 from devices.errors import NotFoundError
 from devices.link import Link, LinkState
-from devices.radio import ByAddress, ByName, Radio, Sighting
+from devices.radio import Radio
+from devices.sighting import ByAddress, ByName, Sighting
 from devices.virtual.air import Air
 from devices.virtual.backend import backend_classes
 from devices.virtual.gatt import Advertisement, GattServer
@@ -173,6 +174,16 @@ class TestAName:
         ward.hear(NEIGHBOURS)
         with pytest.raises(NotFoundError, match="two devices near are called Pump"):
             await finding
+
+
+class TestManyNeighbours:
+    async def test_those_that_were_not_heard_for_long_are_forgotten(self, ward: Ward) -> None:
+        for number in range(500):
+            ward.hear(f"40:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}", None)
+            await ward.clock.sleep(10)
+        ward.hear(OURS)
+        assert len(ward.sightings) <= 2 * 300 / 10 + 1
+        assert OURS in ward.sightings
 
 
 class TestTwoDevicesOfOneName:

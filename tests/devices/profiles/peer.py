@@ -20,8 +20,9 @@ from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfileRole, roles_of
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Value
-from devices.radio import Radio, Sighting
+from devices.radio import Radio
 from devices.roles import Side
+from devices.sighting import Sighting
 from tests.devices.profiles.snippets import profile
 
 ADDRESS = "C0:00:00:00:00:01"

@@ -24,8 +24,8 @@ from devices.profiles.driver import ProfileDevice
 from devices.profiles.proof import prove
 from devices.profiles.roles import ProfilePump, ProfileWarmer, roles_of
 from devices.profiles.schema import Profile
-from devices.radio import Sighting
 from devices.roles import Capability, Phase, PumpSetting, RunState, Side
+from devices.sighting import Sighting
 from devices.virtual.air import Air
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
 from devices.virtual.radio import radio_on_air
