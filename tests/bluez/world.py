@@ -17,7 +17,10 @@ from devices.virtual.air import Air, serve_controller
 from devices.virtual.home import DEVICES, Described, Home
 from tests.system.mosquitto import Mosquitto, find, mosquitto
 
-DAEMON = "/usr/libexec/bluetooth/bluetoothd"
+DAEMON = next(
+    (each for each in ("/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd") if Path(each).exists()),
+    "bluetoothd",
+)
 KEPT = Path("/var/lib/bluetooth")
 _ADVERTISING_INTERVAL_MS = 500.0
 
