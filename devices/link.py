@@ -93,19 +93,21 @@ class Link:
         """Keep the device connected, until cancelled. A lost link is searched again, with growing pauses."""
         backoff_seconds = _FIRST_BACKOFF_SECONDS
         seen_since_seconds = self._clock.now() - 10
+        unfit = 0  # how often in a row its table of characteristics did not fit
         try:
             while True:
                 try:
                     await self._connect(seen_since_seconds)
                     backoff_seconds = _FIRST_BACKOFF_SECONDS
                     await self._lost.wait()
-                    self.trouble, unfit = "the link was lost", False
+                    self.trouble, unfit = "the link was lost", 0
                 except DeviceError as error:
-                    self.trouble, unfit = str(error), isinstance(error, ProtocolError)
+                    self.trouble, unfit = str(error), unfit + 1 if isinstance(error, ProtocolError) else 0
                 _LOGGER.info("%s: %s; searching again in %g s", self.name, self.trouble, backoff_seconds)
                 await self._drop(LinkState.LOST)
-                if unfit and self.sighting is not None:
-                    # Only now: bluetoothd 5.66 ends when a connected device that was acquired is removed.
+                if unfit % 2 == 0 < unfit and self.sighting is not None:
+                    # Only after the connection has ended, and at every other time: what BlueZ (5.66) tells of a device
+                    # that it has not met before may lack a service at first, and is whole at the next connection.
                     await self._radio.forget(self.sighting)
                 seen_since_seconds = self._clock.now()
                 await self._clock.sleep(backoff_seconds)

@@ -187,6 +187,38 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
+class TestATableThatDoesNotFit:
+    async def test_it_is_read_anew_at_every_other_time_until_it_fits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        bench, forgotten = Bench(*(Client() for _ in range(6))), []
+
+        async def forget(_: Sighting) -> None:
+            forgotten.append(len(bench.radio.connected_at))
+
+        async def set_up() -> None:
+            if len(bench.radio.connected_at) < 6:
+                raise ProtocolError("left pump has no characteristic for status")
+
+        monkeypatch.setattr(bench.radio, "forget", forget)
+        bench.set_up = set_up
+        async with bench.connected():
+            assert forgotten == [2, 4]
+
+    async def test_a_link_that_is_lost_says_nothing_of_the_table(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        bench, forgotten = Bench(*(Client() for _ in range(4))), []
+
+        async def forget(sighting: Sighting) -> None:
+            forgotten.append(sighting)
+
+        async def set_up() -> None:
+            if len(bench.radio.connected_at) < 4:
+                raise LinkLostError("the link was lost")
+
+        monkeypatch.setattr(bench.radio, "forget", forget)
+        bench.set_up = set_up
+        async with bench.connected():
+            assert forgotten == []
+
+
 class TestStates:
     async def test_states_are_announced_in_order_and_each_once(self) -> None:
         bench = Bench(Client(), Client())
