@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.bluez.forked import Forker
 from tests.test_cli import ROOT, environment
 
+SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
 
-@pytest.fixture(scope="session")
-def _forker() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.bluez.forker"], cwd=ROOT, env=environment(), stdin=subprocess.PIPE
-    ) as process:
-        yield process
-        process.kill()
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server at once, in the guest: it imports `letdown` while pytest looks for tests."""
+    if "LETDOWN_TEST_GUEST" in os.environ:
+        config.stash[SERVER] = subprocess.Popen(
+            [sys.executable, "-m", "tests.bluez.forker"], cwd=ROOT, env=environment(), stdin=subprocess.PIPE
+        )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End it."""
+    server = config.stash.get(SERVER, None)
+    if server is not None:
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture(scope="module")
-def forker(_forker: subprocess.Popen[bytes], tmp_path_factory: pytest.TempPathFactory) -> Forker:
+def forker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Forker:
     """Start `letdown` in the tests' own folder."""
-    return Forker(_forker, tmp_path_factory.mktemp("house"))
+    return Forker(request.config.stash[SERVER], tmp_path_factory.mktemp("house"))

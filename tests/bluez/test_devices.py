@@ -90,7 +90,7 @@ async def test_a_device_that_wants_a_bond_is_bonded_once_by_hand(home: House) ->
 
 
 async def test_each_is_connected_tried_and_stopped(home: House) -> None:
-    names = ["bonded", "htk", "ooler", "tuya"]
+    names = ["htk", "ooler", "tuya"]
     turn = asyncio.Lock()
 
     async def in_turn(name: str) -> tuple[int, str]:

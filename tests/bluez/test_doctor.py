@@ -30,8 +30,8 @@ async def home(forker: Forker) -> AsyncIterator[House]:
         yield home
 
 
-async def doctor(home: House) -> tuple[int, dict[str, dict[str, Any]]]:
-    code, said = await home.forker.run("doctor", "--config", str(home.config), "--seconds", "3", "--json")
+async def doctor(home: House, seconds: float = 3) -> tuple[int, dict[str, dict[str, Any]]]:
+    code, said = await home.forker.run("doctor", "--config", str(home.config), "--seconds", str(seconds), "--json")
     return code, {row["about"]: row for row in json.loads(said)}
 
 
@@ -62,7 +62,7 @@ async def test_a_device_that_another_program_holds(home: House) -> None:
     address = home.world.address("pump")
     await until_ok("bluetoothctl", "--timeout", "3", "scan", "on")
     await until_ok("bluetoothctl", "connect", address)
-    code, found = await doctor(home)
+    code, found = await doctor(home, 0.1)
     assert code == 1
     assert "is connected to it" in found["pump"]["says"]
     assert "another program on this machine" in found["pump"]["says"]
@@ -85,7 +85,7 @@ async def test_a_device_that_is_bound_to_another_adapter(home: House) -> None:
 
 async def test_a_broker_that_is_not_there(home: House) -> None:
     await home.world.broker.stop()
-    code, found = await doctor(home)
+    code, found = await doctor(home, 0.1)
     await home.world.broker.start()
     assert code == 1
     assert "nothing answers at" in found["broker"]["says"]
