@@ -82,7 +82,9 @@ async def home(forker: Forker) -> AsyncIterator[House]:
 async def test_a_device_that_wants_a_bond_is_bonded_once_by_hand(home: House) -> None:
     address = home.world.address("bonded")
     await until_ok("bluetoothctl", "--timeout", "3", "scan", "on")
-    said = await typed("bluetoothctl", "agent NoInputNoOutput", "default-agent", f"pair {address}", wait_seconds=4)
+    said = await typed(
+        "bluetoothctl", "agent NoInputNoOutput", "default-agent", f"pair {address}", until="Pairing successful"
+    )
     assert "Pairing successful" in said
     _, said = await run("bluetoothctl", "info", address)
     assert "Bonded: yes" in said

@@ -41,7 +41,7 @@ async def home(forker: Forker) -> AsyncIterator[House]:
 
 
 async def test_what_is_near_is_found_and_known(home: House) -> None:
-    code, said = await home.forker.run("scan", "--seconds", "3", "--json")
+    code, said = await home.forker.run("scan", "--seconds", "2", "--json")
     rows = {row["name"]: row["profile"] for row in json.loads(said)}
     assert code == 0
     assert rows == {

@@ -83,18 +83,23 @@ async def run(*command: str, seconds: float = 20.0) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
-async def typed(program: str, *lines: str, wait_seconds: float) -> str:
-    """Type lines into a program, and return what it said until some seconds after the last."""
+async def typed(program: str, *lines: str, until: str) -> str:
+    """Type lines into a program, two a second, and return what it said when it has said the awaited words."""
     process = await asyncio.create_subprocess_exec(
         find(program), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     assert process.stdin is not None
+    assert process.stdout is not None
     for line in lines:
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
         process.stdin.write(line.encode() + b"\n")
-    await asyncio.sleep(wait_seconds)
-    said, _ = await process.communicate(b"quit\n")
-    return said.decode()
+    said = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while until.encode() not in said and (piece := await process.stdout.read(4096)):
+                said += piece
+    more, _ = await process.communicate(b"quit\n")
+    return (said + more).decode()
 
 
 async def until_ok(*command: str, seconds: float = 20.0) -> str:
