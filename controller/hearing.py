@@ -63,7 +63,9 @@ class Ears:
         silent_seconds = self._clock.now() - heard_at_seconds
         tried = self._tried.get(receiver, 0) if silent_seconds >= DEAF_SECONDS else 0
         if silent_seconds >= DEAF_SECONDS and tried == 0 and receiver.is_open:
-            _LOGGER.warning("%s has heard nothing for %g s: it scans anew", receiver.called, DEAF_SECONDS)
+            # Where devices are connected, and nobody else is near, that is as it should be.
+            level = logging.INFO if any(station.hears for station in self._stations) else logging.WARNING
+            _LOGGER.log(level, "%s has heard nothing for %g s: it scans anew", receiver.called, DEAF_SECONDS)
             await receiver.listen_anew()
             tried = 1
         elif silent_seconds >= 2 * DEAF_SECONDS and tried == 1 and self._may_cycle and await receiver.power_cycle():

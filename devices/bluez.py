@@ -32,6 +32,9 @@ _ANSWER_SECONDS = 5.0
 _OFF_SECONDS = 1.0  # so that the adapter forgets what it was doing
 _RFKILL = Path("/sys/class/rfkill")
 
+# What a D-Bus connection raises that ends meanwhile (dbus-fast 5). Whoever asks here must not end with it.
+_BROKEN = (TimeoutError, OSError, EOFError, AttributeError)
+
 _NOBODY = ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected")
 _NO_DAEMON = "bluetoothd is not running: sudo systemctl start bluetooth"
 _NO_DBUS = "there is no D-Bus, which Bluetooth needs on Linux: sudo systemctl start dbus"
@@ -150,7 +153,7 @@ class BlueZ:
 
     async def _disconnected(self, end: Callable[[], None]) -> None:
         try:
-            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast leaves it bare
         except Exception as error:  # noqa: BLE001 - however it ended
             _LOGGER.debug("D-Bus: %r", error)
         end()
@@ -179,7 +182,7 @@ class BlueZ:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 reply = await self._bus.call(message)
-        except (TimeoutError, OSError, EOFError) as error:
+        except _BROKEN as error:
             raise NotFoundError(f"bluetoothd does not answer ({error!r}): sudo systemctl restart bluetooth") from error
         if reply is None or reply.message_type is MessageType.ERROR:
             raise NotFoundError(_why(reply))
@@ -194,7 +197,7 @@ async def connected() -> AsyncIterator[BlueZ]:
         await bus.connect()
     except AuthError as error:
         raise NotFoundError(_NOT_ALLOWED) from error
-    except (OSError, EOFError, InvalidAddressError) as error:
+    except (*_BROKEN, InvalidAddressError) as error:
         raise NotFoundError(_NO_DBUS) from error
     bluez = BlueZ(bus)
     try:

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aioesphomeapi.api_pb2 import BluetoothLERawAdvertisementsResponse  # type: ignore[attr-defined]
+from aioesphomeapi.api_pb2 import BluetoothLERawAdvertisementsResponse  # type: ignore[attr-defined]  # made at run time
 from aioesphomeapi.client import APIClient
 from aioesphomeapi.core import APIConnectionError
 from aioesphomeapi.model import APIVersion, BluetoothProxyFeature, DeviceInfo
@@ -54,7 +54,7 @@ def proxy_backend(host: str, port: int = 6053, key: str | None = None) -> OpenBa
                 device_info=info,
                 api_version=cli.api_version or _OLDEST,
                 title=info.name,
-                scanner=_NoPause(),  # type: ignore[arg-type]
+                scanner=_NoPause(),  # type: ignore[arg-type]  # all that the client asks of it
             )
             await _told_of_connections(cli, device)
             gone.add_done_callback(lambda _: _lost(data))

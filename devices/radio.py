@@ -159,7 +159,10 @@ class Radio:
         return free is None or free > self._connecting[receiver.name]
 
     def _receiver(self, sighting: Sighting) -> Receiver:
-        return next(each for each in self.receivers if each.name == sighting.receiver)
+        for each in self.receivers:
+            if each.name == sighting.receiver:
+                return each
+        raise NotFoundError(f"{sighting.receiver} is not there any more")  # it came back under another name
 
     @contextlib.contextmanager
     def reserved(self, address: str, name: str) -> Iterator[None]:

@@ -62,7 +62,6 @@ class Receiver:
     async def _open(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             self.backend = await stack.enter_async_context(self._open_backend())
-            # Called through the module: ESPHome proxies replace these names globally.
             options: dict[str, Any] = dict(self.backend.scanning)
             if self.backend.scanner:
                 options["backend"] = self.backend.scanner
@@ -129,9 +128,8 @@ class Receiver:
         except BLEAK_ERRORS as error:
             # bluetoothd 5.66 may leave a scan unanswered when several programs begin one at the same moment.
             words = str(error) or "no answer"
-            raise NotFoundError(
-                f"Bluetooth cannot scan: {words}. Is an adapter there and on, and bluetoothd running?"
-            ) from error
+            remedy = "see that an adapter is there and on, and that bluetoothd runs"
+            raise NotFoundError(f"Bluetooth cannot scan ({words}): {remedy}") from error
 
     async def _stop(self) -> None:
         with contextlib.suppress(*BLEAK_ERRORS):

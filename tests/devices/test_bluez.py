@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,18 @@ def test_what_bluez_refuses_is_said_with_what_to_do(name: str, body: list[str], 
         message_type=MessageType.ERROR, error_name=name, reply_serial=1, signature="s" * len(body), body=body
     )
     assert words in bluez._why(reply)
+
+
+@pytest.mark.parametrize("error", [AttributeError("no transport"), EOFError(), OSError("gone"), TimeoutError()])
+async def test_a_d_bus_that_breaks_while_it_is_asked_is_said_and_nothing_worse(error: Exception) -> None:
+    class Broken:
+        async def call(self, _: Message) -> None:
+            raise error
+
+    connection: Any = bluez.BlueZ(Broken())  # type: ignore[arg-type]  # all that is asked of it
+    for ask in (connection.adapters, connection.held, partial(connection.power_cycle, "hci0")):
+        with pytest.raises(NotFoundError, match="bluetoothd does not answer"):
+            await ask()
 
 
 async def test_a_machine_without_d_bus_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,9 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
-
-pytest.importorskip("bleak_esphome")  # in the extra `proxies`
-
 from aioesphomeapi.model import BluetoothProxyFeature
 
 from devices.catalog import Catalog
