@@ -106,8 +106,8 @@ class Link:
                 _LOGGER.info("%s: %s; searching again in %g s", self.name, self.trouble, backoff_seconds)
                 await self._drop(LinkState.LOST)
                 if unfit % 2 == 0 < unfit and self.sighting is not None:
-                    # Only after the connection has ended, and at every other time: what BlueZ (5.66) tells of a device
-                    # that it has not met before may lack a service at first, and is whole at the next connection.
+                    # Only after the connection has ended, and at every other time: BlueZ (5.66) may notice by itself
+                    # that the table is another, and then has the new one at the next connection.
                     await self._radio.forget(self.sighting)
                 seen_since_seconds = self._clock.now()
                 await self._clock.sleep(backoff_seconds)

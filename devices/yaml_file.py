@@ -14,9 +14,15 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+try:
+    from yaml import CSafeLoader as _QuickBase
+except ImportError:  # a PyYAML that was built without libyaml
+    from yaml import SafeLoader as _QuickBase  # type: ignore[assignment]
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Path_ = tuple[Hashable, ...]
 
+_SHALLOW = 50  # levels; a profile has ten
 _SECRET = re.compile(r"password|secret|key|token|uuid|device_id|brokers")  # what stands there is not repeated
 
 
@@ -45,16 +51,19 @@ class _Loader(yaml.SafeLoader):
     """YAML with 1.2 booleans, and without the surprise of sexagesimal numbers (`1:30`)."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*)$"), list("-+0123456789")
-)
+class _QuickLoader(_QuickBase):
+    """The same, written in C: ten times as fast. It says less of what is wrong, and ends the process if it is deep."""
+
+
+for _each in (_Loader, _QuickLoader):
+    _each.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _each.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+    _each.add_implicit_resolver(
+        "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*)$"), list("-+0123456789")
+    )
 
 
 def load_yaml(file: Path, model: type[ModelT]) -> ModelT:
@@ -80,9 +89,22 @@ def read_yaml(text: str, file: Path | str = "<text>") -> object:
     return _read(text, file)[0]
 
 
+def _loader_for(text: str) -> type[_Loader | _QuickLoader]:
+    """Return the quick loader for what is good and shallow, and the one with the clear words for the rest."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_QuickLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _SHALLOW:
+                return _Loader
+    except (yaml.YAMLError, UnicodeError):
+        return _Loader
+    return _QuickLoader
+
+
 def _read(text: str, file: Path | str) -> tuple[object, dict[Path_, int]]:
     try:
-        loader = _Loader(text)
+        loader = _loader_for(text)(text)
     except yaml.YAMLError as error:  # such as a control character
         raise FileError(file, [Problem(0, "", f"no YAML: {error}")]) from error
     try:
@@ -110,7 +132,9 @@ def _read(text: str, file: Path | str) -> tuple[object, dict[Path_, int]]:
         loader.dispose()
 
 
-def _index(node: yaml.Node, path: Path_, lines: dict[Path_, int], twice: list[Problem], loader: _Loader) -> None:
+def _index(
+    node: yaml.Node, path: Path_, lines: dict[Path_, int], twice: list[Problem], loader: _Loader | _QuickLoader
+) -> None:
     """Note the line of every value, and every key that is said twice in one mapping."""
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):

@@ -91,6 +91,9 @@ class GattServer:
         for service in services:
             attributes = [self._add(characteristic) for characteristic in service.characteristics]
             device.add_service(gatt.Service(service.uuid, attributes))
+        for attribute in self._server.attributes:
+            if not attribute.permissions & att.Attribute.WRITEABLE:
+                attribute.write_value = _refuse  # type: ignore[method-assign]
         device.on(device.EVENT_CONNECTION, self._on_connection)
 
     @property
@@ -201,6 +204,11 @@ class GattServer:
         # Under both spellings, so that `notify` has nothing to convert.
         self._attributes[described.uuid] = self._attributes[normalize_uuid_str(described.uuid)] = attribute
         return attribute
+
+
+async def _refuse(bearer: att.Bearer, value: bytes) -> None:  # noqa: ARG001 - as Bumble calls it
+    """Do what Bumble leaves to do: its table itself can be written (0.0.236), as a central does that knows another."""
+    raise att.ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
 
 
 def _reader(described: GattCharacteristic) -> Callable[[Connection], bytes]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from devices import yaml_file
+from devices.shipped import SHIPPED
 from devices.yaml_file import FileError, Problem, load_yaml, parse_yaml, read_yaml
 
 
@@ -149,7 +152,11 @@ class TestWhatIsNoYaml:
     def test_a_control_character_is_a_problem_of_the_file(self, character: str) -> None:
         assert problems(f"title: A{character}\n")
 
-    @pytest.mark.parametrize("text", ["title: &a [*a]\n", "[" * 3000], ids=["alias", "brackets"])
+    @pytest.mark.parametrize(
+        "text",
+        ["title: &a [*a]\n", "[" * 3000, "- " * 3000, "[" * 300_000],
+        ids=["alias", "brackets", "dashes", "many"],
+    )
     def test_a_file_without_bottom_is_a_problem_of_the_file(self, text: str) -> None:
         assert problems(text)
 
@@ -187,9 +194,24 @@ class TestWhatStaysText:
         assert type(value[0]) is type(meant)  # type: ignore[index]
 
     def test_the_loader_of_yaml_itself_is_left_as_it_was(self) -> None:
-        import yaml
-
         assert yaml.safe_load("off: 1:30") == {False: 90}
+
+
+class TestQuick:
+    """What is good is read by a parser written in C; it must read the same."""
+
+    @pytest.mark.parametrize("file", sorted(SHIPPED.rglob("*.yaml")), ids=lambda file: file.stem)
+    def test_the_quick_parser_reads_what_the_other_reads(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = file.read_text(encoding="utf-8")
+        quick = yaml_file._read(text, file)
+        monkeypatch.setattr(yaml_file, "_loader_for", lambda _: yaml_file._Loader)
+        assert yaml_file._read(text, file) == quick
+
+    @pytest.mark.skipif(not yaml.__with_libyaml__, reason="this PyYAML has no quick parser")
+    def test_only_what_is_good_and_shallow_is_left_to_it(self) -> None:
+        assert yaml_file._loader_for("a: 1\n") is yaml_file._QuickLoader
+        assert yaml_file._loader_for("a: [\n") is yaml_file._Loader
+        assert yaml_file._loader_for("[" * 51 + "]" * 51) is yaml_file._Loader
 
 
 class TestFiles:

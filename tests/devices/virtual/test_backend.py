@@ -15,6 +15,9 @@ from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 from bleak.uuids import normalize_uuid_16
 from bleak_retry_connector import BleakNotFoundError, establish_connection
+from bumble.att import ATT_Error
+from bumble.gatt import GATT_CHARACTERISTIC_ATTRIBUTE_TYPE as ENTRY
+from bumble.gatt import GATT_PRIMARY_SERVICE_ATTRIBUTE_TYPE as SERVICE_ENTRY
 
 from devices.clock import ScaledClock
 from devices.virtual.advertising import Gathered
@@ -360,6 +363,22 @@ async def test_attribute_errors_come_out_as_bleaks_own(bench: Bench, caplog: pyt
             await request
         assert caught.value.code == code
     assert "a bug in the device" in caplog.text
+
+
+async def test_the_table_itself_cannot_be_written(bench: Bench) -> None:
+    """A central that remembers an older table writes where a descriptor once was, such as bluetoothd 5.66."""
+    client = await bench.connect()
+    att = client._backend._linked()  # type: ignore[attr-defined]
+    table = [each for each in bench.pump.device.gatt_server.attributes if each.type in (SERVICE_ENTRY, ENTRY)]
+    before = [await each.read_value(None) for each in table]
+    assert len(table) > 10
+    for each in table:
+        with pytest.raises(ATT_Error) as caught:
+            await att.write_value(each.handle, b"\1\0", with_response=True)
+        assert caught.value.error_code == BleakGATTProtocolErrorCode.WRITE_NOT_PERMITTED
+        await att.write_value(each.handle, b"\1\0", with_response=False)
+    await turns()
+    assert [await each.read_value(None) for each in table] == before
 
 
 async def test_notifications_and_indications_reach_their_callbacks_until_stopped(bench: Bench) -> None:
