@@ -78,10 +78,12 @@ def platform_backend(adapter: str | None = None) -> OpenBackend:
             yield Backend(listen_seconds=LISTEN_SECONDS)
             return
         from devices import bluez
+        from devices.bluez_client import WholeTableClient
 
         async with bluez.connected() as connection:
             name = bluez.choose(await connection.adapters(), adapter).name
             yield Backend(
+                client=WholeTableClient,
                 gone=await connection.gone(name),
                 listen_seconds=LISTEN_SECONDS,
                 name=name,

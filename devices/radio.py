@@ -219,7 +219,7 @@ class Radio:
 
         self._connecting[sighting.receiver] += 1
         try:
-            if backend.client is None:
+            if backend.let_go is not None:
                 await close_stale_connections(sighting.device)
             async with _unless_gone(backend.gone):
                 client = await establish_connection(
