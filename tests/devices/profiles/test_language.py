@@ -1,4 +1,4 @@
-"""What the profile language can say about bytes, feature by feature. The driver's side is in `test_language_driver`."""
+"""What the profile language can say about bytes, feature by feature. The driver's side is in `driver`."""
 
 from __future__ import annotations
 

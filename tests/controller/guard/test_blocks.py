@@ -1,0 +1,149 @@
+"""Inside the guard's blocks devices run; outside none does, also when the controller dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from controller.keeper import Keeper
+from controller.safety import Energy, Trip, TripKind
+from devices.errors import DeviceError, LinkLostError, RefusedError, UncertainError
+from devices.roles import RunState, Side
+from tests.controller.guard.blocks import ON, SETTING, WILLING, block, everything_on, keepers
+from tests.controller.household import House, household
+
+
+@pytest.mark.parametrize("way", ["end", "exception", "cancellation"])
+@pytest.mark.parametrize("energy", Energy)
+async def test_leaving_a_block_stops_its_devices_and_they_say_so(energy: Energy, way: str) -> None:
+    async with household(owner=WILLING) as house:
+
+        async def body() -> None:
+            async with block(house, energy):
+                assert house.on == ON[energy]
+                await house.elapse(5)
+                if way == "exception":
+                    raise ZeroDivisionError
+                if way == "cancellation":
+                    await house.elapse(600)
+
+        task = asyncio.create_task(body())
+        await house.elapse(4)
+        assert house.on == ON[energy]
+        await house.elapse(2)
+        if way == "cancellation":
+            task.cancel()
+        left_at = house.clock.now()
+        with contextlib.suppress(asyncio.CancelledError, ZeroDivisionError):
+            await task
+        assert house.clock.now() - left_at <= 1
+        assert house.on == set()
+        assert house.reported_off
+        await house.elapse(1)
+        assert keepers() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (lambda house: setattr(house.home.pumps[Side.RIGHT].duty, "fault", "sensor"), RefusedError),
+        (lambda house: house.break_ears("right-pump", "start"), UncertainError),
+        (lambda house: house.lose_link("right-pump", for_good=True), LinkLostError),
+    ],
+    ids=["refused", "not answered", "out of reach"],
+)
+async def test_a_block_of_which_one_device_does_not_start_stops_the_others(
+    fault: Callable[[House], None], error: type[DeviceError]
+) -> None:
+    async with household() as house:
+        pumps = house.guard.pumps(Side.BOTH)
+        fault(house)
+        with pytest.raises(error):
+            async with house.guard.suction(pumps, SETTING, at_most_seconds=60):
+                pytest.fail("the block must not be entered")
+        assert house.commanded("left-pump", "start") == 1
+        assert house.on == set()
+        assert house.pump("left-pump").reading.run_state is RunState.STOPPED
+
+
+async def test_a_block_left_while_its_lease_is_renewed_leaves_no_keeper_behind() -> None:
+    async with household() as house:
+        ended: list[str] = []
+        house.guard.on_ended = ended.append
+        for turns in range(0, 24, 3):
+            renewed = asyncio.Event()
+            house.before_command("left-pump", "renew", renewed.set)
+            async with block(house, Energy.SUCTION):
+                await renewed.wait()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            await house.elapse(2)
+            assert keepers() == []
+            assert house.on == set()
+        assert ended == []
+
+
+async def test_a_block_that_stays_longer_than_it_may_trips() -> None:
+    async with household() as house:
+        trips: list[Trip] = []
+        house.guard.on_trip = trips.append
+        async with block(house, Energy.SUCTION, seconds=30):
+            await house.elapse(31.5)
+            assert house.on == ON[Energy.SUCTION]
+            await house.elapse(2)
+            assert house.on == set()
+        assert [trip.kind for trip in trips] == [TripKind.TIME]
+
+
+async def test_a_device_gets_its_own_timer_just_longer_than_ours() -> None:
+    async with household() as house:
+        async with block(house, Energy.SUCTION, seconds=30), block(house, Energy.HEAT, seconds=40):
+            pass
+        start = next(each for each in house.home.twins["left-pump"].commands if each.name == "start")
+        heat = next(each for each in house.home.twins["warm-pad"].commands if each.name == "set_target")
+        assert start.values["duration_seconds"] == 33
+        assert heat.values["duration_seconds"] == 43
+        assert start.values["lease_seconds"] == heat.values["lease_seconds"] == 10
+
+
+async def test_a_run_is_kept_alive_for_longer_than_its_lease() -> None:
+    async with household() as house, block(house, Energy.HEAT), block(house, Energy.SUCTION):
+        await house.elapse(100)
+        assert house.on == ON[Energy.HEAT] | ON[Energy.SUCTION]
+        assert house.guard.trip is None
+
+
+# When the controller dies
+
+
+@pytest.mark.parametrize("energy", Energy)
+async def test_the_lease_on_the_device_ends_a_run_whose_keeper_hangs(
+    energy: Energy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_: Keeper) -> None: ...
+
+    async with household(owner=WILLING) as house, block(house, energy):
+        await house.elapse(20)
+        monkeypatch.setattr(Keeper, "look", lambda _: None)
+        monkeypatch.setattr(Keeper, "_renew", nothing)
+        took = await house.until(lambda: not house.on, within_seconds=11)
+        assert took > 5
+
+
+async def test_the_death_of_a_keeper_is_a_trip() -> None:
+    async with household() as house, block(house, Energy.SUCTION):
+        await house.elapse(5)
+        for keeper in keepers():
+            keeper.cancel()
+        await house.elapse(2)
+        assert house.guard.trip is not None
+
+
+async def test_links_that_close_without_a_stop_end_every_run_at_once() -> None:
+    async with household(owner=WILLING) as house, everything_on(house):
+        await house.elapse(5)
+        house.running.cancel()
+        await house.until(lambda: not house.on, within_seconds=1)

@@ -1,0 +1,100 @@
+"""What the limits refuse or lower, and the rests between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from controller.guard import NotAllowedError
+from controller.safety import Energy, Limit, OwnerLimits
+from devices.roles import Side
+from tests.controller.guard.blocks import SETTING, WILLING, block
+from tests.controller.household import household
+
+
+async def test_a_wish_that_meets_a_limit_is_told_with_its_reasons() -> None:
+    async with household(owner=OwnerLimits(comfort_vacuum_mmhg=80, heat_celsius=38)) as house:
+        told: list[Limit] = []
+
+        def tell(limits: Sequence[Limit]) -> None:
+            told.extend(limits)
+
+        house.guard.on_limit = tell
+        async with block(house, Energy.HEAT), block(house, Energy.SUCTION):
+            assert house.home.pad.pad.target_celsius == 38
+            assert house.home.pumps[Side.LEFT].suction.target_mmhg == 80
+        met = {limit.quantity: limit for limit in told}
+        assert met["celsius"].reasons[0].who == "owner"
+        assert met["vacuum_mmhg"].reasons[0].who == "owner"
+        assert str(met["vacuum_mmhg"]) == "vacuum mmhg 80: limited by your comfort cap"
+
+
+async def test_vibration_is_refused_until_the_owner_turned_it_on() -> None:
+    async with household(owner=OwnerLimits()) as house:
+        with pytest.raises(NotAllowedError, match="turn it on"):
+            await block(house, Energy.VIBRATION).__aenter__()
+        assert house.starts == 0
+
+
+async def test_vibration_is_held_to_the_lowest_third() -> None:
+    async with household(owner=WILLING) as house:
+        vibration = house.guard.vibration([house.massager], 1.0, Side.BOTH, at_most_seconds=30)
+        async with vibration:
+            await house.elapse(2)
+            assert house.massager.reading.intensity == pytest.approx(0.33, abs=0.004)
+
+
+async def test_symptoms_block_heat_and_vibration_and_hold_suction_at_100() -> None:
+    async with household(owner=WILLING) as house:
+        house.guard.begin_session(frozenset({"lump"}))
+        for energy in (Energy.HEAT, Energy.VIBRATION):
+            with pytest.raises(NotAllowedError, match="symptoms"):
+                await block(house, energy).__aenter__()
+        assert house.starts == 0
+        wish = SETTING.model_copy(update={"vacuum_mmhg": 180})
+        async with house.guard.suction(house.guard.pumps(Side.BOTH), wish, at_most_seconds=60) as run:
+            assert house.home.pumps[Side.LEFT].suction.target_mmhg == 100
+            await house.elapse(10)
+            limit = await run.adjust(vacuum_mmhg=150, by_person=True)
+            assert limit.allowed == 100
+            assert limit.reasons[0].who in ("symptoms", "pace")
+        assert house.commanded("left-pump", "adjust") == 0
+
+
+async def test_heat_rests_for_half_an_hour_after_twenty_minutes() -> None:
+    async with household(devices=["warm-pad"], coarse=True) as house:
+        async with house.guard.heat([house.pad], 42, at_most_seconds=2000):
+            assert house.home.pad.pad.target_celsius == 41  # more than ten minutes
+            await house.elapse(1200)
+        with pytest.raises(NotAllowedError, match="rest"):
+            await block(house, Energy.HEAT).__aenter__()
+        await house.idle(1790)
+        with pytest.raises(NotAllowedError, match="rest"):
+            await block(house, Energy.HEAT).__aenter__()
+        await house.elapse(10)
+        async with block(house, Energy.HEAT):
+            assert house.on == {"warm-pad"}
+
+
+async def test_heat_above_41_degrees_is_for_ten_minutes_in_all() -> None:
+    async with household(devices=["warm-pad"], coarse=True) as house:
+        async with house.guard.heat([house.pad], 42, at_most_seconds=600):
+            assert house.home.pad.pad.target_celsius == 42
+            await house.elapse(600)
+        async with house.guard.heat([house.pad], 42, at_most_seconds=600):
+            assert (house.home.pad.pad.target_celsius or 0) <= 41
+
+
+@pytest.mark.system  # it takes its time
+async def test_suction_ends_after_forty_minutes_of_a_session_whatever_the_rests() -> None:
+    async with household(devices=["left-pump"], coarse=True) as house:
+        for _ in range(2):
+            async with block(house, Energy.SUCTION, seconds=1200):
+                await house.elapse(1200)
+            await house.elapse(300)
+        with pytest.raises(NotAllowedError, match="rest"):
+            await block(house, Energy.SUCTION).__aenter__()
+        house.guard.begin_session(frozenset())
+        async with block(house, Energy.SUCTION):
+            assert house.on == {"left-pump"}

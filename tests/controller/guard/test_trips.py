@@ -1,0 +1,161 @@
+"""A trip ends everything, stays, and must be acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from controller.guard import HaltedError, NotAllowedError
+from controller.safety import Energy, OwnerLimits, Trip, TripKind
+from devices.roles import Side
+from devices.virtual.home import DeviceKey
+from tests.controller.guard.blocks import ON, WILLING, block, everything_on
+from tests.controller.household import House, household
+
+
+async def let_go(house: House) -> None:
+    """Wait for a moment in which the left pump, if it runs, has just said that it let go."""
+    await house.until(lambda: (house.pump().reading.vacuum_mmhg or 0) < 40, within_seconds=20)
+
+
+def overpressure(house: House) -> None:
+    house.home.pumps[Side.LEFT].suction.overpressure = 250
+
+
+def stuck_valve(house: House) -> None:
+    house.home.pumps[Side.RIGHT].suction.stuck = True
+
+
+def runaway(house: House) -> None:
+    house.home.pad.pad.runaway = True
+
+
+def silent(house: House) -> None:
+    house.silence("left-pump")
+
+
+def out_of_reach(house: House) -> None:
+    house.lose_link("warm-pad")
+
+
+def own_fault(house: House) -> None:
+    house.home.massager.duty.fault = "motor"
+
+
+def deaf_to_renewals(house: House) -> None:
+    house.break_ears("right-pump", "renew")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kinds", "device", "within_seconds"),
+    [
+        (overpressure, {TripKind.VACUUM}, "left-pump", 3),
+        (stuck_valve, {TripKind.NO_RELEASE}, "right-pump", 7),
+        (runaway, {TripKind.TEMPERATURE}, "warm-pad", 110),
+        (silent, {TripKind.STALE, TripKind.LEASE}, "left-pump", 10),
+        (out_of_reach, {TripKind.LINK_LOST}, "warm-pad", 1),
+        (own_fault, {TripKind.DEVICE_FAULT}, "massager", 2),
+        (deaf_to_renewals, {TripKind.LEASE}, "right-pump", 8),
+    ],
+)
+async def test_a_trip_stops_all_within_a_second_stays_and_must_be_acknowledged(
+    fault: Callable[[House], None], kinds: set[TripKind], device: str, within_seconds: float
+) -> None:
+    async with household(owner=WILLING) as house:
+        tripped: asyncio.Future[Trip] = asyncio.get_running_loop().create_future()
+        house.guard.on_trip = tripped.set_result  # raises when called twice
+        async with everything_on(house):
+            await house.elapse(4)
+            await let_go(house)
+            fault(house)
+            async with house.clock.timeout(within_seconds):
+                trip = await tripped
+            assert await house.until(lambda: not house.on, within_seconds=1) <= 1
+            for energy in Energy:
+                with pytest.raises(NotAllowedError, match="acknowledge"):
+                    await block(house, energy).__aenter__()
+        assert trip.kind in kinds
+        assert trip.device == device
+        assert trip.words
+        assert house.guard.trip == trip
+        starts = house.starts
+        await house.elapse(60)
+        assert house.on == set()
+        assert house.starts == starts
+        with pytest.raises(NotAllowedError, match="acknowledge"):
+            await block(house, Energy.SUCTION).__aenter__()
+        house.guard.acknowledge()
+        assert house.guard.trip is None
+
+
+async def test_after_an_acknowledgement_things_may_begin_again() -> None:
+    async with household() as house:
+        async with block(house, Energy.SUCTION):
+            house.lose_link("left-pump")
+            await house.elapse(1)
+        assert house.guard.trip is not None
+        await house.until(lambda: house.pump("left-pump").connected, within_seconds=20)
+        house.guard.acknowledge()
+        house.guard.begin_session(frozenset())
+        async with block(house, Energy.SUCTION):
+            assert house.on == ON[Energy.SUCTION]
+
+
+async def test_after_everything_was_stopped_nothing_begins_until_a_new_session_does() -> None:
+    async with household() as house:
+        await house.guard.stop_all()
+        with pytest.raises(HaltedError):
+            await block(house, Energy.SUCTION).__aenter__()
+        assert house.on == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "channel", "energy"),
+    [("left-pump", "measurement", Energy.SUCTION), ("warm-pad", "temperature", Energy.HEAT)],
+)
+async def test_a_sensor_that_falls_silent_trips_within_ten_seconds(
+    key: DeviceKey, channel: str, energy: Energy
+) -> None:
+    async with household() as house, block(house, energy, seconds=300):
+        await house.elapse(10)
+        await let_go(house)
+        house.silence(key, channel)
+        await house.elapse(12)
+        assert house.guard.trip is not None
+
+
+@pytest.mark.parametrize("after_seconds", [10, 250], ids=["while it warms", "at its target"])
+async def test_a_frozen_temperature_does_not_hide_a_pad_that_runs_away(after_seconds: float) -> None:
+    async with household() as house, block(house, Energy.HEAT, seconds=400):
+        pad = house.home.pad.pad
+        await house.elapse(after_seconds)
+        pad.frozen_sensor = pad.runaway = True
+        await house.until(lambda: not house.on, within_seconds=100)
+        assert house.guard.trip is not None
+        assert house.guard.trip.kind is TripKind.STALE
+        assert pad.surface_celsius < 44
+
+
+async def test_a_pump_that_pulls_285_in_every_cycle_trips() -> None:
+    async with household(owner=OwnerLimits(comfort_vacuum_mmhg=250)) as house, block(house, Energy.SUCTION):
+        suction = house.home.pumps[Side.LEFT].suction
+        suction.overpressure = 285 - 100 - suction.unit_error.vacuum_mmhg
+        await house.until(lambda: not house.on, within_seconds=5)
+        assert house.guard.trip is not None
+        assert house.guard.trip.kind is TripKind.VACUUM
+
+
+async def test_a_device_switched_off_at_its_button_is_told_once_and_is_no_trip() -> None:
+    async with household() as house:
+        ended: list[str] = []
+        house.guard.on_ended = ended.append
+        async with block(house, Energy.SUCTION):
+            await house.elapse(5)
+            house.press_button("left-pump")
+            await house.elapse(2)
+            assert ended == ["left-pump"]
+            assert house.guard.trip is None
+        assert house.on == set()
+        assert ended == ["left-pump"]

@@ -1,0 +1,110 @@
+"""Without some devices, or all, a session goes on by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from controller.events import SessionState, Stream, Volume
+from controller.guard import Guard
+from controller.memory import ShortMemory
+from controller.session import Session
+from devices.clock import ScaledClock
+from devices.roles import Capability, DeviceLimits, PumpReading, PumpSetting, RunState, Side
+from tests.controller.household import COMFORTABLE, Told, household, routines, words
+from tests.controller.session.past import QUESTIONS, WILLING, outcomes
+
+
+async def test_without_any_device_the_whole_routine_goes_by_hand() -> None:
+    async with household(devices=(), parent=True) as house:
+        await house.start("classic", no_symptoms=False)
+        snapshot = await house.finished()
+        assert snapshot.state is SessionState.COMPLETED
+        assert {step.name: step.by_hand for step in snapshot.steps} == {
+            "check": False,
+            "warm": True,
+            "massage": True,
+            "stimulate": True,
+            "express": True,
+        }
+        assert outcomes(snapshot) == dict.fromkeys(("check", "warm", "massage", "stimulate", "express"), "done")
+        assert snapshot.volume_ml == Volume()
+        assert snapshot.peak_vacuum_mmhg is None
+        said = [guide.words for guide in house.told.guides()]
+        for step in ("warm", "stimulate", "express"):
+            assert house.words.steps[step].by_hand in said
+            assert house.words.steps[step].with_device not in said
+
+
+async def test_with_only_a_pump_warmth_and_massage_go_by_hand() -> None:
+    async with household(devices=["left-pump"], owner=WILLING) as house:
+        house.give_no_milk()
+        await house.reach("warm")
+        assert house.told.guide.words == house.words.steps["warm"].by_hand
+        await house.skip_to("stimulate")
+        await house.elapse(2)
+        assert house.on == {"left-pump"}
+        assert house.told.guide.words == house.words.steps["stimulate"].with_device
+        by_hand = {step.name: step.by_hand for step in house.told.snapshot.steps}
+        assert by_hand["warm"]
+        assert not by_hand["stimulate"]
+        assert house.commanded("right-pump", "start") == 0
+
+
+class LevelPump:
+    """A pump that knows levels only, of which nobody measured the vacuum."""
+
+    role: Literal["pump"] = "pump"
+    name = "level-pump"
+    side = Side.BOTH
+    capabilities = frozenset({Capability.START, Capability.LEVELS, Capability.REPORTS_STATE})
+    limits = DeviceLimits(level=9)
+    on_link_loss: Literal["stops"] = "stops"
+    max_level: int | None = None
+    connected = True
+    age_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.reading = PumpReading(run_state=RunState.STOPPED)
+        self.told: list[PumpSetting] = []
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+    async def renew(self, lease_seconds: float) -> None: ...
+
+    async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
+        self.told.append(setting)
+        self.reading = PumpReading(run_state=RunState.RUNNING, level=setting.level)
+
+    async def adjust(self, setting: PumpSetting) -> None:
+        self.told.append(setting)
+
+    async def pause(self) -> None: ...
+
+    async def resume(self) -> None: ...
+
+    async def stop(self) -> None:
+        self.reading = PumpReading(run_state=RunState.STOPPED)
+
+
+async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
+    clock, stream, pump = ScaledClock(math.inf), Stream(), LevelPump()
+    told = Told(clock, stream)
+    session = Session(
+        station="home",
+        routine=routines()["milk"],
+        side=Side.BOTH,
+        clock=clock,
+        guard=Guard(clock, COMFORTABLE, [pump], ShortMemory()),
+        devices=[pump],
+        words=words(),
+        answers=dict.fromkeys(QUESTIONS, False),
+        stream=stream,
+    )
+    await session.run()
+    assert [setting.level for setting in pump.told] == [1, 1]
+    assert pump.reading.run_state is RunState.STOPPED
+    assert told.snapshot.state is SessionState.COMPLETED
+    assert {snapshot.target_vacuum_mmhg for snapshot in told.snapshots} == {None}

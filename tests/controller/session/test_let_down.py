@@ -1,0 +1,48 @@
+"""The let-down is told by a device, by the flow or by a tap, or the time is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.events import EventType
+from tests.controller.household import PUMPS, household
+from tests.controller.session.past import outcomes, step_of
+
+
+async def test_flow_tells_the_let_down_where_no_device_does() -> None:
+    async with household() as house:
+        for key in PUMPS:
+            house.change_values(key, let_down=False)
+        await house.start("milk")
+        event = await house.told.event(EventType.LET_DOWN, within_seconds=120)
+        assert event.data["by"] == "flow"
+        await house.elapse(1)
+        assert outcomes(house.told.snapshot)["stimulate"] == "let_down"
+        assert house.told.snapshot.let_down_by == "flow"
+        assert house.told.snapshot.let_down_seconds == event.data["seconds"]
+
+
+async def test_a_tap_tells_the_let_down_and_ends_the_stimulation_at_once() -> None:
+    async with household() as house:
+        house.give_no_milk()
+        await house.start("milk")
+        await house.elapse(20)
+        began = next(event for event in house.told.events(EventType.STEP_STARTED) if event.data["step"] == "stimulate")
+        assert (await house.send("let_down")).outcome == "accepted"
+        await house.elapse(0.5)
+        snapshot = house.told.snapshot
+        assert snapshot.let_down_by == "tap"
+        assert snapshot.let_down_seconds == pytest.approx(house.clock.now() - 0.5 - house.told.at(began), abs=0.2)
+        assert snapshot.step == "express"
+        await house.send("let_down")
+        assert len(house.told.events(EventType.LET_DOWN)) == 1
+
+
+async def test_without_let_down_the_stimulation_ends_when_its_time_is_over() -> None:
+    async with household() as house:
+        house.give_no_milk()
+        await house.start("milk")
+        await house.until(lambda: house.told.snapshot.step == "express", within_seconds=125)
+        assert outcomes(house.told.snapshot)["stimulate"] == "done"
+        assert step_of(house.told.snapshot, "stimulate") == pytest.approx(120, abs=0.5)
+        assert house.told.snapshot.let_down_seconds is None

@@ -1,0 +1,165 @@
+"""Stop and pain end everything, whenever they come, and say only what is known."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from controller.events import EventType, SessionState
+from devices.roles import Side
+from devices.virtual.home import DeviceKey
+from tests.controller.household import ALL, STEPS, household
+from tests.controller.session.past import ON, WILLING
+
+
+@pytest.mark.parametrize("where", [*STEPS, "paused", "advice"])
+@pytest.mark.parametrize("action", ["stop", "pain"])
+async def test_stop_and_pain_switch_everything_off_within_a_second_and_for_good(action: str, where: str) -> None:
+    async with household(owner=WILLING, coarse=True) as house:
+        house.give_no_milk()
+        if where == "advice":
+            await house.start(no_symptoms=False)
+            await house.send("answer", question="all", value=True)
+            await house.elapse(5)
+        else:
+            await house.reach("express" if where == "paused" else where)
+        if where == "paused":
+            await house.send("pause")
+            await house.elapse(2)
+        assert house.on == ON.get(where, set())
+        sent = asyncio.create_task(house.send(action))
+        await house.until(lambda: not house.on and house.reported_off, within_seconds=1)
+        reply = await sent
+        assert reply.outcome == "accepted"
+        assert reply.devices == dict.fromkeys(ALL, "stopped")
+        snapshot = await house.finished(within_seconds=3)
+        assert snapshot.state is SessionState.STOPPED
+        assert snapshot.reason == action
+        assert snapshot.target_vacuum_mmhg is None
+        assert house.told.guide.words == house.words.messages["stopped" if action == "stop" else "pain"]
+        assert len(house.told.events(EventType.PAIN)) == (action == "pain")
+        (finished,) = house.told.events(EventType.SESSION_FINISHED)
+        assert finished.data["outcome"] == "stopped"
+        assert finished.data["reason"] == action
+        starts = house.starts
+        for late in ("resume", "skip", "let_down", "vacuum_up"):
+            assert (await house.send(late)).outcome == "refused"
+        await house.idle(600)
+        assert house.on == set()
+        assert house.starts == starts
+        assert house.told.snapshot.state is SessionState.STOPPED
+
+
+async def test_pain_again_and_again_is_never_refused() -> None:
+    async with household() as house:
+        await house.reach("express")
+        for _ in range(3):
+            replies = await asyncio.gather(*(house.send("pain") for _ in range(3)))
+            assert {reply.outcome for reply in replies} == {"accepted"}
+        assert house.on == set()
+        assert len(house.told.events(EventType.PAIN)) == 1
+
+
+@pytest.mark.parametrize("devices", [ALL, ()], ids=["with devices", "without any"])
+async def test_a_stop_in_the_same_moment_as_the_start_stops(devices: tuple[DeviceKey, ...]) -> None:
+    async with household(devices=devices) as house:
+        replies = await asyncio.gather(house.send("start", routine="everything", no_symptoms=True), house.send("stop"))
+        assert [reply.outcome for reply in replies] == ["accepted", "accepted"]
+        snapshot = await house.finished(within_seconds=1)
+        assert snapshot.state is SessionState.STOPPED
+        assert house.on == set()
+
+
+async def test_pain_is_noted_whenever_it_is_pressed() -> None:
+    async with household() as house:
+        await house.send("pain")
+        assert len(house.told.events(EventType.PAIN)) == 1
+        await house.reach("express")
+        await house.send("stop")
+        await house.send("pain")
+        assert len(house.told.events(EventType.PAIN)) == 2
+
+
+@pytest.mark.parametrize("reason", ["stop", "pain"])
+async def test_a_session_that_is_stopped_before_it_began_never_begins(reason: str) -> None:
+    async with household() as house:
+        stopping = asyncio.create_task(house.station.stop(reason))  # its turn comes before the session's own
+        house.station.start("classic", Side.BOTH, no_symptoms=True)
+        await stopping
+        await house.elapse(700)
+        assert house.starts == 0
+        assert house.told.snapshot.state is SessionState.STOPPED
+        assert house.told.snapshot.reason == reason
+
+
+async def test_nothing_begins_after_pain_while_a_device_is_slow_to_confirm() -> None:
+    async with household(devices=["left-pump", "right-pump", "warm-pad"]) as house:
+        await house.reach("massage", run_seconds=0)
+        for _ in range(3):
+            await house.send("skip")
+            await house.elapse(0.2)
+        await house.until(lambda: (house.told.snapshot.step_seconds_left or 99) <= 1, within_seconds=31)
+        await house.elapse(0.5)
+        assert house.told.snapshot.step == "massage"
+        house.break_ears("warm-pad")  # it is off; only its answer does not come
+        starts = house.starts
+        await house.send("pain")
+        await house.elapse(5)
+        assert house.starts == starts
+
+
+@pytest.mark.parametrize("action", ["stop", "pain"])
+async def test_nobody_is_told_that_a_device_stopped_by_itself_after_stop_or_pain(action: str) -> None:
+    async with household() as house:
+        await house.reach("express")
+        began = house.clock.now()
+        await house.send(action)
+        await house.finished(within_seconds=2)
+        said = [guide.words for guide in house.told.guides(since=began)]
+        assert not [words for words in said if "by itself, or at its own button" in words]
+
+
+async def test_a_device_that_ignores_its_stop_is_told_to_the_person_and_to_who_asked() -> None:
+    async with household() as house:
+        await house.reach("express")
+        house.break_ears("left-pump")
+        reply = await house.send("pain")
+        assert reply.outcome == "failed"
+        assert reply.devices is not None
+        assert reply.devices["left-pump"] == "uncertain"
+        assert reply.devices["right-pump"] == "stopped"
+        assert "left-pump" in reply.reasons[0]
+        assert "take the flange off" in reply.reasons[0]
+        snapshot = await house.finished(within_seconds=3)
+        assert snapshot.state is SessionState.STOPPED
+        assert snapshot.reason == "pain"
+        assert {event.data["device"] for event in house.told.events(EventType.UNCERTAIN)} == {"left-pump"}
+        assert house.told.guide.words == house.words.message("uncertain", device="left-pump")
+        assert house.home.pumps[Side.RIGHT].duty.state == "stopped"
+        await house.until(lambda: not house.on, within_seconds=12)  # its lease is not renewed any more
+
+
+async def test_pain_does_not_say_that_all_is_off_when_a_running_pump_went_out_of_reach() -> None:
+    async with household() as house:
+        await house.reach("express")
+        house.break_ears("left-pump")
+        server = house.home.twins["left-pump"].server
+        assert server is not None
+        server.on_disconnection = None  # a pump that runs on without a link
+        asyncio.get_running_loop().call_soon(house.lose_link, "left-pump")
+        reply = await house.send("pain")
+        assert "left-pump" in house.on
+        await house.elapse(0.2)
+        assert house.told.guide.words != house.words.messages["pain"]
+        assert reply.outcome == "failed"
+
+
+async def test_a_heater_that_does_not_confirm_its_end_is_not_forgotten_for_the_next_step() -> None:
+    async with household() as house:
+        await house.reach("warm")
+        house.break_ears("warm-pad")
+        await house.send("skip")
+        await house.elapse(4)
+        assert "warm-pad" in house.on
+        assert house.told.guide.words == house.words.message("uncertain", device="warm-pad")
