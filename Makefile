@@ -15,7 +15,7 @@ help: ## show this list
 demo: $(VENV)/.demo ## install, and run one whole session on virtual devices
 	$(BIN)/letdown demo
 
-test: $(VENV)/.dev ## the tests that need nothing but Python, in under two minutes
+test: $(VENV)/.dev ## the tests that need nothing but Python; a few minutes
 	$(BIN)/python -m pytest -q -n 3 --dist loadgroup tests -m "not system and not matrix and not bluez"
 
 test-system: $(VENV)/.dev ## the tests that need system programs; installs what is missing (Debian, Ubuntu)
