@@ -1,6 +1,6 @@
 """The radio: what its receivers hear, which device is meant, and the connection through the best of them.
 
-Only this room's `backend`, `receiver`, `radio` and `link` know bleak; nothing above knows which radio it is on.
+Only `devices` knows bleak; nothing above knows which radio it is on.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class Radio:
 
         self._connecting[sighting.receiver] += 1
         try:
-            if backend.let_go is not None:
+            if backend.let_go is not None:  # BlueZ, which keeps connections that nobody uses
                 await close_stale_connections(sighting.device)
             async with _unless_gone(backend.gone):
                 client = await establish_connection(

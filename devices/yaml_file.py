@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 try:
     from yaml import CSafeLoader as _QuickBase
 except ImportError:  # a PyYAML that was built without libyaml
-    from yaml import SafeLoader as _QuickBase  # type: ignore[assignment]
+    from yaml import SafeLoader as _QuickBase  # type: ignore[assignment]  # it reads the same
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Path_ = tuple[Hashable, ...]

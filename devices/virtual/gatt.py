@@ -93,7 +93,7 @@ class GattServer:
             device.add_service(gatt.Service(service.uuid, attributes))
         for attribute in self._server.attributes:
             if not attribute.permissions & att.Attribute.WRITEABLE:
-                attribute.write_value = _refuse  # type: ignore[method-assign]
+                attribute.write_value = _refuse  # type: ignore[method-assign]  # Bumble asks nobody else
         device.on(device.EVENT_CONNECTION, self._on_connection)
 
     @property

@@ -75,6 +75,11 @@ async def test_a_device_that_is_bound_to_another_adapter(home: House) -> None:
     home.config.write_text(bound, encoding="utf-8")
     _, found = await doctor(home)
     assert "through hci1" in found["pump"]["says"]
+    # Nobody says yes, so it is only connected and read.
+    _, said = await home.forker.run("devices", "test", "pump", "--config", str(home.config))
+    assert "says: run state stopped" in said
+    _, known = await run("busctl", "tree", "--list", "org.bluez")
+    assert f"/org/bluez/hci1/dev_{home.world.address('pump').replace(':', '_')}/service" in known
     home.config.write_text(lines, encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,33 @@ async def test_a_d_bus_that_breaks_while_it_is_asked_is_said_and_nothing_worse(e
     for ask in (connection.adapters, connection.held, partial(connection.power_cycle, "hci0")):
         with pytest.raises(NotFoundError, match="bluetoothd does not answer"):
             await ask()
+
+
+@pytest.mark.parametrize("error", [None, EOFError(), OSError("gone")])
+async def test_a_d_bus_that_ends_means_that_the_adapter_is_gone(error: Exception | None) -> None:
+    ended = asyncio.Event()
+
+    class Bus:
+        def add_message_handler(self, _: object) -> None: ...
+
+        def disconnect(self) -> None: ...
+
+        async def call(self, _: Message) -> Message:
+            return Message(message_type=MessageType.METHOD_RETURN, reply_serial=1)
+
+        async def wait_for_disconnect(self) -> None:
+            await ended.wait()
+            if error is not None:
+                raise error
+
+    connection = bluez.BlueZ(Bus())  # type: ignore[arg-type]  # all that is asked of it
+    gone = await connection.gone("hci0")
+    await asyncio.sleep(0)
+    assert not gone.done()
+    ended.set()
+    async with asyncio.timeout(2):
+        await gone
+    await connection.close()
 
 
 async def test_a_machine_without_d_bus_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -391,6 +391,13 @@ class TestSeveralReceivers:
             async with asyncio.timeout(5):
                 while "near" not in both.scanners:  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.001)
+
+    async def test_one_that_came_back_under_another_name_is_not_there_any_more(self, both: Both) -> None:
+        both.hear("near")
+        sighting = await both.find(ByName("Pump"), 0)
+        both.receivers[0].backend = replace(both.receivers[0].backend, name="new")
+        with pytest.raises(NotFoundError, match="near is not there any more"):
+            await both.connect(sighting, "pump", lambda: None)
 
     async def test_without_any_there_is_no_radio(self) -> None:
         both = Both()
