@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from controller.mqtt.settings import MqttSettings
 from controller.mqtt.topics import check_name, check_station
 from controller.safety import OwnerLimits
+from devices.confidential import Confidential
 from devices.profiles.vocabulary import Uuid
 from devices.roles import Frozen, Side
 from devices.sighting import ByAddress, ByName
 from devices.tuya.credentials import TuyaCredentials
-from devices.yaml_file import FileError, Problem, load_yaml
+from devices.yaml_file import FileError, Problem, load_yaml, problems_of
 
 _PREFIX = "LETDOWN_"
 
@@ -87,10 +89,8 @@ class StoreSettings(Frozen):
         return self.path or _state_folder() / "letdown.db"
 
 
-class ProxySettings(Frozen):
+class ProxySettings(Confidential):
     """An ESPHome Bluetooth proxy. Its key, if it has one, is here or in the first line of a file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field(min_length=1)
     port: int = Field(6053, ge=1, le=65535)
@@ -149,13 +149,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _through_what_there_is(self) -> Self:
-        known = (*self.radio.adapters, *(proxy.host for proxy in self.radio.proxies))
+        known = {*self.radio.adapters, *(proxy.host for proxy in self.radio.proxies)}
         for station, settings in self.stations.items():
             for at, device in enumerate(settings.devices):
                 if device.through is not None and device.through not in known:
                     raise ValueError(
-                        f"stations.{station}.devices.{at}.through: {device.through} is not in radio.adapters or proxies"
-                        f" ({', '.join(known) or 'none'})"
+                        f"stations.{station}.devices.{at}.through: {device.through} is neither in radio.adapters "
+                        "nor the host of one of radio.proxies"
                     )
         return self
 
@@ -193,11 +193,18 @@ def load_settings(file: Path | None) -> Settings:
         if name.startswith(_PREFIX) and first not in Settings.model_fields:
             known = ", ".join(f"{_PREFIX}{each.upper()}" for each in Settings.model_fields)
             raise FileError("the environment", [Problem(0, name, f"is no setting; there are {known}")])
+    alone = _from_environment()  # first, so that what is wrong there is not blamed on the file
+    return alone if file is None else load_yaml(file, Settings)
+
+
+def _from_environment() -> Settings:
     try:
-        alone = Settings()  # so that what is wrong in the environment is not blamed on the file
-        return alone if file is None else load_yaml(file, Settings)
+        return Settings()
     except SettingsError as error:  # a variable that should hold JSON, and does not
-        raise FileError("the environment (LETDOWN_…)", [Problem(0, "", str(error))]) from None
+        field = re.search(r'field "(\w+)"', str(error))
+        words = 'a list or keys are written as JSON here, such as \'["first", "second"]\'; this is not valid JSON'
+        problems = [Problem(0, field[1] if field else "", words)]
     except ValidationError as error:
-        problems = [Problem(0, ".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
-        raise FileError("the environment (LETDOWN_…)", problems) from None
+        problems = problems_of(error, Settings, {})
+    # Raised here, so that the errors above, which carry what was found, do not hang on to this one.
+    raise FileError("the environment (LETDOWN_…)", problems)

@@ -20,9 +20,8 @@ def login(broker: BrokerUrl, settings: MqttSettings) -> tuple[str | None, str | 
         return username, broker.password.get_secret_value()
     if settings.password_env is not None:
         if settings.password_env not in os.environ:
-            raise RefusedError(
-                f"cannot be entered: there is no environment variable {settings.password_env} (mqtt.password_env)"
-            )
+            # The variable is not named: whoever put the password itself there would read it in a log.
+            raise RefusedError("cannot be entered: the environment variable that mqtt.password_env names is not set")
         return username, os.environ[settings.password_env]
     if settings.password_file is None:
         return username, None

@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from controller.mqtt.topics import check_base, check_name
-from devices.roles import Frozen
+from devices.confidential import Confidential
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _EXAMPLE = "mqtt://user:password@broker.lan:1883, or mqtts:// for TLS"
 
 
-class BrokerUrl(Frozen):
+class BrokerUrl(Confidential):
     """Where a broker is and how to enter. `str()` leaves user and password out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field(min_length=1)
     port: int = Field(1883, ge=1, le=65535)
@@ -42,7 +40,7 @@ class BrokerUrl(Frozen):
             raise ValueError(f"the broker's address names no host; write {_EXAMPLE}")
         if parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError(
-                f"the address of the broker {parts.hostname} ends with its port; write {_EXAMPLE} "
+                f"a broker's address ends with its port; write {_EXAMPLE} "
                 "(in a user name or password, write / as %2F, ? as %3F, # as %23, @ as %40)"
             )
         if port == 0:
@@ -66,10 +64,8 @@ def default_node() -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name).strip("-") or "local"
 
 
-class MqttSettings(Frozen):
+class MqttSettings(Confidential):
     """`brokers` are tried in turn; without any, the embedded broker runs on this machine for this machine only."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     brokers: tuple[BrokerUrl, ...] = ()
     base_topic: Annotated[str, AfterValidator(check_base)] = "letdown"

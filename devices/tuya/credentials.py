@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from devices.roles import Frozen
+from devices.confidential import Confidential
 from devices.tuya.crypto import LOCAL_KEY_BYTES, SECRET_KEY_CHARACTERS, Material, material
 
 _UUID_CHARACTERS = 16
@@ -56,14 +56,12 @@ def _at_most(characters: int) -> AfterValidator:
 Secret = Annotated[SecretStr, AfterValidator(_plain)]
 
 
-class TuyaCredentials(Frozen):
+class TuyaCredentials(Confidential):
     """Keys and ids of one device, fetched from the owner's Tuya account; afterwards everything is local.
 
     Each secret may come from the environment instead: `local_key_env: NAME` names the variable that holds it.
     `datapoints` gives the ids of standard codes that the device's profile leaves to its owner.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     local_key: Annotated[Secret, AfterValidator(_local_key)]
     uuid: Annotated[Secret, _at_most(_UUID_CHARACTERS)]

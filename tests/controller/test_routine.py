@@ -235,14 +235,12 @@ def test_an_unknown_kind_of_step_is_named_with_those_there_are() -> None:
 
 def test_an_unknown_technique_is_named_with_those_there_are() -> None:
     steps = "  - massage:\n      techniques:\n        - spiral\n        - knead\n"
-    assert_refused(steps, "mine.yaml:8: steps.0.massage.techniques.1:", "'palm-press'", "(there stands 'knead')")
+    assert_refused(steps, "mine.yaml:8: steps.0.massage.techniques.1:", "'palm-press'", "(found 'knead')")
 
 
 def test_a_value_out_of_range_is_named_with_the_range_and_what_stands_there() -> None:
     steps = "  - check\n  - stimulate:\n      rate_cpm: 20\n"
-    assert_refused(
-        steps, "mine.yaml:7: steps.1.stimulate.rate_cpm:", "greater than or equal to 60", "(there stands 20)"
-    )
+    assert_refused(steps, "mine.yaml:7: steps.1.stimulate.rate_cpm:", "greater than or equal to 60", "(found 20)")
 
 
 def test_a_word_where_a_number_belongs_is_refused() -> None:

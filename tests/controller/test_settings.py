@@ -217,7 +217,7 @@ def test_an_unverified_device_is_not_allowed_by_default() -> None:
         ("languag: en\n", 1, "languag"),
         ("language: en\nlimits:\n  vacuum: 100\n", 3, "limits.vacuum"),
         ("mqtt:\n  broker: []\n", 2, "mqtt.broker"),
-        (station("      - {name: p, profile: x, advertised_name: X, colour: red}\n"), 4, "colour"),
+        (station("      - {name: p, profile: x, advertised_name: X, sides: both}\n"), 4, "sides"),
     ],
 )
 def test_an_unknown_key_is_refused_with_its_line(write: Write, text: str, line: int, key: str) -> None:
@@ -349,7 +349,7 @@ def test_a_device_can_be_bound_to_a_receiver(write: Write, name: str) -> None:
 
 def test_but_only_to_one_that_is_named(write: Write) -> None:
     (problem,) = problems(write(RECEIVERS + station(PUMP % "hci0")))
-    assert "hci0 is not in radio.adapters or proxies (hci1, nursery.local)" in problem
+    assert "hci0 is neither in radio.adapters nor the host of one of radio.proxies" in problem
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ async def test_a_password_is_read_from_a_file_or_the_environment(
                 file.write_text("right\n")  # it is read again at the next attempt
                 await until(lambda: by_file.connected)
         by_environment = bridge_with(broker, username="ann", password_env="THE_BROKER_S")
-        assert "there is no environment variable THE_BROKER_S" in await trouble(by_environment)
+        assert "the environment variable that mqtt.password_env names is not set" in await trouble(by_environment)
         monkeypatch.setenv("THE_BROKER_S", "right")
         async with running(by_environment):
             pass

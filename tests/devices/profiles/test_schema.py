@@ -140,13 +140,13 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ("{0x0F: accepted, 0x33: refused}", "[accepted, refused]", "dictionary"),
     ],
     "reports.result.payload.2.is.51": [
-        ("0x33: refused}", "0x33: 1}", "(there stands 1)"),  # a number is not a meaning
+        ("0x33: refused}", "0x33: 1}", "(found 1)"),  # a number is not a meaning
     ],
     "reports.result.length": [
-        ("channel: control\n", "channel: control\n    length: many\n", "(there stands 'many')"),
+        ("channel: control\n", "channel: control\n    length: many\n", "(found 'many')"),
     ],
     "reports.result.every_seconds": [
-        ("channel: control\n", "channel: control\n    every_seconds: 0\n", "greater than 0 (there stands 0)"),
+        ("channel: control\n", "channel: control\n    every_seconds: 0\n", "greater than 0 (found 0)"),
     ],
     "match": [
         ('{name: "Test*"}', "{}", "say at least one of: name, services, manufacturer, address"),
@@ -156,10 +156,10 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ('{name: "Test*"}', "{manufacturer: 0x10000}", "less than or equal to 65535"),
     ],
     "match.manufacturer.data": [
-        ('{name: "Test*"}', '{manufacturer: {id: 93, data: "01 ?? 03"}}', "(there stands '01 ?? 03')"),
+        ('{name: "Test*"}', '{manufacturer: {id: 93, data: "01 ?? 03"}}', "(found '01 ?? 03')"),
     ],
     "match.address": [
-        ('{name: "Test*"}', '{address: "my pump"}', "(there stands 'my pump')"),
+        ('{name: "Test*"}', '{address: "my pump"}', "(found 'my pump')"),
     ],
     "match.services": [
         ('{name: "Test*"}', '{services: "18"}', "four hex digits (180f, in quotes) or 32 in the form 8-4-4-4-12"),
@@ -174,7 +174,7 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ('service: "ffb0", characteristic: "ffb1"', 'characteristic: "ffb1", handle: 3', "or its handle"),
     ],
     "channels.control.handle": [
-        ('service: "ffb0", characteristic: "ffb1"', "handle: 0", "greater than or equal to 1 (there stands 0)"),
+        ('service: "ffb0", characteristic: "ffb1"', "handle: 0", "greater than or equal to 1 (found 0)"),
     ],
     "channels.battery.service": [
         ('service: "180f"', "service: 0x180f", "four hex digits (180f, in quotes)"),
@@ -214,7 +214,7 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ("counter, payload]}", 'tail, payload], joined: true, tail: "0d"}', "the tail is the last part"),
     ],
     "frame.opcode_bytes": [
-        ("counter, payload]}", "counter, payload], opcode_bytes: 5}", "less than or equal to 4 (there stands 5)"),
+        ("counter, payload]}", "counter, payload], opcode_bytes: 5}", "less than or equal to 4 (found 5)"),
     ],
     "frame.checksum.kind": [
         ("[opcode, counter, payload]}", "[payload, checksum], checksum: {kind: crc99}}", "'crc16-modbus'"),
@@ -223,7 +223,7 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ("[opcode, counter, payload]}", "[length, payload], length: {type: u8}}", "Field required"),
     ],
     "frame.layout.1": [
-        ("[opcode, counter, payload]", "[opcode, tial, payload]", "'checksum' or 'tail' (there stands 'tial')"),
+        ("[opcode, counter, payload]", "[opcode, tial, payload]", "'checksum' or 'tail' (found 'tial')"),
     ],
     "examples.0": [
         (
@@ -263,7 +263,7 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
             'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: u8}}',
             "pairs of hex",
         ),
-        ('stop: {opcode: "0f"}', 'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: 8}}', "dictionary"),
+        ('stop: {opcode: "0f"}', 'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: 8}}', "needs keys below it"),
     ],
     "text": [
         ("frame: {layout", "text: {encoding: klingon}\nframe: {layout", "klingon is no encoding; ascii and utf-8 are"),
@@ -287,10 +287,10 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ("answer:", "session:\n  hello: {command: ping, within_seconds: 0}\nanswer:", "greater than 0"),
     ],
     "link.gap_seconds": [
-        ("answer:", "link: {gap_seconds: 5}\nanswer:", "less than or equal to 2 (there stands 5)"),
+        ("answer:", "link: {gap_seconds: 5}\nanswer:", "less than or equal to 2 (found 5)"),
     ],
     "link.chunk_bytes": [
-        ("answer:", "link: {chunk_bytes: 0}\nanswer:", "greater than or equal to 1 (there stands 0)"),
+        ("answer:", "link: {chunk_bytes: 0}\nanswer:", "greater than or equal to 1 (found 0)"),
     ],
     "levels.source": [
         ("answer:", "levels: {vacuum_mmhg: {1: 50}, source: me}\nanswer:", "at least 10"),
