@@ -15,7 +15,7 @@ from controller.commands import (
     Args,
     ChooseArgs,
     Command,
-    Desk,
+    CommandValidator,
     LogVolumeArgs,
     Outcome,
     Reply,
@@ -53,7 +53,7 @@ class Service:
         self.stations = {station.name: station for station in stations}
         self._closing = False
         self._winding_down = asyncio.Event()
-        self._desks = {station.name: Desk() for station in stations}
+        self._validators = {station.name: CommandValidator() for station in stations}
 
     async def run(self, watchers: Sequence[Watcher] = ()) -> None:
         """Run until cancelled or wound down.
@@ -88,7 +88,7 @@ class Service:
         if station is None:
             return _reply(command, "refused", f"there is no station {station_name}")
         session_id = station.session.id if station.session is not None and station.running else None
-        refusal = self._desks[station_name].refusal(command, retained=retained, session_id=session_id)
+        refusal = self._validators[station_name].refusal(command, retained=retained, session_id=session_id)
         if refusal is None and self._closing and command.action not in ALWAYS:
             refusal = "the controller is shutting down"
         if refusal is None and self._winding_down.is_set() and command.action is Action.START:

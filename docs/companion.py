@@ -18,8 +18,9 @@ KEYS = {"": "let_down", "p": "pain", "x": "stop", "s": "skip", "-": "vacuum_down
 
 async def send(client: aiomqtt.Client, station: str, action: str, **args: object) -> None:
     """Ask for something; after ten seconds it is too late for it."""
-    expires = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
-    command = {"id": uuid.uuid4().hex, "action": action, "args": args, "expires": expires}
+    now = datetime.now(UTC)
+    times = {"sent": now.isoformat(), "expires": (now + timedelta(seconds=10)).isoformat()}
+    command = {"id": uuid.uuid4().hex, "action": action, "args": args, **times}
     await client.publish(f"letdown/{station}/command", json.dumps(command), qos=1)
 
 

@@ -72,13 +72,18 @@ class Feature(Frozen):
         text = payload[:256].decode(errors="replace").strip()
         if self.action is not None:
             action, args = self.action, {str(self.fills): self._value(text)}
-        elif text in self.says:
-            action, args = self.says[text]
-        elif self.kind is Kind.BUTTON and self.id in ALWAYS:  # whatever was sent, nothing keeps a stop from being one
-            action, args = self.says[PRESS]
+        elif said := self.says.get(text) or self._stop(text):
+            action, args = said
         else:
             raise BadCommandError(f"{self.id}: {text[:40]!r} is not known here; send {' or '.join(self.says)}")
         return parse_command(json.dumps({"action": action.value, "args": args}).encode())
+
+    def _stop(self, text: str) -> tuple[Action, dict[str, JsonValue]] | None:
+        """Return the stop or pain that an unknown payload stands for: any at their own buttons, else any spelling."""
+        if self.kind is Kind.BUTTON and self.id in ALWAYS:
+            return self.says[PRESS]
+        stops = {word.lower(): said for word, said in self.says.items() if said[0] in ALWAYS}
+        return stops.get(text.lower())
 
     def _value(self, text: str) -> JsonValue:
         if self.kind is not Kind.AMOUNT:

@@ -26,11 +26,14 @@ unless the settings say otherwise. An unknown value is `null`; nothing is made u
 ## What holds for every command
 
 - `id` (at most 128 characters) comes back in the reply. A second command with the same `id` is refused.
-- `expires` is a time with its zone; after it the command is refused.
+- `sent` is the time at the sender, with its zone, such as `2026-01-01T12:00:00Z`. If it differs by more than 10 s from
+  this controller's clock, the command is refused. Send it: then no old command is ever carried out.
+- `expires` is a time with its zone; after it the command is refused, and also if it lies more than 10 min ahead.
 - `session` names the session that it is meant for; if another runs, or none, it is refused.
 - Send without the retain flag: a retained command is refused.
+- Without `sent` and `expires` a command is carried out whenever it arrives.
 - `vacuum_down` works late, retained, and for whatever session. `stop` and `pain` always work, whatever else is in the
-  payload.
+  payload, and whatever is wrong with it: also as a plain word, in capitals, and in JSON that is cut off or too long.
 - With MQTT 5, the reply also goes to the response topic of the command, with its correlation data, if that is a topic
   below `…/reply/`.
 - A reply is `accepted`, `limited` (done, but less than asked), `refused` (not done) or `failed`; why, in `reasons`.

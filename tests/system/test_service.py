@@ -308,10 +308,10 @@ async def test_commands_that_cannot_be_carried_out_are_refused_with_the_reason(t
         assert "nonsense is not known" in await refused(other, "skip", nonsense=1)
         assert session(other)["state"] == "idle"
 
-        await other.command("this is no JSON")
+        await other.command("this is not JSON")
         await wait(lambda: other.replies()[-1]["id"] is None)
         assert other.replies()[-1]["outcome"] == "refused"
-        assert "no JSON" in other.replies()[-1]["reasons"][0]
+        assert "not valid JSON" in other.replies()[-1]["reasons"][0]
 
         await start_suction(other)
         running = session(other)["session_id"]

@@ -16,11 +16,11 @@ def test_in_a_flood_only_stop_and_pain_get_in(caplog: pytest.LogCaptureFixture) 
     inbox = Inbox()
     for _ in range(1000):
         inbox.put_nowait(message(b'{"action": "skip"}'))
-    for payload in (b'{"action": "stop"}', b"stop, please", b'{"action": "pain", "id": "1"}', b'"stop"'):
+    for payload in (b'{"action": "stop"}', b"stop, please", b'{"action": "pain", "id": "1"}', b'"start"', b"stop"):
         inbox.put_nowait(message(payload))
     waiting = [inbox.get_nowait().payload for _ in range(inbox.qsize())]
-    assert len(waiting) == 258
-    assert waiting[256:] == [b'{"action": "stop"}', b'{"action": "pain", "id": "1"}']
+    assert len(waiting) == 259
+    assert waiting[256:] == [b'{"action": "stop"}', b'{"action": "pain", "id": "1"}', b"stop"]
     assert inbox.dropped == 746
     assert len(caplog.records) == 1
 

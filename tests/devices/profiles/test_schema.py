@@ -263,7 +263,11 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
             'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: u8}}',
             "pairs of hex",
         ),
-        ('stop: {opcode: "0f"}', 'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: 8}}', "needs keys below it"),
+        (
+            'stop: {opcode: "0f"}',
+            'stop: {opcode: "0f"}\n  say: {text: "V:{level}", fields: {level: 8}}',
+            "needs keys below it",
+        ),
     ],
     "text": [
         ("frame: {layout", "text: {encoding: klingon}\nframe: {layout", "klingon is no encoding; ascii and utf-8 are"),

@@ -1,0 +1,35 @@
+"""Features turn a plain payload into a command, and a stop into a stop however it is spelt."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.commands import Action, BadCommandError
+from controller.features.device import device_features
+from controller.features.feature import Feature, accepting
+from controller.features.station import station_features
+from controller.routine import load_routines
+from controller.safety import OwnerLimits
+from devices.roles import Capability, DeviceLimits
+
+STATION = {each.id: each for each in accepting(station_features(OwnerLimits(), load_routines()))}
+(WARMTH,) = accepting(
+    device_features("warmer", frozenset({Capability.START, Capability.TARGET_CELSIUS}), DeviceLimits())
+)
+
+
+@pytest.mark.parametrize("payload", [b"", b"PRESS", b"start", b"\xff\xfe", b"x" * 1_000_000, b"[" * 100_000])
+@pytest.mark.parametrize("name", ["stop", "pain"])
+def test_whatever_comes_to_stop_or_pain_is_one(name: str, payload: bytes) -> None:
+    assert STATION[name].command(payload)[0].action == name
+
+
+@pytest.mark.parametrize("payload", [b"off", b"OFF", b" Off\r\n"])
+def test_heat_is_stopped_however_off_is_spelt(payload: bytes) -> None:
+    assert WARMTH.command(payload)[0].action is Action.STOP
+
+
+@pytest.mark.parametrize(("feature", "payload"), [(WARMTH, b"HEAT"), (WARMTH, b""), (STATION["start"], b"press")])
+def test_what_starts_is_started_by_its_own_payload_alone(feature: Feature, payload: bytes) -> None:
+    with pytest.raises(BadCommandError):
+        feature.command(payload)
