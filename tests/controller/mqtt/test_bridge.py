@@ -104,7 +104,7 @@ async def test_a_command_is_handed_in_and_its_reply_goes_out(broker: BrokerUrl, 
     ]
 
 
-@pytest.mark.parametrize("payload", ["", "stop!", "[]", '{"action": "fly"}', "x" * 20_000, '{"id": "9"}'])
+@pytest.mark.parametrize("payload", ["", "start!", "[]", '{"action": "fly"}', "x" * 20_000, '{"id": "9"}'])
 async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payload: str) -> None:
     desk = Desk()
     async with running(bridge_to(broker, desk=desk)):
@@ -113,6 +113,18 @@ async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payl
     assert other.replies()[0]["outcome"] == "refused"
     assert other.replies()[0]["reasons"]
     assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    "payload", ["stop", '{"id": "1", "action": "stop', '{"action": "stop", "x": "' + "x" * 100_000 + '"}']
+)
+async def test_a_stop_in_a_broken_payload_is_carried_out(broker: BrokerUrl, other: Ear, payload: str) -> None:
+    desk = Desk()
+    async with running(bridge_to(broker, desk=desk)):
+        await other.command(payload)
+        await until(lambda: bool(other.replies()))
+    assert desk.actions() == ["stop"]
+    assert other.replies()[0]["outcome"] == "accepted"
 
 
 async def test_a_command_that_breaks_the_reader_costs_no_connection(broker: BrokerUrl, other: Ear) -> None:
