@@ -468,7 +468,7 @@ def test_an_unknown_routine_is_named_with_those_there_are(tmp_path: Path) -> Non
         ("limits: {heat_celsius: 43}\n", 1, "limits.heat_celsius"),
         ("language: en\nlimit: {heat_celsius: 40}\n", 2, "limit: is not known here"),
         ("mqtt:\n  base_topic: a\n  base_topic: b\n", 3, "is said twice"),
-        ("stations: [\n", 2, "no YAML"),
+        ("stations: [\n", 2, "not valid YAML"),
     ],
 )
 def test_wrong_settings_are_named_with_file_and_line(text: str, line: int, words: str, tmp_path: Path) -> None:
