@@ -85,13 +85,21 @@ class PumpSetting(Frozen):
 
 
 class DeviceLimits(Frozen):
-    """The most a device can do, by its profile or its own report; `None` where nobody published it."""
+    """The most a device can do, by its profile or its own report; `None` where nobody published it.
+
+    `least_…` is the least it can be set to: it cannot do anything weaker than that but stop. `None` where nobody
+    published it, or where it can be set down to 0.
+    """
 
     vacuum_mmhg: float | None = None
     rate_cpm: float | None = None
     level: int | None = None
     celsius: float | None = None
     run_seconds: float | None = None
+    least_vacuum_mmhg: float | None = None
+    least_level: int | None = None
+    least_celsius: float | None = None
+    least_intensity: float | None = None
 
 
 class Reading(Frozen):
@@ -147,8 +155,20 @@ class Device(Protocol):
         """What it can do and tell."""
 
     @property
+    def can_stop(self) -> bool:
+        """Whether a stop can be sent: it has a command for it, and may be controlled."""
+
+    @property
+    def device_name(self) -> str:
+        """The owner's name for the whole device, which may have several roles with names of their own."""
+
+    @property
+    def address(self) -> str | None:
+        """The Bluetooth address of the device that is connected or was last seen; `None` before that."""
+
+    @property
     def limits(self) -> DeviceLimits:
-        """The most it can do."""
+        """The most and the least it can do."""
 
     @property
     def on_link_loss(self) -> Literal["stops", "continues", "unknown"]:

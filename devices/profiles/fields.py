@@ -117,6 +117,30 @@ def _scaled(field: FieldSpec, name: str, value: Value, values: Mapping[str, Valu
     return number
 
 
+def least_value(field: FieldSpec, *, above_zero: bool = False) -> float | None:
+    """Return the lowest value that a field can be set to, in the unit of its name; `None` for what is not a number.
+
+    `above_zero`: the lowest that is more than 0, for values whose 0 means off.
+    """
+    if field.name is None or field.meanings or field.flags or field.type in ("bool", "text"):
+        return None
+    # Where the unit is another value's, it may be either: the higher of both lowest steps is possible in both.
+    units = (field.unit or "celsius",) if field.unit in (None, "celsius", "fahrenheit") else ("celsius", "fahrenheit")
+    return max(_least_step(field, unit, above_zero=above_zero) for unit in units)
+
+
+def _least_step(field: FieldSpec, unit: str, *, above_zero: bool) -> float:
+    up = 1 if field.factor > 0 else -1
+    number = field.wire_range[0 if up > 0 else 1]
+    lowest = max(field.range[0] if field.range else -math.inf, 0 if above_zero else -math.inf)
+    if lowest > -math.inf:
+        said = lowest * 1.8 + 32 if unit == "fahrenheit" else lowest
+        number = _step_down((said - field.offset) / field.factor, field.factor, _TINY) + field.bias
+    while _value(field, number, unit) < lowest - _TINY or (above_zero and _value(field, number, unit) <= 0):
+        number += up
+    return _value(field, number, unit)
+
+
 def _step_down(steps: float, factor: float, tiny: float) -> int:
     """Return whole steps that are worth what was asked or a little less, never more."""
     nearest = round(steps)

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from devices.errors import RefusedError
 from devices.link import Link
+from devices.profiles.least import least_settings
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import START_VERB, STOP_VERB, Role, Value
 from devices.roles import (
@@ -45,6 +46,8 @@ _BY_REPORT = {
     "battery_percent": Capability.REPORTS_BATTERY,
 }
 
+
+_TINY = 1e-6
 
 # What must stay fresh while a device runs, of what it tells regularly.
 _WATCHED: dict[Role, frozenset[str]] = {
@@ -84,13 +87,18 @@ class Driver(Protocol):
 class _ProfileRole:
     """What the three roles share: everything about the device, and its stop. Documented in `devices.roles`."""
 
+    role: Role
+
     def __init__(self, device: Driver, role: Role) -> None:
         self.device = device
         # A device with several roles shows as several, each under a name of its own.
         self.name = device.name if len(device.profile.roles) == 1 else f"{device.name}-{role}"
+        self.device_name = device.name
         self.stop_verb = STOP_VERB[role]
+        self.can_stop = device.may_control and self.stop_verb in device.profile.commands
         self._watched = _WATCHED[role] & device.profile.regular or device.profile.regular
         self.capabilities = capabilities_of(device.profile, role, may_control=device.may_control)
+        self._least = least_settings(device.profile, role)
 
     @property
     def side(self) -> Side:
@@ -109,6 +117,11 @@ class _ProfileRole:
         return self.device.link.connected
 
     @property
+    def address(self) -> str | None:
+        sighting = self.device.link.sighting
+        return None if sighting is None else sighting.address
+
+    @property
     def age_seconds(self) -> float | None:
         return self.device.told.age_seconds(self._watched)
 
@@ -124,21 +137,29 @@ class _ProfileRole:
     async def stop(self) -> None:
         await self.device.stop(self.stop_verb)
 
-    def _read(self, model: type[ReadingT]) -> ReadingT:
+    def _read(self, model: type[ReadingT], target: str = "", levels: Mapping[int, float] | None = None) -> ReadingT:
+        """Return the latest values. Where the device reports a level but no `target`, that is what `levels` says."""
+        by_level = levels if levels and target not in self.device.profile.reported else {}
+
         def make(values: Mapping[str, Value]) -> ReadingT:
-            return model(**{name: values[name] for name in model.model_fields if values.get(name) is not None})
+            known = {name: values[name] for name in model.model_fields if values.get(name) is not None}
+            level = values.get("level")
+            if isinstance(level, int | float) and level in by_level:
+                known[target] = by_level[int(level)]
+            return model(**known)
 
         return self.device.told.view(model, make)
 
     @property
     def limits(self) -> DeviceLimits:
-        """The lower of what the profile says and what the device itself says."""
+        """The most is the lower of what profile and device say; the least is what the profile says."""
         by_profile = self.device.profile.limits.model_dump()
 
         def make(values: Mapping[str, Value]) -> DeviceLimits:
-            return DeviceLimits(**{key: _lower(value, values.get(f"limit_{key}")) for key, value in by_profile.items()})
+            most = {key: _lower(value, values.get(f"limit_{key}")) for key, value in by_profile.items()}
+            return DeviceLimits(**most, **self._least)
 
-        return self.device.told.view(DeviceLimits, make)
+        return self.device.told.view((DeviceLimits, self.role), make)
 
 
 class ProfilePump(_ProfileRole):
@@ -151,7 +172,8 @@ class ProfilePump(_ProfileRole):
 
     @property
     def reading(self) -> PumpReading:
-        return self._read(PumpReading)
+        levels = self.device.profile.levels
+        return self._read(PumpReading, "target_vacuum_mmhg", levels.vacuum_mmhg if levels else None)
 
     async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
         values = {**self._values(setting), **_times(duration_seconds, lease_seconds)}
@@ -184,7 +206,8 @@ class ProfileWarmer(_ProfileRole):
 
     @property
     def reading(self) -> WarmerReading:
-        return self._read(WarmerReading)
+        levels = self.device.profile.levels
+        return self._read(WarmerReading, "target_celsius", levels.celsius if levels else None)
 
     async def set_target(self, celsius: float, duration_seconds: float, lease_seconds: float) -> None:
         values: dict[str, Value] = {"celsius": celsius, "on": True, **_times(duration_seconds, lease_seconds)}
@@ -207,6 +230,9 @@ class ProfileMassager(_ProfileRole):
         return self._read(MassagerReading)
 
     async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
+        least = self._least.get("least_intensity", 0.0)
+        if intensity < least - _TINY:  # it would be rounded: down to nothing, or up to more than was asked
+            raise RefusedError(f"{self.name} can be set to {least:.2f} of its strength at least, not {intensity:.2f}")
         values: dict[str, Value] = {"intensity": intensity, "side": side.value}
         values |= _times(duration_seconds, lease_seconds)
         await self.device.command("run", values, undone_by=self.stop_verb)

@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 
+from controller import safety
 from controller.events import EventType, SessionState, Stream
 from controller.guide import Words, load_words
 from controller.memory import ShortMemory
@@ -20,6 +21,7 @@ from controller.safety import OwnerLimits
 from controller.station import Station
 from controller.virtual import VirtualParent
 from devices.clock import ScaledClock
+from devices.profiles.least import least_settings
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import START_VERB, STOP_VERB, Role
 from devices.roles import Side
@@ -39,15 +41,22 @@ _STEPS: dict[Role, set[str]] = {"pump": {"stimulate", "express"}, "warmer": {"wa
 # The owner of these devices has turned on all that is off until it is asked for.
 _ALLOWED = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True, heat_without_temperature=True)
 
+_TOO_STRONG = [
+    profile
+    for profile in PROFILES
+    if "massager" in profile.roles
+    and least_settings(profile, "massager")["least_intensity"] > safety.VIBRATION_INTENSITY
+]
+_USED = [profile for profile in PROFILES if profile not in _TOO_STRONG]
 every_role = pytest.mark.parametrize(
     ("profile", "role"),
-    [pytest.param(profile, role, id=f"{profile.id}-{role}") for profile in PROFILES for role in profile.roles],
+    [pytest.param(profile, role, id=f"{profile.id}-{role}") for profile in _USED for role in profile.roles],
 )
 
 # By what they can confirm and how they are stopped; makers differ in bytes only.
 _KINDS = {
     (role, "run_state" in profile.reported, bool(profile.commands[STOP_VERB[role]].sequence), profile.roles): profile
-    for profile in PROFILES
+    for profile in _USED
     for role in profile.roles
 }
 one_of_each_kind = pytest.mark.parametrize(
@@ -182,6 +191,20 @@ async def test_a_classic_session_completes(profile: Profile, role: Role) -> None
                 assert (channel, data) in place.twin.written or (
                     channel is None and data in [written for _, written in place.twin.written]
                 )
+
+
+@pytest.mark.parametrize("profile", _TOO_STRONG, ids=lambda profile: profile.id)
+async def test_a_massager_that_cannot_be_set_weak_enough_is_not_started(profile: Profile) -> None:
+    async with place_with(profile) as place:
+        place.station.start("classic", _side(profile), no_symptoms=False)
+        async with place.clock.timeout(4000):
+            await place.station.finished()
+        assert place.told.snapshot.state is SessionState.COMPLETED, place.told.snapshot.reason
+        assert not place.told_it(START_VERB["massager"])
+
+
+def test_one_that_is_only_on_or_off_is_among_those() -> None:
+    assert [profile.id for profile in _TOO_STRONG] == ["htk-breast-massager"]
 
 
 @every_role
