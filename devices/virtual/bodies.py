@@ -1,4 +1,4 @@
-"""The three virtual devices of the open profile: a pump on a breast, a warm compress, a massager."""
+"""Two virtual devices of the open profile: a pump on a breast, and a warm compress. The massager is in `massager`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from devices.profiles.vocabulary import Value
 from devices.roles import Phase, Side
-from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
+from devices.virtual.battery import PAD_HOURS, PUMP_HOURS, Battery
 from devices.virtual.breast import Breast
 from devices.virtual.duty import ACCEPTED, NOT_APPLICABLE, Duty, Result
-from devices.virtual.pump_ranges import PumpRanges
+from devices.virtual.firmware import Firmware, within
+from devices.virtual.pump_ranges import BY_HAND_CPM, PumpRanges
 from devices.virtual.suction import Suction
 from devices.virtual.thermal import Pad
 
@@ -23,11 +24,15 @@ OPEN_PUMP = PumpRanges(
 OUT_OF_RANGE = Result("out_of_range")
 
 
-class PumpBody:
+class PumpBody(Firmware):
     """A pump with a flow sensor on one breast of `Mother`. Milk comes when the mother is advanced, not here.
 
     `ranges` are those of a product. It does no more than its highest, and nothing at all below its lowest.
+    Faults: `least_mmhg` (it turns down every vacuum below that), those of `Firmware`, and those of its parts.
     """
+
+    refusal = NOT_APPLICABLE
+    least_mmhg = 0.0
 
     def __init__(self, side: Side, breast: Breast, seed: int | str, ranges: PumpRanges | None = None) -> None:
         self.side = side
@@ -50,6 +55,8 @@ class PumpBody:
 
     def command(self, name: str, values: Mapping[str, Value]) -> Result:
         """Start, adjust, pause, resume, stop, renew or acknowledge."""
+        if (answer := self._faulty_answer(name)) is not None:
+            return answer
         if name == "stop":
             self._end("commanded")
             return ACCEPTED
@@ -63,21 +70,53 @@ class PumpBody:
         asked_mmhg, rate_cpm = _number(values["vacuum_mmhg"]), _number(values["rate_cpm"])
         phase = Phase(str(values["phase"]))
         (lowest_mmhg, highest_mmhg), (slowest_cpm, fastest_cpm) = self.ranges.vacuum(phase), self.ranges.rate(phase)
-        if asked_mmhg < lowest_mmhg or rate_cpm < slowest_cpm:
+        if asked_mmhg < max(lowest_mmhg, self.least_mmhg) or rate_cpm < slowest_cpm:
             return OUT_OF_RANGE
         self._target_mmhg = min(asked_mmhg, highest_mmhg)
         self._rate_cpm = min(rate_cpm, fastest_cpm, PUMP_LIMIT_CPM)
         if name == "start":
             self.duty.begin(values)
-            self._volume_ml = self._peak_mmhg = 0.0
-            self._breast_ml = self._breast.volume_ml
-            self._let_down = False
-            self.suction.start(phase, self._target_mmhg, self._rate_cpm)
+            self._begin(phase)
         else:
-            self.duty.changed.add("changed_setting")
-            self.suction.adjust(phase=phase, vacuum_mmhg=self._target_mmhg, rate_cpm=self._rate_cpm)
+            self._change(phase)
         limited = self._target_mmhg < asked_mmhg or self._rate_cpm < rate_cpm
         return Result("limited" if limited else "accepted", {"allowed_vacuum_mmhg": round(self._target_mmhg)})
+
+    def _begin(self, phase: Phase) -> None:
+        self._volume_ml = self._peak_mmhg = 0.0
+        self._breast_ml = self._breast.volume_ml
+        self._let_down = False
+        self.suction.start(phase, self._target_mmhg or 0.0, self._rate_cpm or BY_HAND_CPM[phase])
+
+    def _change(self, phase: Phase) -> None:
+        self.duty.changed.add("changed_setting")
+        self.suction.adjust(phase=phase, vacuum_mmhg=self._target_mmhg, rate_cpm=self._rate_cpm)
+
+    def press_start(self, vacuum_mmhg: float, phase: Phase = Phase.EXPRESSION, rate_cpm: float | None = None) -> None:
+        """Switch on at the pump, or change what runs. Without a lease: until the button, or its own longest run."""
+        was_on, pulled = self.duty.on, self.suction.running
+        self.duty.press_on()
+        self._target_mmhg = within(vacuum_mmhg, *self.ranges.vacuum(phase))
+        self._rate_cpm = within(rate_cpm or BY_HAND_CPM[phase], *self.ranges.rate(phase))
+        if not self.duty.on:  # it has a fault
+            return
+        if was_on and pulled:
+            self._change(phase)
+        else:
+            self._begin(phase)
+
+    def press_vacuum(self, vacuum_mmhg: float) -> None:
+        """Set the vacuum at the pump, whoever started it; of one that is off, for when it is switched on there."""
+        phase = self.suction.phase
+        self._target_mmhg = within(vacuum_mmhg, *self.ranges.vacuum(phase))
+        self._change(phase)
+
+    def press_stop(self) -> None:
+        """Switch off at the pump."""
+        self._end("commanded")
+
+    def _restart(self) -> None:
+        self.press_start(self._target_mmhg or 0.0, self.suction.phase, self._rate_cpm)
 
     def _pause(self, paused: bool) -> Result:
         if self.duty.running is not paused:
@@ -105,18 +144,20 @@ class PumpBody:
             self.duty.changed.add("changed_let_down")
         if reason := self.duty.due(to_seconds):
             self._end(reason)
+        self._restart_when_due()
 
     def lose_link(self) -> None:
-        """Stop: nobody could stop it any more."""
-        self._end("link_lost")
+        """Stop: nobody could stop it any more. What was started at its button has nothing to do with the link."""
+        if self.duty.leased:
+            self._end("link_lost")
 
     def _end(self, reason: str) -> None:
         self.duty.end(reason)
         self.suction.vent()
 
-    def values(self) -> dict[str, Value]:
+    def values(self, since_seconds: float | None = None) -> dict[str, Value]:
         """Return status, measurement, features and record."""
-        window = self.suction.take_window()
+        window = self.suction.window(self.duty.now_seconds if since_seconds is None else since_seconds)
         on = self.duty.on
         return {
             **self.duty.values(),
@@ -140,8 +181,10 @@ class PumpBody:
         }
 
 
-class PadBody:
-    """A warm compress, worn on the skin."""
+class PadBody(Firmware):
+    """A warm compress, worn on the skin. Faults: those of `Firmware`, and those of its parts."""
+
+    refusal = NOT_APPLICABLE
 
     def __init__(self, seed: int | str, side: Side = Side.BOTH) -> None:
         self.side = side
@@ -150,9 +193,12 @@ class PadBody:
         self.battery = Battery(PAD_HOURS)
         self._celsius = round(self.pad.read_celsius(), 2)
         self._read_at_seconds = 0.0
+        self._target_celsius = PAD_LIMIT_CELSIUS
 
     def command(self, name: str, values: Mapping[str, Value]) -> Result:
         """Set the target, switch off, renew or acknowledge."""
+        if (answer := self._faulty_answer(name)) is not None:
+            return answer
         if name == "off":
             self._end("commanded")
             return ACCEPTED
@@ -161,8 +207,24 @@ class PadBody:
         asked_celsius = _number(values["celsius"])
         celsius = min(asked_celsius, PAD_LIMIT_CELSIUS)
         self.duty.begin(values)
+        self._target_celsius = celsius
         self.pad.set_target(celsius)
         return Result("limited" if celsius < asked_celsius else "accepted", {"allowed_celsius": celsius})
+
+    def press_on(self, celsius: float) -> None:
+        """Switch on at the pad, or change its target. Without a lease: until the button, or its own longest run."""
+        self.duty.press_on()
+        self._target_celsius = within(celsius, 0, PAD_LIMIT_CELSIUS)
+        if self.duty.on:
+            self.duty.changed.add("changed_setting")
+            self.pad.set_target(self._target_celsius)
+
+    def press_off(self) -> None:
+        """Switch off at the pad."""
+        self._end("commanded")
+
+    def _restart(self) -> None:
+        self.press_on(self._target_celsius)
 
     def advance(self, to_seconds: float) -> None:
         """Warm and cool, and end the run when its time, its lease or its battery is over."""
@@ -175,16 +237,18 @@ class PadBody:
             self._celsius = round(self.pad.read_celsius(), 2)
         if reason := self.duty.due(to_seconds):
             self._end(reason)
+        self._restart_when_due()
 
     def lose_link(self) -> None:
-        """Switch off: nobody could switch it off any more."""
-        self._end("link_lost")
+        """Switch off: nobody could switch it off any more. What was started at its button stays on."""
+        if self.duty.leased:
+            self._end("link_lost")
 
     def _end(self, reason: str) -> None:
         self.duty.end(reason)
         self.pad.off()
 
-    def values(self) -> dict[str, Value]:
+    def values(self, since_seconds: float | None = None) -> dict[str, Value]:  # noqa: ARG002 - a Body
         """Return status, temperature and features."""
         return {
             **self.duty.values(),
@@ -192,46 +256,6 @@ class PadBody:
             "has_temperature_sensor": True,
             "target_celsius": self.pad.target_celsius if self.duty.on else None,
             "surface_celsius": self._celsius,
-            "battery_percent": self.battery.percent,
-        }
-
-
-class MassagerBody:
-    """A vibrating massager."""
-
-    def __init__(self) -> None:
-        self.duty = Duty(limit_run_seconds=600)
-        self.battery = Battery(MASSAGER_HOURS)
-        self._intensity = 0.0
-
-    def command(self, name: str, values: Mapping[str, Value]) -> Result:
-        """Run, stop, renew or acknowledge."""
-        if name == "stop":
-            self.duty.end("commanded")
-            return ACCEPTED
-        if (answer := self.duty.answer(name, values, start="run")) is not None:
-            return answer
-        self._intensity = _number(values["intensity"])
-        self.duty.begin(values)
-        return Result("accepted", {"allowed_intensity": self._intensity})
-
-    def advance(self, to_seconds: float) -> None:
-        """End the run when its time, its lease or its battery is over."""
-        self.battery.advance(to_seconds, running=self.duty.running)
-        if self.battery.empty:
-            self.duty.fault = "battery_empty"
-        if reason := self.duty.due(to_seconds):
-            self.duty.end(reason)
-
-    def lose_link(self) -> None:
-        """Stop: nobody could stop it any more."""
-        self.duty.end("link_lost")
-
-    def values(self) -> dict[str, Value]:
-        """Return status and features."""
-        return {
-            **self.duty.values(),
-            "intensity": self._intensity if self.duty.running else 0.0,
             "battery_percent": self.battery.percent,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -37,8 +38,11 @@ class Body(Protocol):
     def lose_link(self) -> None:
         """Do what the device does when its link is lost."""
 
-    def values(self) -> dict[str, Value]:
-        """Return everything the device can tell, by the names in its profile. Asking empties reporting windows."""
+    def values(self, since_seconds: float | None = None) -> dict[str, Value]:
+        """Return everything the device can tell, by the names in its profile.
+
+        Highest and lowest values are those after `since_seconds`; without it, those of this moment.
+        """
 
 
 class Duty:
@@ -57,6 +61,7 @@ class Duty:
         self.record = 0
         self.record_end: str | None = None
         self.record_run_seconds = 0.0
+        self.stopped_at_seconds: float | None = None  # while it is off after a run
         self._began_seconds = 0.0
         self._until_seconds = 0.0
         self._lease_until_seconds = 0.0
@@ -73,14 +78,34 @@ class Duty:
 
     def begin(self, values: Mapping[str, Value]) -> None:
         """Start a run with the duration and lease of its command."""
-        self._began_seconds = self.now_seconds
-        self._until_seconds = self.now_seconds + min(_number(values["duration_seconds"]), self.limit_run_seconds)
+        self._lease_until_seconds = self.now_seconds
+        self._run_for(_number(values["duration_seconds"]))
         self.renew(values)
+
+    def press_on(self, seconds: float = math.inf) -> None:
+        """Start a run without a lease, as at a device's own button; one that is under way goes on as it was started."""
+        if self.on:
+            self.pause(paused=False)
+        elif self.fault is None:
+            self._lease_until_seconds = math.inf
+            self._run_for(seconds)
+
+    def _run_for(self, seconds: float) -> None:
+        self._began_seconds = self.now_seconds
+        self._until_seconds = self.now_seconds + min(seconds, self.limit_run_seconds)
+        self.stopped_at_seconds = None
         self.state = self.commanded = "running"
         self.changed.add("changed_state")
 
+    @property
+    def leased(self) -> bool:
+        """Whether what runs was started by a command; what was started at a button has no lease."""
+        return self.on and self._lease_until_seconds < math.inf
+
     def renew(self, values: Mapping[str, Value]) -> None:
-        """Let the lease begin anew."""
+        """Let the lease begin anew, where there is one."""
+        if self.on and not self.leased:
+            return
         lease_seconds = min(_number(values["lease_seconds"]), self.limit_lease_seconds)
         self._lease_until_seconds = self.now_seconds + lease_seconds
 
@@ -99,6 +124,7 @@ class Duty:
         self.record += 1
         self.record_end = reason
         self.record_run_seconds = self.now_seconds - self._began_seconds
+        self.stopped_at_seconds = self.now_seconds
         if reason != "commanded":
             self.annunciation += 1
             self.annunciation_kind = reason
@@ -145,7 +171,7 @@ class Duty:
             "run_state": self.state,
             "fault": self.fault,
             "remaining_seconds": self._left(self._until_seconds),
-            "lease_left_seconds": self._left(self._lease_until_seconds),
+            "lease_left_seconds": self._left(self._lease_until_seconds) if self.leased else None,
             **{flag: flag in self.changed for flag in flags},
             "annunciation": self.annunciation if self.annunciation_kind else None,
             "annunciation_kind": self.annunciation_kind,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Role
 from devices.roles import Side
-from devices.virtual.bodies import MassagerBody, PadBody, PumpBody
+from devices.virtual.bodies import PadBody, PumpBody
 from devices.virtual.breast import Mother
 from devices.virtual.duty import Body
+from devices.virtual.joined import JoinedBody
+from devices.virtual.massager import MassagerBody
 from devices.virtual.pump_ranges import PumpRanges
-from devices.virtual.simple import JoinedBody, SimpleBody, SimpleMassager, SimplePump, SimpleWarmer
+from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
+from devices.virtual.simple_pump import SimplePump
 
 
 def embody(profile: Profile, side: Side, mother: Mother, seed: int | str, ranges: PumpRanges | None = None) -> Body:

@@ -14,11 +14,13 @@ from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.roles import Side
 from devices.virtual.air import Air, open_peripheral_host
-from devices.virtual.bodies import MassagerBody, PadBody, PumpBody
+from devices.virtual.bodies import PadBody, PumpBody
 from devices.virtual.breast import Mother
 from devices.virtual.embody import embody, parts_of
+from devices.virtual.massager import MassagerBody
 from devices.virtual.pump_ranges import PumpRanges
-from devices.virtual.simple import SimplePump, SimpleWarmer
+from devices.virtual.simple import SimpleWarmer
+from devices.virtual.simple_pump import SimplePump
 from devices.virtual.twin import Twin
 
 _TICK_SECONDS = 0.2  # while anything runs

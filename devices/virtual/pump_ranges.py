@@ -13,6 +13,11 @@ from devices.roles import Frozen, Phase
 from devices.shipped import SHIPPED
 from devices.yaml_file import load_yaml
 
+BY_HAND_MMHG = {Phase.STIMULATION: 80.0, Phase.EXPRESSION: 140.0}
+"""What a person sets at a pump that cannot be set from here. Our own choice."""
+
+BY_HAND_CPM = {Phase.STIMULATION: 100.0, Phase.EXPRESSION: 54.0}
+
 Range = tuple[float, float]
 
 _ANY: Range = (0.0, math.inf)

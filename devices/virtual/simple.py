@@ -1,7 +1,7 @@
-"""Bodies of simple devices: what a pump, a warmer or a massager does that knows fewer words than the open profile's.
+"""Bodies of simple devices: what a warmer or a massager does that knows fewer words than the open profile's.
 
 They report what their profile says they report, and nothing else. When the link is lost they do what the profile says;
-where that is `unknown` they go on, which is the worst that may be.
+where that is `unknown` they go on, which is the worst that may be. The pump of this kind is in `simple_pump`.
 """
 
 from __future__ import annotations
@@ -9,51 +9,45 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from devices.profiles.field_spec import FieldSpec
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import START_VERB, STOP_VERB, Role, Value
-from devices.roles import Phase, Side
-from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
+from devices.roles import Side
+from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, Battery
+from devices.virtual.blank import blank, fields_of
 from devices.virtual.duty import ACCEPTED, Duty, Result
-from devices.virtual.pump_ranges import PumpRanges
-from devices.virtual.suction import Suction
+from devices.virtual.firmware import Firmware, nearest, within
 from devices.virtual.thermal import Pad
 
 REFUSED = Result("refused")
 
-BY_HAND_MMHG = {Phase.STIMULATION: 80.0, Phase.EXPRESSION: 140.0}
-"""What a person sets at a pump that cannot be set from here. Our own choice."""
-
-BY_HAND_CPM = {Phase.STIMULATION: 100.0, Phase.EXPRESSION: 54.0}
-
 BLIND_CELSIUS = 42.0
 """How warm a heater gets that is only on or off. Our own choice: nobody published any."""
 
-_EVEN_LEVELS = PumpRanges(source="our own choice", vacuum_mmhg=(50, 250), levels=9)
 _FOREVER_SECONDS = 10**7
 
 
-class SimpleBody:
+class SimpleBody(Firmware):
     """What the three share: a run that its own timer, its battery or a lost link may end.
 
-    Faults: `deaf_to` (commands it takes no notice of), `duty.fault`, and those of its parts.
+    Faults: those of `Firmware`, `duty.fault`, and those of its parts.
     """
 
     role: Role
+    refusal = REFUSED
 
     def __init__(self, profile: Profile, battery: Battery) -> None:
         self.battery = battery
-        self.deaf_to: set[str] = set()
         self.fields = fields_of(profile)
         limits = [profile.own_timer_seconds, profile.limits.run_seconds if profile.lease_seconds else None]
         self.duty = Duty(round(min((each for each in limits if each), default=_FOREVER_SECONDS)), _FOREVER_SECONDS)
         self._stops_alone = profile.on_link_loss == "stops"
-        self._blank = {name: _blank(field) for name, field in self.fields.items()}
+        self._blank = {name: blank(field) for name, field in self.fields.items()}
+        self._last_values: dict[str, Value] = {}  # what it is set to, or will be when it is switched on at its button
 
     def command(self, name: str, values: Mapping[str, Value]) -> Result:
         """Start, change, pause, go on, renew or stop; what only is a part of these changes nothing."""
-        if name in self.deaf_to:
-            return ACCEPTED
+        if (answer := self._faulty_answer(name)) is not None:
+            return answer
         if name == STOP_VERB[self.role]:
             self._end("commanded")
             return ACCEPTED
@@ -66,18 +60,43 @@ class SimpleBody:
         elif name in ("pause", "resume"):
             self._pause(name == "pause")
         elif name == "adjust":
-            self._set(values)
+            if self._is_too_low(values):
+                return REFUSED
+            self._apply(values)
         return ACCEPTED
 
     def _begin(self, values: Mapping[str, Value]) -> Result:
-        if self.duty.fault is not None:
+        if self.duty.fault is not None or self._is_too_low(values):
             return REFUSED
         self.duty.begin({"duration_seconds": _duration(values), "lease_seconds": _FOREVER_SECONDS, **values})
-        self._set(values)
+        self._apply(values)
         return ACCEPTED
+
+    def _apply(self, values: Mapping[str, Value]) -> None:
+        self._last_values |= values
+        self._set(values)
 
     def _set(self, values: Mapping[str, Value]) -> None:
         """Take over a setting while it runs."""
+
+    def _is_too_low(self, values: Mapping[str, Value]) -> bool:  # noqa: ARG002 - most have no least
+        """Say whether a setting is less than it can do."""
+        return False
+
+    def _press_on(self, values: Mapping[str, Value]) -> None:
+        """Switch on at its button, without a lease: until the button, or its own longest run."""
+        self.duty.press_on()
+        self._turn(values)
+
+    def _turn(self, values: Mapping[str, Value]) -> None:
+        """Set it at its own controls, for now or for when it is switched on there."""
+        self._last_values |= values
+        self.duty.changed.add("changed_setting")
+        if self.duty.on:
+            self._set(self._last_values)
+
+    def _restart(self) -> None:
+        self._press_on({})
 
     def _pause(self, paused: bool) -> None:
         """Hold, or go on."""
@@ -96,15 +115,17 @@ class SimpleBody:
             self.duty.fault = "battery_empty"
         if reason := self.duty.due(to_seconds):
             self._end(reason)
+        self._restart_when_due()
 
     def lose_link(self) -> None:
-        """Stop, where the profile says so; else go on."""
-        if self._stops_alone:
+        """Stop, where the profile says so and it was not started at its button; else go on."""
+        if self._stops_alone and self.duty.leased:
             self._end("link_lost")
 
-    def values(self) -> dict[str, Value]:
+    def values(self, since_seconds: float | None = None) -> dict[str, Value]:
         """Return everything the profile may want reported; what this body does not know is blank."""
-        own = {**self.duty.values(), "battery_percent": self.battery.percent, **self._own_values()}
+        since_seconds = self.duty.now_seconds if since_seconds is None else since_seconds
+        own = {**self.duty.values(), "battery_percent": self.battery.percent, **self._own_values(since_seconds)}
         own["run_state"] = self._state()
         own["paused"] = self.duty.state == "paused"
         for name, value in own.items():
@@ -114,8 +135,9 @@ class SimpleBody:
                 own[name] = self._blank[name]
         return {**self._blank, **own}
 
-    def _own_values(self) -> dict[str, Value]:
-        return {}
+    def _own_values(self, since_seconds: float) -> dict[str, Value]:
+        """Return what is its own; highest and lowest values are those after `since_seconds`."""
+        raise NotImplementedError
 
     def _state(self) -> Value:
         """Return the state in a word that the profile has for it: some have none for paused or a fault."""
@@ -124,68 +146,6 @@ class SimpleBody:
         if self.duty.state in known:
             return self.duty.state
         return "running" if self.duty.on else "stopped"
-
-
-class SimplePump(SimpleBody):
-    """A pump that is told its vacuum, or a level, or nothing but to run: then it does what was set at its buttons."""
-
-    role: Role = "pump"
-
-    def __init__(self, profile: Profile, side: Side, seed: int | str, ranges: PumpRanges | None = None) -> None:
-        super().__init__(profile, Battery(PUMP_HOURS))
-        self.side = side
-        self.suction = Suction(f"{seed} {side.value}")
-        self.phase = Phase.EXPRESSION  # as set at the pump, where it cannot be set from here
-        self._ranges = ranges or _EVEN_LEVELS
-        self._levels = profile.levels.vacuum_mmhg if profile.levels else {}
-        self._level: int | None = None
-
-    @property
-    def suction_mmhg(self) -> float:
-        """The vacuum that the breast feels, as the peak of a cycle."""
-        return self.suction.cycle_peak_mmhg if self.duty.running or self.suction.stuck else 0.0
-
-    def _set(self, values: Mapping[str, Value]) -> None:
-        phase = values.get("phase")
-        self.phase = Phase(str(phase)) if phase is not None else self.phase
-        vacuum, level, rate = (values.get(name) for name in ("vacuum_mmhg", "level", "rate_cpm"))
-        mmhg = BY_HAND_MMHG[self.phase]
-        if isinstance(vacuum, int | float):
-            mmhg = vacuum
-        elif isinstance(level, int | float):
-            self._level = int(level)
-            mmhg = self._levels.get(self._level, self._ranges.level(self.phase, self._level))
-        cpm = rate if isinstance(rate, int | float) else BY_HAND_CPM[self.phase]
-        if self.suction.running:
-            self.suction.adjust(phase=self.phase, vacuum_mmhg=mmhg, rate_cpm=cpm)
-        else:
-            self.suction.start(self.phase, mmhg, cpm)
-
-    def _pause(self, paused: bool) -> None:
-        self.duty.pause(paused)
-        if paused:
-            self.suction.vent()
-        else:
-            self.suction.start(self.phase, self.suction.target_mmhg, self.suction.rate_cpm)
-
-    def _release(self) -> None:
-        self.suction.vent()
-
-    def advance(self, to_seconds: float) -> None:
-        """Let the motor run."""
-        self.suction.advance(to_seconds)
-        super().advance(to_seconds)
-
-    def _own_values(self) -> dict[str, Value]:
-        window = self.suction.take_window()
-        return {
-            "phase": self.phase.value,
-            "mode": self.phase.value,
-            "level": self._level,
-            "vacuum_mmhg": self.suction.vacuum_mmhg,
-            "peak_vacuum_mmhg": window.peak_mmhg,
-            "residual_vacuum_mmhg": window.residual_mmhg,
-        }
 
 
 class SimpleWarmer(SimpleBody):
@@ -199,16 +159,30 @@ class SimpleWarmer(SimpleBody):
         self.pad = Pad(f"{seed} pad")
         self.blind_celsius = BLIND_CELSIUS
         self._levels = profile.levels.celsius if profile.levels else {}
+        self._level: int | None = None
+        self._highest_celsius = profile.limits.celsius
         self._target_celsius: float | None = None
         self._celsius = round(self.pad.read_celsius(), 2)
         self._read_at_seconds = 0.0
+
+    def press_on(self, celsius: float) -> None:
+        """Switch on at the compress, or change its target. Without a lease: until the button, or its longest run."""
+        if self._levels:
+            self._press_on({"celsius": None, "level": nearest(self._levels, celsius)})
+        else:
+            self._press_on({"celsius": within(celsius, 0, self._highest_celsius or self.blind_celsius)})
+
+    def press_off(self) -> None:
+        """Switch off at the compress."""
+        self._end("commanded")
 
     def _set(self, values: Mapping[str, Value]) -> None:
         celsius, level = values.get("celsius"), values.get("level")
         if isinstance(celsius, int | float):
             self._target_celsius = float(celsius)
         elif isinstance(level, int | float) and int(level) in self._levels:
-            self._target_celsius = self._levels[int(level)]
+            self._level = int(level)
+            self._target_celsius = self._levels[self._level]
         else:
             self._target_celsius = self.blind_celsius
         self.pad.set_target(self._target_celsius)
@@ -224,10 +198,11 @@ class SimpleWarmer(SimpleBody):
             self._celsius = round(self.pad.read_celsius(), 2)
         super().advance(to_seconds)
 
-    def _own_values(self) -> dict[str, Value]:
+    def _own_values(self, since_seconds: float) -> dict[str, Value]:  # noqa: ARG002 - nothing is highest or lowest
         field = self.fields.get("target_celsius")
         forgets = field is not None and field.unknown is not None and not self.duty.on
         return {
+            "level": self._level,
             "target_celsius": None if forgets else self._target_celsius,
             "surface_celsius": self._celsius,
         }
@@ -242,74 +217,25 @@ class SimpleMassager(SimpleBody):
         super().__init__(profile, Battery(MASSAGER_HOURS))
         self.side = side
         self.intensity = 0.0
+        self._only_on = "intensity" not in profile.carried_by("run") if profile.starts("massager") else True
+
+    def press_on(self, intensity: float) -> None:
+        """Switch on at the massager, or change its strength. Without a lease: until the button, or its longest run."""
+        self._press_on({} if self._only_on else {"intensity": within(intensity, 0, 1)})
+
+    def press_off(self) -> None:
+        """Switch off at the massager."""
+        self._end("commanded")
 
     def _set(self, values: Mapping[str, Value]) -> None:
-        intensity = values.get("intensity")
+        intensity = None if self._only_on else values.get("intensity")
         self.intensity = float(intensity) if isinstance(intensity, int | float) else 1.0
 
     def _release(self) -> None:
         self.intensity = 0.0
 
-    def _own_values(self) -> dict[str, Value]:
+    def _own_values(self, since_seconds: float) -> dict[str, Value]:  # noqa: ARG002 - nothing is highest or lowest
         return {"intensity": self.intensity}
-
-
-class JoinedBody:
-    """A device with several roles: each does its own part, and the state is that of whichever runs."""
-
-    def __init__(self, parts: list[SimpleBody]) -> None:
-        self.parts = parts
-
-    @property
-    def duty(self) -> Duty:
-        """The duty of the part that is on, or of the first."""
-        return next((part.duty for part in self.parts if part.duty.on), self.parts[0].duty)
-
-    def command(self, name: str, values: Mapping[str, Value]) -> Result:
-        """Hand it to the part whose verb it is; the others let it pass."""
-        others = {STOP_VERB[part.role] for part in self.parts} | {START_VERB[part.role] for part in self.parts}
-        result = ACCEPTED
-        for part in self.parts:
-            if name in (STOP_VERB[part.role], START_VERB[part.role]) or name not in others:
-                result = part.command(name, values)
-        return result
-
-    def advance(self, to_seconds: float) -> None:
-        """Let time pass for all parts."""
-        for part in self.parts:
-            part.advance(to_seconds)
-
-    def lose_link(self) -> None:
-        """Let each part do what it does."""
-        for part in self.parts:
-            part.lose_link()
-
-    def values(self) -> dict[str, Value]:
-        """Return what all parts know."""
-        values: dict[str, Value] = {}
-        for part in sorted(self.parts, key=lambda each: each.duty.on):  # the one that is on has the last word
-            values |= part.values()
-        return values
-
-
-def fields_of(profile: Profile) -> dict[str, FieldSpec]:
-    """Return the fields of everything that a profile's devices report, by the names of their values."""
-    payloads = [channel.gives or () for channel in profile.channels.values()]
-    payloads += [(*report.payload, *report.fields.values()) for report in profile.reports.values()]
-    return {name: field for payload in payloads for field in payload for name in field.names}
-
-
-def _blank(field: FieldSpec) -> Value:
-    """Return something that a field can carry when there is nothing to say."""
-    if field.unknown is not None:
-        return None
-    if field.flags or field.type == "bool":
-        return False
-    if field.type == "text":
-        return ""
-    if field.meanings:
-        return next(iter(field.meanings.values()))
-    return field.range[0] if field.range else max(0.0, -field.offset * field.factor)
 
 
 def _duration(values: Mapping[str, Value]) -> float:

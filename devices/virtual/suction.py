@@ -5,8 +5,10 @@ No milk, no commands, no bytes here. Vacuums are millimetres of mercury below am
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from collections import deque
 from dataclasses import dataclass, field
 
 from devices.roles import Phase
@@ -27,7 +29,7 @@ class Waveform:
     )
     slew_mmhg_per_s: float = 1000.0
     noise_mmhg: float = 3.0  # one sigma, from cycle to cycle
-    unit_error_mmhg: float = 20.0  # the device tolerance: at most this much either way
+    unit_error_mmhg: float = 20.0  # the device tolerance: at most this much either way, noise included
     unit_error_cpm: float = 5.0
     samples_per_s: int = 50  # 24 samples of a cycle at 125 cpm
 
@@ -51,13 +53,14 @@ class Window:
 _WAVEFORM = Waveform()
 _AMBIENT_MMHG = 0.5  # below this a venting unit counts as open: an exponential never arrives
 _MIN_CPM = 1.0
+_REMEMBERED_SECONDS = 60
 
 
 class Suction:
     """One unit's vacuum over time.
 
     Set it with `start`, `adjust` and `vent`, move it with `advance`, read `vacuum_mmhg`, `cycle_peak_mmhg` or
-    `take_window()`. It samples on a fixed grid, so the size of the steps never changes the curve.
+    `window()`, which changes nothing. It samples on a fixed grid, so the size of the steps never changes the curve.
 
     Faults are plain attributes, off by default: `leak` (share of the vacuum lost at the flange, 0 to 1),
     `overpressure` (mmHg pulled above the target) and `stuck` (the valve does not release, not even when stopped).
@@ -87,7 +90,7 @@ class Suction:
         self._vacuum = 0.0
         self._position = 0.0  # in the cycle, 0 to 1
         self._cycle_peak = self._last_cycle_peak = 0.0
-        self._window_peak, self._window_residual = -math.inf, math.inf
+        self._last_samples: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED_SECONDS * waveform.samples_per_s)
         self._noise_peak = self._noise_residual = 0.0
         self._set_rate(60.0)
 
@@ -142,24 +145,25 @@ class Suction:
 
     def advance(self, to_seconds: float) -> None:
         """Let time pass up to `to_seconds`; an earlier time than the last one changes nothing."""
-        # The little extra keeps 0.3 s on its own sample although 0.3 * 50 may come out below 15.
-        last = math.floor(to_seconds * self._waveform.samples_per_s + 1e-6)
+        last = self._grid(to_seconds)
         while self._sample < last:
             if not self.running and self._vacuum == 0:
                 self._sample = last
-                self._note(0.0)
+                self._last_samples.append((last, 0.0))
                 return
             self._sample += 1
             self._step()
 
-    def take_window(self) -> Window:
-        """Return peak and residual since this was last asked, and begin anew."""
-        if self._window_peak < self._window_residual:  # asked twice within a sample
-            window = Window(self._vacuum, self._vacuum)
-        else:
-            window = Window(self._window_peak, self._window_residual)
-        self._window_peak, self._window_residual = -math.inf, math.inf
-        return window
+    def window(self, since_seconds: float) -> Window:
+        """Return the peak and the residual after `since_seconds`, of the last minute at most."""
+        since = self._grid(since_seconds)
+        newest_first = reversed(self._last_samples)
+        samples = [vacuum for _, vacuum in itertools.takewhile(lambda sample: sample[0] > since, newest_first)]
+        return Window(max(samples, default=self._vacuum), min(samples, default=self._vacuum))
+
+    def _grid(self, seconds: float) -> int:
+        # The little extra keeps 0.3 s on its own sample although 0.3 * 50 may come out below 15.
+        return math.floor(seconds * self._waveform.samples_per_s + 1e-6)
 
     def _set_rate(self, rate_cpm: float) -> None:
         shape = self._waveform
@@ -184,12 +188,17 @@ class Suction:
         """
         if not self.running:
             return 0.0
-        peak = max(0.0, self.target_mmhg + self.unit_error.vacuum_mmhg + self.overpressure + self._noise_peak)
+        peak = max(0.0, self.target_mmhg + self._error() + self.overpressure)
         if self._position < self._waveform.pull_share:
             goal = peak
         else:
             goal = min(peak, max(0.0, self._waveform.residual_mmhg[self.phase] + self._noise_residual))
         return goal * (1 - self.leak)
+
+    def _error(self) -> float:
+        """Say how far this cycle's peak is off: by the unit's own error and by noise, in all within its tolerance."""
+        most = max(self._waveform.unit_error_mmhg, abs(self.unit_error.vacuum_mmhg))
+        return min(max(self.unit_error.vacuum_mmhg + self._noise_peak, -most), most)
 
     def _step(self) -> None:
         if self.running:
@@ -206,8 +215,4 @@ class Suction:
             if not self.running and self._vacuum < _AMBIENT_MMHG:
                 self._vacuum = 0.0
         self._cycle_peak = max(self._cycle_peak, self._vacuum)
-        self._note(self._vacuum)
-
-    def _note(self, vacuum: float) -> None:
-        self._window_peak = max(self._window_peak, vacuum)
-        self._window_residual = min(self._window_residual, vacuum)
+        self._last_samples.append((self._sample, self._vacuum))

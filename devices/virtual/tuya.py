@@ -1,4 +1,4 @@
-"""A virtual device that speaks Tuya BLE: the device side of the protocol on a GATT server, and a small body behind it.
+"""A virtual device that speaks Tuya BLE: the device side of the protocol on a GATT server.
 
 It holds controllers to what published devices do: it drops a connection whose sequence numbers do not climb, answers
 nothing that its keys do not open, and nothing but the handshake before it is paired.
@@ -27,9 +27,8 @@ from devices.tuya.frames import Joiner, Message, split
 from devices.tuya.frames import decode as decode_message
 from devices.tuya.frames import encode as encode_message
 from devices.tuya.session import MANUFACTURER, WAYS
-from devices.virtual.duty import Duty
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
-from devices.virtual.thermal import Pad
+from devices.virtual.tuya_body import TuyaBody
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,8 +37,6 @@ _PRODUCT_RECORD = b"letdown1"
 _BOUND = 0x80
 _V4 = 4
 _REFUSED, _ALREADY_PAIRED, _DONE = b"\1", b"\2", b"\0"
-_MAX_TIME_SECONDS = (900, 1200, 1500, 1800)
-_RUN_CODES = {"paused": 0, "running": 1, "stopped": 2}
 
 
 @dataclass
@@ -53,91 +50,6 @@ class TuyaFaults:
     garble: int = 0  # frames with a flipped bit
     deaf_to: set[str] = field(default_factory=set)  # datapoints that are acknowledged and ignored
     refuses: set[str] = field(default_factory=set)  # datapoints that are turned down; "status" for the question
-
-
-class TuyaBody:
-    """What a product does with its datapoints, known by the names they have in the profiles.
-
-    It goes on when its link is lost: that is the case to be safe in, as long as nobody knows better.
-    """
-
-    def __init__(self, state: Mapping[str, Value] | None = None) -> None:
-        self.duty = Duty(limit_run_seconds=_MAX_TIME_SECONDS[-1])
-        self.state: dict[str, Value] = dict(state or {})
-        self.phase = "stimulation"
-        self.pad = Pad("tuya")
-        self._program = ["stimulation", "expression"]
-        self._began_seconds = 0.0
-        self._phase_began_seconds = 0.0
-
-    @property
-    def level(self) -> Value:
-        """The level it runs at, or would."""
-        return self.state.get(f"{self.phase}_level")
-
-    def write(self, name: str, values: Mapping[str, Value]) -> None:
-        """Take in one datapoint."""
-        value = values.get(name)
-        if name == "settings":
-            self.state |= {f"{phase}_level": values[f"{phase}_setting"] for phase in ("stimulation", "expression")}
-            self.state["max_time_index"] = values["max_time"]
-            self._program = [str(values["first_mode"]), str(values["second_mode"])]
-        elif name in ("start", "switch") and value:
-            self._start()
-        elif name == "stop" or (name == "switch" and not value):
-            self.duty.end("commanded")
-        elif name == "pause" and self.duty.running:
-            self.duty.pause(paused=True)
-        elif name == "switch_phase" and self.duty.on:
-            self.phase = self._program[1 - self._program.index(self.phase)]
-            self._phase_began_seconds = self.duty.now_seconds
-        elif name not in ("pause", "switch_phase"):
-            self.state[name] = value
-
-    def _start(self) -> None:
-        if self.duty.state == "paused":
-            self.duty.pause(paused=False)
-            return
-        index = self.state.get("max_time_index")
-        seconds = _MAX_TIME_SECONDS[index] if isinstance(index, int) else self.duty.limit_run_seconds
-        self.duty.begin({"duration_seconds": seconds, "lease_seconds": 0})
-        self.phase = self._program[0]
-        self._began_seconds = self._phase_began_seconds = self.duty.now_seconds
-
-    def advance(self, to_seconds: float) -> None:
-        """Warm and cool, and end the run when its time is over; there is no lease here."""
-        self.pad.advance(to_seconds)
-        target_celsius = self.state.get("target_celsius")
-        if self.duty.on and isinstance(target_celsius, int | float):
-            self.pad.set_target(target_celsius)
-        else:
-            self.pad.off()
-        self.duty.renew({"lease_seconds": self.duty.limit_lease_seconds})
-        if reason := self.duty.due(to_seconds):
-            self.duty.end(reason)
-
-    def lose_link(self) -> None:
-        """Go on."""
-
-    def values(self) -> dict[str, Value]:
-        """Return everything that any of the profiles can ask for."""
-        now_seconds, on = self.duty.now_seconds, self.duty.on
-        return {
-            "battery_level": 3,
-            "battery_voltage": 368,
-            "surface_celsius": round(self.pad.surface_celsius),
-            **self.state,
-            "switch": self.duty.running,
-            "running": _RUN_CODES[self.duty.state],
-            "phase": self.phase,
-            "phase_index": self._program.index(self.phase),
-            "phase_count": len(self._program),
-            "phase_minutes": 30,
-            "is_custom": True,
-            "max_time_index": self.state.get("max_time_index") or 0,
-            "elapsed_seconds": round(now_seconds - self._began_seconds) if on else 0,
-            "phase_seconds": round(now_seconds - self._phase_began_seconds) if on else 0,
-        }
 
 
 class TuyaTwin:
@@ -181,6 +93,7 @@ class TuyaTwin:
         self._seq = self._heard_seq = self._reports = 0
         self._paired = False
         self._reported_at_seconds = 0.0
+        self._reported_state = body.duty.state
 
     # ---- on the air ----
 
@@ -209,10 +122,9 @@ class TuyaTwin:
 
     def tick(self) -> None:
         """Let the body catch up, and report what is due."""
-        state = self.body.duty.state
         self.body.advance(self._now())
         due = self.body.duty.on and self._now() - self._reported_at_seconds >= _REPORT_EVERY_SECONDS - 1e-6
-        if due or state != self.body.duty.state:
+        if due or self.body.duty.state != self._reported_state:
             self._report(timed=True)
 
     def _on_connection(self) -> None:
@@ -307,6 +219,7 @@ class TuyaTwin:
         if self.server is None or not self.server.connected or not self._paired or self.faults.reportless:
             return
         self._reported_at_seconds = self._now()
+        self._reported_state = self.body.duty.state
         self._reports += 1
         time = struct.pack(">BI", 1, int(self._now())) if timed else b""
         data = encode(self._points(self.body.values()), self.protocol)

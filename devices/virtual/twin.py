@@ -50,9 +50,11 @@ class Twin:
         self._split = {name for name in profile.channels if self._codec.joiner(name) is not None}
         self._busy_until_seconds = 0.0
         self._counter = 0
+        self._announced_state = body.duty.state
         self._last_counter: int | None = None
         self._sent_at_seconds: dict[str, float] = {}
         self._sent: dict[str, bytes] = {}
+        self._covered_until_seconds: dict[str, float] = {}  # by report: until when its highest and lowest were told
 
     async def serve(self, device: Device) -> None:
         """Become reachable on a device of the virtual radio, or of a real one."""
@@ -78,16 +80,13 @@ class Twin:
 
     def tick(self) -> None:
         """Let physics catch up, and send what is due."""
-        now_seconds = self._now()
-        state = self.body.duty.state
-        self.body.advance(now_seconds)
-        if self.body.duty.state != state:
+        self.body.advance(self._now())
+        if self.body.duty.state != self._announced_state:  # it ended by itself, or somebody pressed its button
             self._announce()
             if not self.body.duty.on:
                 self._ears.forget()
         if self.server is None or not self.server.connected:
             return
-        values: dict[str, Value] | None = None
         for name, report in self.profile.reports.items():
             every_seconds = report.every_seconds
             if every_seconds is None:
@@ -95,11 +94,10 @@ class Twin:
             if not self.busy:
                 every_seconds = max(every_seconds, _IDLE_EVERY_SECONDS)
             if self._due(name, every_seconds):
-                values = values or self.body.values()
-                self._send(name, values)
+                self._send(name)
         for name, channel in self.profile.channels.items():
             if channel.gives and channel.notify and self._due(name, channel.every_seconds or _PLAIN_EVERY_SECONDS):
-                self._send(name, values or self.body.values(), only_changed=channel.every_seconds is None)
+                self._send(name, only_changed=channel.every_seconds is None)
 
     def _due(self, name: str, every_seconds: float) -> bool:
         now_seconds = self._now()
@@ -108,31 +106,40 @@ class Twin:
         self._sent_at_seconds[name] = now_seconds
         return True
 
-    def _send(self, name: str, values: dict[str, Value], *, only_changed: bool = False) -> None:
+    def _values(self, name: str) -> dict[str, Value]:
+        """Return what a report carries: its highest and lowest values are those since this very report was last sent.
+
+        So none is lost between two of them, whatever else was sent or read meanwhile.
+        """
+        return self.body.values(self._covered_until_seconds.get(name))
+
+    def _send(self, name: str, values: dict[str, Value] | None = None, *, only_changed: bool = False) -> None:
+        values = self._values(name) if values is None else values
         report = self.profile.reports.get(name)
         if report is not None and report.line and any(values.get(each) is None for each in report.names):
             return  # a line has no word for what is not known
         self._counter = (self._counter + 1) & 0xFF
         packet = self._codec.encode_report(name, values, self._counter)
-        if self.server is None or (only_changed and self._sent.get(name) == packet.data):
+        if self.server is None or not self.server.connected or (only_changed and self._sent.get(name) == packet.data):
             return
         self._sent[name] = packet.data
+        self._covered_until_seconds[name] = self._now()
         size = _PIECE_BYTES if packet.channel in self._split else len(packet.data)
         for at in range(0, len(packet.data), size):
             self.server.notify(self._uuids[packet.channel], packet.data[at : at + size])
 
     def _announce(self) -> None:
         """Say at once what changed: measurement first, so that the last milk counts, then state and annunciation."""
-        values = self.body.values()
+        self._announced_state = self.body.duty.state
         reports, channels = self.profile.reports, self.profile.channels
         first = [name for name in _SAID_FIRST if name in reports]
         state = [name for name, each in reports.items() if "run_state" in each.names and name not in first]
         for name in (*first, *state):
             if channels[self._codec.channel_of(reports[name])].notify:
-                self._send(name, values)
+                self._send(name)
         for name, channel in channels.items():
             if channel.notify and "run_state" in names_in(channel.gives):
-                self._send(name, values)
+                self._send(name)
 
     async def _on_write(self, channel: str, data: bytes) -> None:
         self.written.append((channel, data))
@@ -161,7 +168,7 @@ class Twin:
     def _answer(self, message: Message, result: Result) -> None:
         command, answer = self.profile.commands[message.name], self.profile.answer
         if command.answered_by is not None:
-            self._send(command.answered_by, self.body.values())
+            self._send(command.answered_by)
         elif answer is not None and command.answered:
             values: dict[str, Value] = dict.fromkeys(self.profile.reports[answer.report].names)
             values.update(result.allowed)
@@ -188,7 +195,9 @@ class Twin:
 
     def _read(self, name: str) -> bytes:
         self.body.advance(self._now())
-        values = self.body.values()
+        asked = f"read {name}"  # apart from what is sent by itself
+        values = self._values(asked)
+        self._covered_until_seconds[asked] = self._now()
         if self.profile.channels[name].gives:
             return self._codec.encode_report(name, values).data
         report = next(key for key, each in self.profile.reports.items() if self._codec.channel_of(each) == name)

@@ -15,7 +15,8 @@ from devices.profiles.schema import Profile
 from devices.roles import Side
 from devices.shipped import SHIPPED
 from devices.virtual.home import Described, Home
-from devices.virtual.tuya import TuyaBody, TuyaTwin
+from devices.virtual.tuya import TuyaTwin
+from devices.virtual.tuya_body import TuyaBody
 from devices.yaml_file import load_yaml
 from tests.bluez.forked import Forker
 from tests.bluez.house import House, house

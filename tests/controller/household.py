@@ -364,7 +364,7 @@ class House:
         """Let a device report some values of ours, whatever is true."""
         body = self.home.twins[key].body
         truth = body.values
-        body.values = lambda: truth() | values  # type: ignore[method-assign]
+        body.values = lambda *since: truth(*since) | values  # type: ignore[method-assign]
 
     def give_no_milk(self) -> None:
         """Let no pump report any let-down or flow."""

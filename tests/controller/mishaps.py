@@ -156,7 +156,7 @@ class Mishaps:
                 notify(characteristic, data)
 
         server.notify = say  # type: ignore[method-assign]
-        body.values = lambda: truth() | self.says  # type: ignore[method-assign]
+        body.values = lambda *since: truth(*since) | self.says  # type: ignore[method-assign]
 
     def _bend_link(self) -> None:
         server = self.twin.server

@@ -111,7 +111,7 @@ def report(house: House, key: DeviceKey, **values: Value) -> None:
     """Let a device report some values of ours for as long as it runs, whatever is true."""
     body = house.home.twins[key].body
     truth = body.values
-    body.values = lambda: truth() | (values if body.duty.on else {})  # type: ignore[method-assign]
+    body.values = lambda *since: truth(*since) | (values if body.duty.on else {})  # type: ignore[method-assign]
 
 
 def freeze_vacuum(house: House, key: DeviceKey) -> None:
@@ -120,7 +120,7 @@ def freeze_vacuum(house: House, key: DeviceKey) -> None:
     truth = body.values
     values = truth()
     frozen = {name: values[name] for name in ("vacuum_mmhg", "peak_vacuum_mmhg", "residual_vacuum_mmhg")}
-    body.values = lambda: truth() | frozen  # type: ignore[method-assign]
+    body.values = lambda *since: truth(*since) | frozen  # type: ignore[method-assign]
 
 
 def let_run_without_link(house: House, key: DeviceKey) -> None:

@@ -18,7 +18,8 @@ from devices.tuya.credentials import TuyaCredentials
 from devices.tuya.driver import TuyaDevice
 from devices.virtual.air import Air
 from devices.virtual.radio import radio_on_air
-from devices.virtual.tuya import TuyaBody, TuyaTwin
+from devices.virtual.tuya import TuyaTwin
+from devices.virtual.tuya_body import TuyaBody
 from devices.yaml_file import load_yaml
 
 PROFILES = SHIPPED / "profiles"

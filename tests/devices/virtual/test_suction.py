@@ -22,12 +22,10 @@ def running(
 
 
 def windows(unit: Suction, start: float, seconds: float, width: float) -> list[Window]:
-    unit.advance(start)
-    unit.take_window()
     found = []
     for count in range(1, round(seconds / width) + 1):
         unit.advance(start + count * width)
-        found.append(unit.take_window())
+        found.append(unit.window(start + (count - 1) * width))
     return found
 
 
@@ -107,9 +105,8 @@ def test_a_stopped_unit_is_at_ambient_within_a_second() -> None:
     unit.advance(11.5)
     assert unit.vacuum_mmhg == 0
     assert unit.cycle_peak_mmhg == 0
-    unit.take_window()
     unit.advance(500)
-    assert unit.take_window() == Window(0, 0)
+    assert unit.window(11.5) == Window(0, 0)
 
 
 def test_an_adjusted_unit_follows_within_a_cycle_and_a_stopped_one_stays_stopped() -> None:
@@ -155,9 +152,8 @@ def test_a_stuck_valve_does_not_release_until_it_is_mended_not_even_when_stopped
     unit.advance(10)
     unit.stuck = True
     unit.advance(12)
-    unit.take_window()
     unit.advance(20)
-    assert unit.take_window().residual_mmhg > 130
+    assert unit.window(12).residual_mmhg > 130
     unit.vent()
     unit.advance(30)
     assert unit.vacuum_mmhg > 130
@@ -172,14 +168,29 @@ def test_the_size_of_steps_does_not_change_the_curve() -> None:
         fine.advance(count / 100)
     coarse.advance(30)
     assert fine.vacuum_mmhg == coarse.vacuum_mmhg
-    assert fine.take_window() == coarse.take_window()
+    assert fine.window(0) == coarse.window(0)
 
 
-def test_a_window_asked_twice_at_once_holds_the_vacuum_now() -> None:
+def test_a_window_without_a_sample_holds_the_vacuum_now() -> None:
     unit = running()
     unit.advance(5)
-    unit.take_window()
-    assert unit.take_window() == Window(unit.vacuum_mmhg, unit.vacuum_mmhg)
+    assert unit.window(5) == Window(unit.vacuum_mmhg, unit.vacuum_mmhg)
+
+
+def test_asking_for_a_window_takes_nothing_from_the_next() -> None:
+    unit = running()
+    unit.advance(5)
+    first = unit.window(2)
+    assert first.residual_mmhg < 60
+    assert first.peak_mmhg > 100
+    assert unit.window(2) == first
+
+
+def test_noise_does_not_take_a_unit_out_of_its_tolerance() -> None:
+    unit = Suction(1, unit_error=UnitError(vacuum_mmhg=20))
+    unit.start(Phase.EXPRESSION, 250, 54)
+    unit.advance(60)
+    assert 269 < unit.window(5).peak_mmhg <= 270
 
 
 def test_nonsense_is_refused() -> None:
@@ -235,5 +246,5 @@ def test_vacuum_is_never_negative_and_never_beyond_target_error_fault_and_noise(
             most = max(most, mmhg)
         now += seconds
         unit.advance(now)
-        window = unit.take_window()
+        window = unit.window(now - seconds)
         assert 0 <= window.residual_mmhg <= window.peak_mmhg <= most + 20 + overpressure + 6 * 3

@@ -19,7 +19,8 @@ from devices.roles import Side
 from devices.virtual.air import Air
 from devices.virtual.home import Home
 from devices.virtual.radio import radio_on_air
-from devices.virtual.simple import SimpleMassager, SimplePump, SimpleWarmer
+from devices.virtual.simple import SimpleMassager, SimpleWarmer
+from devices.virtual.simple_pump import SimplePump
 from devices.virtual.twin import Twin
 from tests.devices.virtual.shipped import PROFILES, catalog, connected, described, name_of, shipped
 
@@ -255,7 +256,7 @@ async def test_a_heater_and_a_massager_in_one_device_are_stopped_apart() -> None
 async def test_a_deaf_body_takes_no_notice_of_a_stop() -> None:
     async with driven("magic-motion-v1") as (driver, twin, _):
         assert isinstance(twin.body, SimpleMassager)
-        twin.body.deaf_to.add("stop")
+        twin.body.ignores = {"stop"}
         await driver.command("run", {"intensity": 0.2}, undone_by="stop")
         await driver.stop("stop")  # nobody can tell: it reports nothing
         assert twin.body.duty.on
