@@ -42,6 +42,7 @@ from tests.devices.virtual.shipped import catalog as catalog_without_tuya
 _TICK_SECONDS = 0.2
 _LONGEST_SECONDS = 4500.0
 _AFTERWARDS_SECONDS = 3.0
+_CONNECTING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
     """Run a whole session as fast as the machine can, and say how it ended. `watch` is given the station before."""
     clock, air, stream = ScaledClock(math.inf), Air(), Stream()
     async with contextlib.AsyncExitStack() as stack:
-        with clock.held():  # connecting takes real time
+        with clock.held():  # finding the devices takes real time
             home, tuya = _twins(plan, clock)
             await stack.enter_async_context(home.on_air(air))
             await stack.enter_async_context(_ticked(tuya, air, clock))
@@ -140,8 +141,11 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
             running = asyncio.create_task(station.run())
             stack.push_async_callback(_ended, running)
             async with asyncio.timeout(30):
-                while not all(device.link.connected for device in station.devices):  # noqa: ASYNC110
+                while any(device.link.sighting is None for device in station.devices):  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
+        async with clock.timeout(_CONNECTING_SECONDS):
+            while not all(device.link.connected for device in station.devices):
+                await clock.sleep(0.1)
         await clock.sleep(1)
         watch(station)
         station.start(plan.routine, plan.side, no_symptoms=False)

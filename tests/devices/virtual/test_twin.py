@@ -263,6 +263,28 @@ async def test_a_deaf_body_takes_no_notice_of_a_stop() -> None:
         assert twin.body.intensity == pytest.approx(0.2)
 
 
+async def test_each_measurement_covers_all_the_time_since_the_last_one_whatever_else_is_asked() -> None:
+    async with driven("text-pump") as (driver, twin, clock):
+        setting = {"phase": "expression", "vacuum_mmhg": 150, "rate_cpm": 54}
+        await driver.command("start", {**setting, "duration_seconds": 900, "lease_seconds": 60}, undone_by="stop")
+        await clock.sleep(3)
+        told: list[tuple[float, float]] = []
+        driver.told.on_change(
+            lambda: told.append((driver.values["peak_vacuum_mmhg"], driver.values["residual_vacuum_mmhg"]))
+        )
+        for _ in range(60):  # more often than it measures
+            await driver.command("renew", {"lease_seconds": 60})
+            await driver.send("ask_state", {})
+            await clock.sleep(0.2)
+        # A cycle takes 1.2 s at most, and every stretch of a second of it has its trough.
+        for at in range(0, len(told) - 30, 30):
+            assert max(peak for peak, _ in told[at : at + 30]) > 100
+            assert min(residual for _, residual in told[at : at + 30]) < 60
+        truth = twin.body.suction.window(clock.now() - 12)
+        assert max(peak for peak, _ in told) == pytest.approx(truth.peak_mmhg, abs=0.06)
+        assert min(residual for _, residual in told) == pytest.approx(truth.residual_mmhg, abs=1.5)
+
+
 async def test_a_pump_without_a_vacuum_command_does_what_was_set_at_its_buttons() -> None:
     async with driven("kindly-cuddle") as (driver, twin, clock):
         assert ("tx", bytes.fromhex("55aa06901eb3")) in twin.written
