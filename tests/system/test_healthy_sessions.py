@@ -16,7 +16,7 @@ SEED = int(os.environ.get("LETDOWN_TEST_SEED", "1"))
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("plan", sampled(COUNT, SEED), ids=str)
+@pytest.mark.parametrize("plan", list(sampled(COUNT, SEED)), ids=str)
 async def test_nothing_trips(plan: Plan) -> None:
     outcome = await run_session(plan)
     assert outcome.healthy, outcome
