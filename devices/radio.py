@@ -18,6 +18,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak_retry_connector import BleakNotFoundError, close_stale_connections, establish_connection
 
+from devices.advertisements import FRESH_SECONDS, AdvertisementTable
 from devices.backend import BLEAK_ERRORS, OpenBackend, platform_backend
 from devices.clock import Clock
 from devices.errors import LinkLostError, NotFoundError
@@ -25,13 +26,6 @@ from devices.receiver import Receiver
 from devices.sighting import ByAddress, ByName, Sighting, masked
 
 _LOGGER = logging.getLogger(__name__)
-
-# A round of a scan on Linux is 10 s of listening and 5 s of pause. Who was not heard for longer than that is gone, or
-# has another address by now.
-_FRESH_SECONDS = 20.0
-
-# Phones take another address every quarter of an hour: in a house with many people, nobody could keep them all.
-_KEPT_SECONDS = 300.0
 
 
 @contextlib.asynccontextmanager
@@ -63,10 +57,8 @@ class Radio:
             Receiver(each, self._on_advertisement, self._on_gone) for each in backends or (platform_backend(),)
         )
         self._keeping: list[asyncio.Task[None]] = []
-        self._waiting: list[asyncio.Event] = []
         self._reserved: dict[str, str] = {}  # by address: the name of the link that has it
-        self._heard: dict[tuple[str, str], Sighting] = {}  # by receiver and address
-        self._swept_at_seconds = float("-inf")
+        self._advertisements = AdvertisementTable()
         self._connecting: Counter[str] = Counter()  # by receiver: what it will say it holds in a moment
 
     async def __aenter__(self) -> Self:
@@ -94,7 +86,7 @@ class Radio:
     def sightings(self) -> dict[str, Sighting]:
         """What was heard of each device by the receiver that hears it best, by address."""
         best: dict[str, Sighting] = {}
-        for each in sorted(self._heard.values(), key=lambda each: each.rssi_dbm):
+        for each in sorted(self._advertisements.all(), key=lambda each: each.rssi_dbm):
             best[each.address] = each
         return best
 
@@ -109,7 +101,7 @@ class Radio:
         Unless it is wanted by its address, listen for as long as a second one may take to be heard. Raise
         `NotFoundError` if there is a second: nobody knows which is meant.
         """
-        with self._wake() as heard:
+        with self._advertisements.waiting(wanted) as heard:
             while True:
                 heard.clear()
                 sighting = self._latest(wanted, newer_than_seconds)
@@ -124,12 +116,12 @@ class Radio:
 
     def _latest(self, wanted: Callable[[Sighting], bool], newer_than_seconds: float) -> Sighting | None:
         """Return the one wanted device that was heard. Raise `NotFoundError` if two were, at about the same time."""
-        by_time = sorted(filter(wanted, self._heard.values()), key=lambda each: each.seen_at_seconds)
+        by_time = self._advertisements.matching(wanted)
         fitting = sorted({each.address: each for each in by_time}.values(), key=lambda each: each.seen_at_seconds)
         if not fitting or fitting[-1].seen_at_seconds < newer_than_seconds:
             return None
         latest, before = fitting[-1], fitting[:-1]
-        if before and latest.seen_at_seconds - before[-1].seen_at_seconds < _FRESH_SECONDS:
+        if before and latest.seen_at_seconds - before[-1].seen_at_seconds < FRESH_SECONDS:
             raise NotFoundError(
                 f"two devices near are called {latest.name}: name yours by its address "
                 "(letdown scan --addresses shows them)"
@@ -143,10 +135,8 @@ class Radio:
         """
         near = [
             each
-            for each in self._heard.values()
-            if each.address == sighting.address
-            and wanted(each)
-            and sighting.seen_at_seconds - each.seen_at_seconds < _FRESH_SECONDS
+            for each in self._advertisements.matching(wanted)
+            if each.address == sighting.address and sighting.seen_at_seconds - each.seen_at_seconds < FRESH_SECONDS
         ]
         free = [each for each in near if self._can_take_one(self._receiver(each))]
         if not free:
@@ -235,48 +225,9 @@ class Radio:
             backend.gone.add_done_callback(gone)
         return client
 
-    @contextlib.contextmanager
-    def _wake(self) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        self._waiting.append(event)
-        try:
-            yield event
-        finally:
-            self._waiting.remove(event)
-
     def _on_gone(self, receiver: Receiver) -> None:
-        self._heard = {key: each for key, each in self._heard.items() if each.receiver != receiver.name}
-
-    def _sweep(self, now_seconds: float) -> None:
-        """Forget who has not been heard for long."""
-        if now_seconds - self._swept_at_seconds >= _KEPT_SECONDS:
-            self._swept_at_seconds = now_seconds
-            fresh = {
-                key: each for key, each in self._heard.items() if now_seconds - each.seen_at_seconds < _KEPT_SECONDS
-            }
-            self._heard = fresh
+        self._advertisements.forget(receiver.name)
 
     def _on_advertisement(self, receiver: Receiver, device: BLEDevice, data: AdvertisementData) -> None:
-        now_seconds, name = self._clock.now(), data.local_name or device.name
-        receiver.heard_at_seconds = now_seconds
-        self._sweep(now_seconds)
-        before = self._heard.get((receiver.name, device.address))
-        if before is None or before.name != name or now_seconds - before.seen_at_seconds >= _FRESH_SECONDS:
-            since_seconds = now_seconds
-        else:
-            since_seconds = before.since_seconds
-        self._heard[receiver.name, device.address] = Sighting(
-            address=device.address,
-            name=name,
-            services=frozenset(uuid.lower() for uuid in data.service_uuids),
-            manufacturers=dict(data.manufacturer_data),
-            service_data=dict(data.service_data),
-            rssi_dbm=data.rssi,
-            tx_power_dbm=data.tx_power,
-            seen_at_seconds=now_seconds,
-            device=device,
-            since_seconds=since_seconds,
-            receiver=receiver.name,
-        )
-        for event in self._waiting:
-            event.set()
+        receiver.heard_at_seconds = now_seconds = self._clock.now()
+        self._advertisements.receive(receiver.name, device, data, now_seconds)

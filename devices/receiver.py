@@ -23,6 +23,7 @@ _LOGGER = logging.getLogger(__name__)
 _REOPEN_SECONDS = 1.0
 _START_SECONDS = 10.0
 _STOP_SECONDS = 1.0  # a service that ends waits for it
+_MOST_SEEN = 5000  # devices that bleak remembers of one scan; it forgets none by itself where it is not on BlueZ
 
 
 class Receiver:
@@ -119,6 +120,9 @@ class Receiver:
         return f"the Bluetooth adapter {self.name}".strip()
 
     def _hear(self, device: BLEDevice, data: AdvertisementData) -> None:
+        seen = self._scanner._backend.seen_devices
+        if len(seen) > _MOST_SEEN:
+            seen.clear()
         self._on_heard(self, device, data)
 
     async def _start(self) -> None:
