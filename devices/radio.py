@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,8 +18,9 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak_retry_connector import BleakNotFoundError, close_stale_connections, establish_connection
 
+from devices.address_locks import AddressLocks
 from devices.advertisements import FRESH_SECONDS, AdvertisementTable
-from devices.backend import BLEAK_ERRORS, OpenBackend, platform_backend
+from devices.backend import BLEAK_ERRORS, Held, OpenBackend, platform_backend
 from devices.clock import Clock
 from devices.errors import LinkLostError, NotFoundError
 from devices.receiver import Receiver
@@ -45,14 +46,24 @@ async def _unless_gone(gone: asyncio.Future[None] | None) -> AsyncIterator[None]
                 gone.remove_done_callback(end)
 
 
+async def _connected_devices(held: Callable[[], Awaitable[Sequence[Held]]]) -> Sequence[Held]:
+    """Return what an adapter is connected to; nothing where it does not answer, for then nothing is found either."""
+    try:
+        return await held()
+    except NotFoundError:
+        return ()
+
+
 class Radio:
     """Scans for as long as it is open, with one receiver for each backend; with the platform's own where none is named.
 
     Opening raises `NotFoundError` where no receiver can be opened. Those that cannot be are looked for meanwhile.
+    `locks`: keep other controllers on this machine from the same devices; `None` for virtual ones, which nobody shares.
     """
 
-    def __init__(self, clock: Clock, *backends: OpenBackend) -> None:
+    def __init__(self, clock: Clock, *backends: OpenBackend, locks: AddressLocks | None = None) -> None:
         self._clock = clock
+        self._locks = locks
         self.receivers = tuple(
             Receiver(each, self._on_advertisement, self._on_gone) for each in backends or (platform_backend(),)
         )
@@ -156,32 +167,43 @@ class Radio:
 
     @contextlib.contextmanager
     def reserved(self, address: str, name: str) -> Iterator[None]:
-        """Keep a device for one link inside the block. Raise `NotFoundError` where another link has it.
+        """Keep a device for one link inside the block.
 
-        A second connection from the same process would share the first one, and two drivers would fight over it.
+        Raise `NotFoundError` where another link has it, or a controller in another process of this machine. A second
+        connection from the same process would share the first one, and two drivers would fight over it.
         """
         if address in self._reserved:
             raise NotFoundError(f"{name} is connected already, as {self._reserved[address]}")
-        self._reserved[address] = name
-        try:
-            yield
-        finally:
-            del self._reserved[address]
+        with self._locked(address):
+            self._reserved[address] = name
+            try:
+                yield
+            finally:
+                del self._reserved[address]
+
+    def _locked(self, address: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._locks is None else self._locks.hold(address)
 
     async def release(self, wanted: Callable[[Sighting], bool]) -> None:
-        """End connections to a wanted device that no link here has: a device that is connected does not advertise.
+        """End connections to a wanted device that nobody uses: a device that is connected does not advertise.
 
-        BlueZ keeps the connections of a program that is gone (seen with 5.66), such as a controller that crashed.
+        BlueZ keeps the connections of a program that is gone (seen with 5.66), such as a controller that crashed. One
+        that another controller on this machine uses is left alone: raise `HeldElsewhereError`.
         """
         if not isinstance(wanted, ByAddress | ByName):
             return
+        if isinstance(wanted, ByAddress) and wanted.address not in map(str.lower, self._reserved):
+            with self._locked(wanted.address):
+                pass  # else it would be searched in vain
         for backend in [each.backend for each in self.receivers if each.is_open]:
             if backend.held is None or backend.let_go is None:
                 continue
-            with contextlib.suppress(NotFoundError):  # then it cannot be found either
-                for held in await backend.held():
-                    if held.address not in self._reserved and wanted.means(held.address, held.name):
-                        _LOGGER.warning("%s is connected, and nobody here uses it: letting go", masked(held.address))
+            for held in await _connected_devices(backend.held):
+                if held.address in self._reserved or not wanted.means(held.address, held.name):
+                    continue
+                with self._locked(held.address):
+                    _LOGGER.warning("%s is connected, and nobody here uses it: letting go", masked(held.address))
+                    with contextlib.suppress(NotFoundError):  # then it cannot be found either
                         await backend.let_go(held)
 
     async def forget(self, sighting: Sighting) -> None:
