@@ -28,6 +28,7 @@ from controller.service import Service
 from controller.settings import DeviceSettings, ProxySettings, Settings
 from controller.station import Station
 from controller.store.store import Store
+from devices.address_locks import AddressLocks, HeldElsewhereError
 from devices.backend import OpenBackend, platform_backend
 from devices.catalog import Catalog
 from devices.clock import Clock
@@ -66,19 +67,38 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def open_radio(settings: Settings, clock: Clock) -> AsyncIterator[Radio]:
-    """Open the Bluetooth that the settings name."""
+async def open_radio(
+    settings: Settings, clock: Clock, *, take_over: bool = False, simulated: bool = False
+) -> AsyncIterator[Radio]:
+    """Open the Bluetooth that the settings name.
+
+    `take_over`: also use devices of another controller on this machine. `simulated`: accept a virtual one only.
+    """
     if settings.radio.transport is None:
         adapters = [platform_backend(each) for each in settings.radio.adapters]
         proxies = [_proxy(each) for each in settings.radio.proxies]
-        async with Radio(clock, *adapters, *proxies) as radio:
+        async with Radio(clock, *adapters, *proxies, locks=AddressLocks(take_over=take_over)) as radio:
             yield radio
         return
     require_demo()
     from devices.virtual.radio import radio_through
 
-    async with radio_through(clock, settings.radio.transport) as radio:
+    async with radio_through(clock, settings.radio.transport, simulated=simulated) as radio:
         yield radio
+
+
+def check_unused(settings: Settings) -> None:
+    """Raise `SetupError` where another controller on this machine uses an address that the settings name."""
+    if settings.radio.transport is not None:
+        return  # a controller of its own, or virtual devices
+    locks = AddressLocks()
+    for device in (device for station in settings.stations.values() for device in station.devices):
+        if device.address is not None:
+            try:
+                with locks.hold(device.address):
+                    pass
+            except HeldElsewhereError as error:
+                raise SetupError(f"{device.name}: {error}") from None
 
 
 def _proxy(proxy: ProxySettings) -> OpenBackend:

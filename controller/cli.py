@@ -51,6 +51,9 @@ Virtual = Annotated[bool, typer.Option("--virtual", help="Use the virtual device
 Broker = Annotated[list[str] | None, typer.Option("--broker", help="mqtt://HOST:PORT; may be given several times.")]
 Speed = Annotated[float, typer.Option("--speed", min=0.1, max=1000, help="Simulated seconds in a real one.")]
 Seed = Annotated[int, typer.Option("--seed", help="Another seed, another mother.")]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Run although another controller uses the same stations or devices.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
@@ -95,12 +98,13 @@ def run(
     speed: Speed = 1.0,
     seed: Seed = 2,
     ask: Annotated[bool, typer.Option("--ask", help="With --virtual: answer the questions yourself.")] = False,
+    take_over: TakeOver = False,
     verbose: Verbose = False,
 ) -> None:
     """Run the service until it is told to end."""
     log(logging.DEBUG if verbose else logging.INFO)
 
-    options = ServeOptions(virtual=virtual, ask=ask, speed=speed, seed=seed)
+    options = ServeOptions(virtual=virtual, ask=ask, speed=speed, seed=seed, take_over=take_over)
     finish(lambda: serve(lambda: _settings(config, broker), options))
 
 

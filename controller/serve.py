@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-from controller.app import App, SetupError, assembled, check, open_radio
+from controller.app import App, SetupError, assembled, check, check_unused, open_radio
 from controller.demo import virtual_household
 from controller.heartbeat import heartbeat
 from controller.settings import Settings
@@ -23,15 +23,25 @@ _LOGGER = logging.getLogger("letdown")
 
 _REMOTE_GRACE_SECONDS = 1.0  # devices in another process answer in real time, however fast the clock runs
 
+# Bumble's transports between processes. All others, known or still to come, may lead to a real Bluetooth controller.
+_BETWEEN_PROCESSES = frozenset(
+    {"pty", "tcp-client", "tcp-server", "unix", "unix-client", "unix-server", "ws-client", "ws-server"}
+)
+
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What can be chosen on the command line. `ask`: with virtual devices, nobody answers the questions."""
+    """What can be chosen on the command line.
+
+    `ask`: with virtual devices, nobody answers the questions. `take_over`: run although another controller serves the
+    same stations or devices.
+    """
 
     virtual: bool = False
     ask: bool = False
     speed: float = 1.0
     seed: int = 2
+    take_over: bool = False
 
 
 async def serve(read: Callable[[], Settings], options: ServeOptions) -> int:
@@ -101,15 +111,22 @@ async def _app(settings: Settings, options: ServeOptions) -> AsyncIterator[App]:
         clock = _clock(settings, options.speed)
         # Without any device, everything is by hand, and no Bluetooth is needed for that.
         named = settings.radio.kind != "auto" or any(each.devices for each in settings.stations.values())
-        radio = await stack.enter_async_context(open_radio(settings, clock)) if named else Radio(clock)
+        if named and not options.take_over:
+            check_unused(settings)
+        opening = open_radio(settings, clock, take_over=options.take_over, simulated=options.speed != 1.0)
+        radio = await stack.enter_async_context(opening) if named else Radio(clock)
         yield await stack.enter_async_context(assembled(settings, clock, radio, store))
 
 
 def _clock(settings: Settings, speed: float) -> Clock:
     if speed == 1.0:
         return RealClock()
-    if settings.radio.kind != "bumble":
-        raise SetupError("--speed is for virtual devices: a real body lives in real time")
+    scheme = (settings.radio.transport or "").partition(":")[0]
+    if scheme not in _BETWEEN_PROCESSES:
+        raise SetupError(
+            "--speed is for virtual devices: a real body lives in real time "
+            f"(use --virtual, or a transport between processes: {', '.join(sorted(_BETWEEN_PROCESSES))})"
+        )
     return ScaledClock(speed, grace_seconds=_REMOTE_GRACE_SECONDS)
 
 

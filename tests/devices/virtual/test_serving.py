@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from devices.catalog import Catalog
 from devices.clock import RealClock
+from devices.errors import NotFoundError
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfilePump
 from devices.roles import Phase, PumpSetting, RunState, Side
 from devices.virtual.air import Air, serve_controller
+from devices.virtual.controller import AirController
 from devices.virtual.home import VirtualHome
 from devices.virtual.radio import radio_through
 
@@ -44,3 +48,17 @@ async def test_a_device_on_a_controller_of_its_own_is_found_and_driven() -> None
         assert not home.pumps[Side.LEFT].duty.on
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)
+
+
+async def test_a_real_controller_behind_a_transport_is_not_taken_for_a_virtual_one() -> None:
+    air = Air()
+    async with asyncio.timeout(20), serve_controller(air, "tcp-server:127.0.0.1:0") as transport:
+        async with radio_through(RealClock(), transport, simulated=True):
+            pass
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(AirController, "manufacturer_company_identifier", 0x0059)
+            with pytest.raises(NotFoundError, match="is a real one"):
+                async with radio_through(RealClock(), transport, simulated=True):
+                    pass
+            async with radio_through(RealClock(), transport):
+                pass
