@@ -18,6 +18,7 @@ from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, connection, explain, speaks_older
 from controller.mqtt.discovery import Listener
 from controller.mqtt.outbox import Asker, Outbox
+from controller.mqtt.reconnect import Reconnect
 from controller.mqtt.secrets import RefusedError
 from controller.mqtt.sender import Sender
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -72,8 +73,7 @@ class Bridge:
             self.open_door(topics.command(station), station, parse_command)
             self._filters += (topics.command(station), *topics.set_filters(station))
         self._handle = handle
-        self._first_wait_seconds = first_wait_seconds
-        self._longest_wait_seconds = longest_wait_seconds
+        self._reconnect = Reconnect(len(settings.brokers), first_wait_seconds, longest_wait_seconds)
         self._stops: set[asyncio.Task[None]] = set()
         self._commands: set[asyncio.Task[None]] = set()
         self._lasted_seconds = 0.0  # of the last connection; 0 if there was none
@@ -83,7 +83,6 @@ class Bridge:
         self._trying: dict[BrokerUrl, aiomqtt.ProtocolVersion] = {}  # what is tried next, until that is known
         self._flagged = False  # whether this connection brings the retain flag as it was published
         self.outbox = Outbox(topics, backlog)
-        self.watch: Callable[[Item], None] = self.outbox.watch
         self._client: aiomqtt.Client | None = None
         self._asking: set[str] = set()  # topics of which the broker was just asked what it keeps
         self._kept: dict[str, Command] = {}
@@ -102,6 +101,11 @@ class Bridge:
         """Hand what comes to this topic to a listener, with whether it was retained. To be said before `run`."""
         self._listeners[topic] = listener
 
+    def watch(self, item: Item) -> None:
+        """Take an item of the stream."""
+        self._reconnect.watch(item)
+        self.outbox.watch(item)
+
     @property
     def published(self) -> int:
         """How many messages a broker has acknowledged."""
@@ -109,12 +113,12 @@ class Bridge:
 
     async def run(self) -> None:
         """Connect and serve, again and again, until cancelled; then say goodbye within 1.5 s."""
-        brokers = self._settings.brokers
-        turn = failures = 0
+        loop, brokers = asyncio.get_running_loop(), self._settings.brokers
+        turn = 0
         try:
             while True:
                 self._lasted_seconds = 0.0
-                broker = brokers[turn % len(brokers)]
+                broker, began = brokers[turn % len(brokers)], loop.time()
                 try:
                     await self._serve(broker)
                 except (aiomqtt.MqttError, OSError, RefusedError) as error:
@@ -128,9 +132,8 @@ class Bridge:
                     _LOGGER.exception("the bridge to %s failed; it connects again", broker)
                     self._tell(broker, f"the bridge to {broker} failed: {type(error).__name__}; see the log")
                 if self._lasted_seconds > STEADY_SECONDS:
-                    failures = 0
-                await asyncio.sleep(self._wait_seconds(failures // len(brokers)))  # longer after each round of all
-                failures += 1
+                    self._reconnect.reset()
+                await self._reconnect.wait(loop.time() - began - self._lasted_seconds)
                 turn += 1
         finally:
             for task in self._commands:  # stops are carried out to their end
@@ -159,6 +162,7 @@ class Bridge:
             identifier=f"letdown-{self._topics.node}",
             will=aiomqtt.Will(status, "offline", qos=1, retain=True),
             protocol=protocol,
+            open_seconds=self._reconnect.try_seconds,
         ) as client:
             sender = Sender(client, self.outbox, mqtt_5=protocol is V5)
             since = loop.time()
@@ -242,9 +246,6 @@ class Bridge:
         # A broker that is away for a day is one warning, not thousands.
         _LOGGER.log(logging.DEBUG if trouble == self._told.get(broker) else logging.WARNING, "%s", trouble)
         self._told[broker] = self.trouble = trouble
-
-    def _wait_seconds(self, rounds: int) -> float:
-        return min(self._longest_wait_seconds, self._first_wait_seconds * 2.0 ** min(rounds, 16))
 
     # -- commands -----------------------------------------------------------------------------------------------------
 

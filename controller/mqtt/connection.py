@@ -73,8 +73,11 @@ async def connection(
     identifier: str,
     protocol: aiomqtt.ProtocolVersion,
     will: aiomqtt.Will | None = None,
+    open_seconds: float | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
     """Connect for the block. Cancelled, it takes its leave; after an error it hangs up, so that the will is sent.
+
+    `open_seconds`: how long a broker that says nothing is waited for at most, where that is to be less than usual.
 
     Raise `RefusedError` where a password or a certificate cannot be had.
     """
@@ -93,7 +96,7 @@ async def connection(
         clean_session=None if protocol is aiomqtt.ProtocolVersion.V5 else True,
         will=will,
         keepalive=_KEEPALIVE_SECONDS,
-        timeout=_ANSWER_SECONDS,
+        timeout=_ANSWER_SECONDS if open_seconds is None else min(_ANSWER_SECONDS, open_seconds),
         queue_type=Inbox,
         logger=_PAHO_LOGGER,
         # Without it, the reply to a pain waits some 40 ms for the acknowledgement of the packet before it.
@@ -101,10 +104,11 @@ async def connection(
         tls_context=tls(settings) if broker.tls else None,
     )
     client.pending_calls_threshold = WINDOW + 4
-    client._client.connect_timeout = _CONNECT_SECONDS
+    client._client.connect_timeout = _CONNECT_SECONDS if open_seconds is None else min(_CONNECT_SECONDS, open_seconds)
     _notice_hang_up(client)
     try:
         await client.__aenter__()
+        client.timeout = _ANSWER_SECONDS
         try:
             yield client
         except asyncio.CancelledError:
