@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -21,6 +21,8 @@ from controller.memory import ShortMemory
 from controller.mqtt.bridge import Bridge, Handle
 from controller.mqtt.broker import embedded_broker
 from controller.mqtt.discovery import Discovery
+from controller.mqtt.instance import Instance, refusal, this_process
+from controller.mqtt.rivals import find_rivals
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
 from controller.routine import Routine, load_routines
@@ -101,6 +103,14 @@ def check_unused(settings: Settings) -> None:
                 raise SetupError(f"{device.name}: {error}") from None
 
 
+async def check_alone(mqtt: MqttSettings, me: Instance) -> frozenset[BrokerUrl]:
+    """Return the brokers that no other live controller of the same stations is on. Raise `SetupError` if one is."""
+    rival, checked = await find_rivals(mqtt.brokers, mqtt, me)
+    if rival is not None:
+        raise SetupError(refusal(me, rival))
+    return checked
+
+
 def _proxy(proxy: ProxySettings) -> OpenBackend:
     """Return how to open an ESPHome proxy. Raise `SetupError`."""
     if find_spec("bleak_esphome") is None:
@@ -117,10 +127,19 @@ def _proxy(proxy: ProxySettings) -> OpenBackend:
 
 
 @contextlib.asynccontextmanager
-async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store | None = None) -> AsyncIterator[App]:
+async def assembled(
+    settings: Settings,
+    clock: Clock,
+    radio: Radio,
+    store: Store | None = None,
+    *,
+    me: Instance | None = None,
+    checked: Collection[BrokerUrl] = (),
+) -> AsyncIterator[App]:
     """Build a service from settings, with the embedded broker where no other is named. Raise `SetupError`.
 
-    Without a store, nothing is remembered beyond this process.
+    Without a store, nothing is remembered beyond this process. `me`: how this controller names itself on the broker.
+    `checked`: the brokers on which no other controller was found that serves the same stations.
     """
     catalog, routines = Catalog.load(*settings.profiles), load_routines(*settings.routines)
     stream = Stream()
@@ -140,8 +159,10 @@ async def assembled(settings: Settings, clock: Clock, radio: Radio, store: Store
         if mqtt.embedded:
             broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
             mqtt = mqtt.model_copy(update={"brokers": (broker.url,)})
+            checked = mqtt.brokers  # nobody can have been there before
         backlog = ShortBacklog() if store is None else store.backlog
-        bridge = _bridge(mqtt, stations, settings, routines, handle, backlog)
+        me = me or this_process(mqtt.node, settings.stations)
+        bridge = _bridge(mqtt, stations, settings, routines, handle, backlog, me, checked)
         stream.subscribe(bridge.watch)
         yield App(
             service=service,
@@ -172,6 +193,8 @@ def _bridge(
     routines: Iterable[str],
     handle: Handle,
     backlog: Backlog,
+    me: Instance,
+    checked: Collection[BrokerUrl],
 ) -> Bridge:
     """Build the bridge: a door for every feature that accepts something, and what Home Assistant is told."""
     topics = Topics(mqtt.base_topic, mqtt.node)
@@ -182,6 +205,8 @@ def _bridge(
         handle,
         backlog=backlog,
         mqtt_5=not settings.mqtt.embedded,  # the embedded broker knows MQTT 3.1.1 alone
+        me=me,
+        checked=checked,
     )
     found = [_features(station, settings, routines) for station in stations]
     for station in found:

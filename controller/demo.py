@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -13,7 +13,8 @@ from rich.live import Live
 
 from controller.app import App, SetupError, assembled, require_demo
 from controller.events import Event, EventType, Item, SessionState
-from controller.mqtt.settings import MqttSettings
+from controller.mqtt.instance import Instance
+from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.routine import load_routines
 from controller.settings import Settings
 from controller.store.store import Store
@@ -43,9 +44,19 @@ class DemoOptions:
 
 @contextlib.asynccontextmanager
 async def virtual_household(
-    settings: Settings, clock: ScaledClock, seed: int, *, parent: bool, store: Store | None = None
+    settings: Settings,
+    clock: ScaledClock,
+    seed: int,
+    *,
+    parent: bool,
+    store: Store | None = None,
+    me: Instance | None = None,
+    checked: Collection[BrokerUrl] = (),
 ) -> AsyncIterator[App]:
-    """Build a service on virtual devices, with a virtual parent who follows the guide unless `parent` is false."""
+    """Build a service on virtual devices, with a virtual parent who follows the guide unless `parent` is false.
+
+    `me` and `checked` are for `assembled`.
+    """
     require_demo()
     from controller.virtual import DEMO_LIMITS, STATION, VirtualParent, station_settings
     from devices.virtual.air import Air
@@ -56,7 +67,11 @@ async def virtual_household(
     settings = settings.model_copy(update={"limits": limits, "stations": {STATION: station_settings()}})
     home = VirtualHome(clock, Catalog.load(*settings.profiles), seed)
     air = Air()
-    async with home.on_air(air), radio_on_air(clock, air) as radio, assembled(settings, clock, radio, store) as app:
+    async with (
+        home.on_air(air),
+        radio_on_air(clock, air) as radio,
+        assembled(settings, clock, radio, store, me=me, checked=checked) as app,
+    ):
         if parent:
             app.stream.subscribe(VirtualParent(app.stations[STATION], clock, home.mother).watch)
         yield app

@@ -9,9 +9,10 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-from controller.app import App, SetupError, assembled, check, check_unused, open_radio
+from controller.app import App, SetupError, assembled, check, check_alone, check_unused, open_radio
 from controller.demo import virtual_household
 from controller.heartbeat import heartbeat
+from controller.mqtt.instance import Instance, this_process
 from controller.settings import Settings
 from controller.store.store import Store
 from controller.systemd import notify, reloading, watchdog
@@ -48,20 +49,23 @@ async def serve(read: Callable[[], Settings], options: ServeOptions) -> int:
     """Serve until cancelled. On SIGHUP, `read` the settings again; they take effect when no session is under way."""
     asked = asyncio.Event()  # to read them again; it waits where one service ends and the next begins
     with _on_hangup(asked.set):
-        settings: Settings | None = await asyncio.to_thread(read)
+        first = await asyncio.to_thread(read)
+        me = this_process(first.mqtt.node, _stations(first, options), take_over=options.take_over)
+        settings: Settings | None = first
         async with watchdog():  # also between two rounds
             while settings is not None:
-                settings = await _serve_once(settings, read, options, asked)
+                settings = await _serve_once(settings, read, options, me, asked)
                 reloading()
     return 0
 
 
 async def _serve_once(
-    settings: Settings, read: Callable[[], Settings], options: ServeOptions, asked: asyncio.Event
+    settings: Settings, read: Callable[[], Settings], options: ServeOptions, me: Instance, asked: asyncio.Event
 ) -> Settings | None:
     """Serve with these settings, until there are new ones to serve with."""
     new: Settings | None = None
-    async with _app(settings, options) as app:
+    me = me.model_copy(update={"node": settings.mqtt.node, "stations": _stations(settings, options)})
+    async with _app(settings, options, me) as app:
 
         async def read_again() -> None:
             """Read them whenever it is asked for, one time after the other: the last word counts."""
@@ -96,15 +100,25 @@ async def _serve_once(
 
 
 @contextlib.asynccontextmanager
-async def _app(settings: Settings, options: ServeOptions) -> AsyncIterator[App]:
-    """Build the service. Virtual devices are played with: without a path for their store, nothing is kept of them."""
+async def _app(settings: Settings, options: ServeOptions, me: Instance) -> AsyncIterator[App]:
+    """Build the service, but not beside another of the same stations: then raise `SetupError` before any radio is open.
+
+    Virtual devices are played with: without a path for their store, nothing is kept of them.
+    """
+    checked = frozenset() if options.take_over else await check_alone(settings.mqtt, me)
     async with contextlib.AsyncExitStack() as stack:
         store: Store | None = None
         if not options.virtual or settings.store.path is not None:
             store = await stack.enter_async_context(Store.opened(settings.store.file))
         if options.virtual:
             household = virtual_household(
-                settings, ScaledClock(options.speed), options.seed, parent=not options.ask, store=store
+                settings,
+                ScaledClock(options.speed),
+                options.seed,
+                parent=not options.ask,
+                store=store,
+                me=me,
+                checked=checked,
             )
             yield await stack.enter_async_context(household)
             return
@@ -115,7 +129,11 @@ async def _app(settings: Settings, options: ServeOptions) -> AsyncIterator[App]:
             check_unused(settings)
         opening = open_radio(settings, clock, take_over=options.take_over, simulated=options.speed != 1.0)
         radio = await stack.enter_async_context(opening) if named else Radio(clock)
-        yield await stack.enter_async_context(assembled(settings, clock, radio, store))
+        yield await stack.enter_async_context(assembled(settings, clock, radio, store, me=me, checked=checked))
+
+
+def _stations(settings: Settings, options: ServeOptions) -> tuple[str, ...]:
+    return ("home",) if options.virtual else tuple(settings.stations)  # the virtual devices have a station of their own
 
 
 def _clock(settings: Settings, speed: float) -> Clock:

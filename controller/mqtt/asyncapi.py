@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from controller.commands import ARGS, Action, Command, NoArgs, Reply
 from controller.events import Choices, DeviceView, Event, EventType, Guide, SessionState, Snapshot, Telemetry
+from controller.mqtt.instance import Instance
 from controller.mqtt.topics import Topics
 from devices.link import LinkState
 from devices.roles import Phase, PumpReading, Side
@@ -76,6 +77,9 @@ def channels(topics: Topics) -> tuple[Channel, ...]:
     station, device = "{station}", "{device}"
     return (
         Channel("status", topics.status(), _THERE, retain=True, texts=_THERE),
+        Channel("instance", topics.instance(), (_instance(),), retain=True),
+        Channel("ping", topics.ping(), ("?",), qos=0, receives=True),
+        Channel("pong", topics.pong(), (_instance(),), qos=0),
         Channel("radio", topics.radio(), _THERE, retain=True, texts=_THERE),
         Channel("state", topics.state(station), (_snapshot(),), retain=True),
         Channel("guide", topics.guide(station), (_guide(),), retain=True),
@@ -133,7 +137,8 @@ def _operation(channel: Channel) -> Document:
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": "0.2.0"}},
     }
     if channel.receives:
-        made["reply"] = {"channel": {"$ref": "#/channels/reply"}}
+        answer = "pong" if channel.name == "ping" else "reply"
+        made["reply"] = {"channel": {"$ref": f"#/channels/{answer}"}}
     return made
 
 
@@ -206,6 +211,10 @@ def _snapshot() -> Snapshot:
         phase=Phase.STIMULATION,
         target_vacuum_mmhg=90,
     )
+
+
+def _instance() -> Instance:
+    return Instance(instance="9c4e", node="kitchen", stations=("home",), host="raspberrypi", since=_NOON)
 
 
 def _guide() -> Guide:

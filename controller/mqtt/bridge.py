@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 import aiomqtt
@@ -17,8 +17,11 @@ from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, 
 from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, connection, explain, speaks_older
 from controller.mqtt.discovery import Listener
+from controller.mqtt.instance import Instance
 from controller.mqtt.outbox import Asker, Outbox
+from controller.mqtt.presence import Presence
 from controller.mqtt.reconnect import Reconnect
+from controller.mqtt.rivals import find_rival
 from controller.mqtt.secrets import RefusedError
 from controller.mqtt.sender import Sender
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -47,7 +50,8 @@ class Bridge:
 
     `handle(station, command, args, retained)` carries a command out and returns the reply. It is awaited in a task of
     its own for each command, so a `pain` never waits behind another. `watch` is the stream's watcher.
-    `backlog` keeps events that the broker does not have yet.
+    `backlog` keeps events that the broker does not have yet. `me`: announce this instance, and look out for another
+    controller of the same stations; also before the first connection, to the brokers that are not `checked` yet.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Bridge:
         first_wait_seconds: float = 0.5,
         longest_wait_seconds: float = 30.0,
         mqtt_5: bool = True,
+        me: Instance | None = None,
+        checked: Collection[BrokerUrl] = (),
     ) -> None:
         if not settings.brokers:
             raise ValueError("the bridge needs a broker; set mqtt.brokers, or start the embedded one and name it here")
@@ -83,6 +89,9 @@ class Bridge:
         self._trying: dict[BrokerUrl, aiomqtt.ProtocolVersion] = {}  # what is tried next, until that is known
         self._flagged = False  # whether this connection brings the retain flag as it was published
         self.outbox = Outbox(topics, backlog)
+        self.presence = None if me is None else Presence(me, topics, self.outbox)
+        self._listeners.update({} if self.presence is None else self.presence.listeners)
+        self._checked = set(checked)
         self._client: aiomqtt.Client | None = None
         self._asking: set[str] = set()  # topics of which the broker was just asked what it keeps
         self._kept: dict[str, Command] = {}
@@ -133,6 +142,8 @@ class Bridge:
                     self._tell(broker, f"the bridge to {broker} failed: {type(error).__name__}; see the log")
                 if self._lasted_seconds > STEADY_SECONDS:
                     self._reconnect.reset()
+                elif self._lasted_seconds:
+                    self._checked.discard(broker)  # another client of the same id may have ended it
                 await self._reconnect.wait(loop.time() - began - self._lasted_seconds)
                 turn += 1
         finally:
@@ -156,10 +167,15 @@ class Bridge:
         loop = asyncio.get_running_loop()
         status = self._topics.status()
         protocol = self._spoken.get(broker) or self._trying.get(broker, self._first_protocol)
+        if self.presence is not None and broker not in self._checked:
+            me, open_seconds = self.presence.me, self._reconnect.try_seconds
+            if (rival := await find_rival(broker, self._settings, me, protocol, open_seconds)) is not None:
+                self.presence.found(rival)
+            self._checked.add(broker)
         async with connection(
             broker,
             self._settings,
-            identifier=f"letdown-{self._topics.node}",
+            identifier=f"letdown-{self._topics.node}" if self.presence is None else self.presence.client_id,
             will=aiomqtt.Will(status, "offline", qos=1, retain=True),
             protocol=protocol,
             open_seconds=self._reconnect.try_seconds,
@@ -176,7 +192,8 @@ class Bridge:
                 self.connected, self.broker, self.trouble = True, broker, None
                 self._told.clear()
                 _LOGGER.info("connected to the broker %s", broker)
-                await _first_to_end(sender.run(), self._receive(client))
+                watching = () if self.presence is None else (self.presence.run(),)
+                await _first_to_end(sender.run(), self._receive(client), *watching)
             except asyncio.CancelledError:
                 await self._farewell(client, sender)
                 raise
@@ -208,16 +225,22 @@ class Bridge:
             topic, payload = str(message.topic), message.payload
             if topic in self._doors:
                 self._take(topic, bytes(payload), self._asker(topic, message), retained=bool(message.retain))
-            elif topic in self._listeners:
-                self._hear(topic, bytes(payload), retained=bool(message.retain))
+            elif (listener := self._listener(message.topic)) is not None:
+                self._hear(listener, topic, bytes(payload), retained=bool(message.retain))
             elif topic == self._topics.status() and not message.retain and payload != b"online":
                 # The will of an earlier connection that the broker only now believes dead.
                 self.outbox.retain(topic, "online", again=True)
 
-    def _hear(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def _listener(self, topic: aiomqtt.Topic) -> Listener | None:
+        """Return who listens to a topic: to this very one, or through a wildcard."""
+        exact = self._listeners.get(topic.value)
+        wider = (each for name, each in self._listeners.items() if "+" in name and topic.matches(name))
+        return exact or next(wider, None)
+
+    def _hear(self, listener: Listener, topic: str, payload: bytes, *, retained: bool) -> None:
         """Hand a message to its listener. Whatever it holds, it must not cost the connection: a stop may come next."""
         try:
-            self._listeners[topic](payload, retained)
+            listener(payload, retained)
         except Exception:
             _LOGGER.exception("what came to %s cannot be used", topic)
 
@@ -231,7 +254,9 @@ class Bridge:
                 await sender.drain()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_OFFLINE_SECONDS):
-                await client.publish(self._topics.status(), "offline", qos=1, retain=True)
+                last = [(self._topics.instance(), "")] if self.presence is not None else []
+                last.append((self._topics.status(), "offline"))
+                await asyncio.gather(*(client.publish(*each, qos=1, retain=True) for each in last))
             await asyncio.sleep(_LINGER_SECONDS)
 
     def _falls_back(self, broker: BrokerUrl, error: Exception) -> bool:
@@ -311,10 +336,14 @@ class Bridge:
         self, topic: str, command: Command, args: Args, asker: Asker | None, *, retained: bool
     ) -> None:
         station, _ = self._doors[topic]
+        starts = command.action is Action.START
         try:
-            if command.action is Action.START and not retained:
+            if starts and not retained:
                 retained = await self._is_kept(topic, command)
-            reply = await self._handle(station, command, args, retained)
+            if starts and self.presence is not None and (reason := self.presence.refusal(station)) is not None:
+                reply = _reply(command, "refused", reason)
+            else:
+                reply = await self._handle(station, command, args, retained)
         except Exception:
             _LOGGER.exception("%s at %s failed", command.action, station)
             reply = _reply(command, "failed", "an error inside the controller; see its log")

@@ -82,6 +82,7 @@ class Outbox:
         self._connected = False
         self._changed = asyncio.Event()
         self._replies: deque[Message] = deque()
+        self._notices: dict[str, Message] = {}
         self._events: deque[Message] = deque()
         self._lanes: dict[str, _Lane] = {}
         self._busy: dict[str, _Lane] = {}  # the lanes where something waits
@@ -134,6 +135,15 @@ class Outbox:
         key = object() if again else text
         self._retain(Message(topic, text, retain=True, key=key, every_key=every), again=again)
         self._changed.set()
+
+    def say(self, topic: str, text: str) -> None:
+        """Take a message that is of use only now: it goes next, and a later one on its topic replaces it.
+
+        It is not retained, and dropped while there is no connection.
+        """
+        if self._connected:
+            self._notices[topic] = Message(topic, text, qos=0)
+            self._changed.set()
 
     def _device(self, item: DeviceView) -> None:
         key = (item.link, item.available, item.trouble, item.reading.run_state, item.reading.fault)
@@ -192,7 +202,7 @@ class Outbox:
     def take(self, *, hurry: bool = False) -> Message | None:
         """Hand out the message whose turn it is, or `None` if none is due; `hurry`: whatever its pace.
 
-        Replies go first, then what things are now, then what happened, then telemetry.
+        Replies and notices go first, then what things are now, then what happened, then telemetry.
         """
         while (message := self._next(hurry=hurry)) is not None:
             try:
@@ -209,7 +219,7 @@ class Outbox:
 
     def due_in(self) -> float | None:
         """Return the seconds until something is due, or `None` if nothing waits."""
-        if self._replies or self._events:
+        if self._replies or self._notices or self._events:
             return 0.0
         times = [lane.due_at() for lane in self._busy.values()]
         times += [self._telemetry_due_at(topic) for topic in self._telemetry]
@@ -245,6 +255,8 @@ class Outbox:
     def _next(self, *, hurry: bool) -> Message | None:
         if self._replies:
             return self._replies.popleft()
+        if self._notices:
+            return self._notices.pop(next(iter(self._notices)))
         now = self._now()
         for topic, lane in self._busy.items():
             if hurry or lane.due_at() <= now:
@@ -283,6 +295,7 @@ class Outbox:
         """Put what the broker did not acknowledge back where it was; telemetry is forgotten."""
         self._connected = False
         self._telemetry.clear()
+        self._notices.clear()
         for message in reversed(self._in_flight):
             if message.retain:
                 self._put_back(message)

@@ -39,6 +39,26 @@ class Topics:
         """Whether this controller is there: `online` or `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/status"
 
+    def instance(self) -> str:
+        """Which process this controller is, so that no second one serves its stations; empty after a clean end."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/instance"
+
+    def instances(self) -> str:
+        """The instances of all controllers, as a filter to subscribe to."""
+        return f"{self.base}/{_CONTROLLER}/+/instance"
+
+    def ping(self, node: str | None = None) -> str:
+        """Asks a controller whether it is there. The payload is anything but its own instance id."""
+        return f"{self.base}/{_CONTROLLER}/{check_name(node or self.node, 'the node')}/ping"
+
+    def pong(self) -> str:
+        """This controller's answer to a ping: its instance."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/pong"
+
+    def pongs(self) -> str:
+        """The answers of all controllers, as a filter to subscribe to."""
+        return f"{self.base}/{_CONTROLLER}/+/pong"
+
     def radio(self) -> str:
         """Whether this controller's Bluetooth hears anything: `online` or `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/radio"
