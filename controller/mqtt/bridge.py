@@ -167,11 +167,7 @@ class Bridge:
         loop = asyncio.get_running_loop()
         status = self._topics.status()
         protocol = self._spoken.get(broker) or self._trying.get(broker, self._first_protocol)
-        if self.presence is not None and broker not in self._checked:
-            me, open_seconds = self.presence.me, self._reconnect.try_seconds
-            if (rival := await find_rival(broker, self._settings, me, protocol, open_seconds)) is not None:
-                self.presence.found(rival)
-            self._checked.add(broker)
+        await self._look_for_rival(broker, protocol)
         async with connection(
             broker,
             self._settings,
@@ -202,6 +198,18 @@ class Bridge:
                 self._lasted_seconds = loop.time() - since
                 await sender.close()
                 self.outbox.closed()
+
+    async def _look_for_rival(self, broker: BrokerUrl, protocol: aiomqtt.ProtocolVersion) -> None:
+        """Look for a live controller of the same stations, before a connection of the same client id ends its own."""
+        if self.presence is None or broker in self._checked:
+            return
+        # Where it fails, the connection that follows says why; or the broker lets only some client ids in.
+        with contextlib.suppress(aiomqtt.MqttError, OSError, RefusedError):
+            me, open_seconds = self.presence.me, self._reconnect.try_seconds
+            rival = await find_rival(broker, self._settings, me, protocol, open_seconds)
+            self._checked.add(broker)
+            if rival is not None:
+                self.presence.found(rival)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to all commands, or raise: a controller that cannot hear a stop must not say it is online."""

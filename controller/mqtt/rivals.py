@@ -39,23 +39,33 @@ async def find_rival(
     async with connection(
         broker, settings, identifier=identifier, protocol=protocol, open_seconds=open_seconds
     ) as client:
-        await client.subscribe([(topics.instances(), 1), (topics.pongs(), 1)])
+        await client.subscribe([(each, 1) for each in (topics.statuses(), topics.instances(), topics.pongs())])
         await client.publish(topics.ping(me.node), me.instance, qos=1)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            async with asyncio.timeout(_RETAINED_SECONDS) as bound:
-                async for message in client.messages:
-                    other = read_instance(bytes(message.payload))
-                    if other is None or shared(me, other) is None:
-                        continue
-                    if message.topic.matches(topics.pongs()) and not message.retain:
-                        return other
-                    bound.reschedule(began + _ANSWER_SECONDS)  # it may be there, or it may have crashed
-                    if other.node != me.node:
-                        await client.publish(topics.ping(other.node), me.instance, qos=1)
-        except TimeoutError:
-            pass
+        return await _first_answer(client, topics, me)
+
+
+async def _first_answer(client: aiomqtt.Client, topics: Topics, me: Instance) -> Instance | None:
+    """Ask every controller that is announced for the same whether it is there, and return the first that answers."""
+    began = asyncio.get_running_loop().time()
+    announced: set[str] = set()  # nodes
+    offline: set[str] = set()  # nodes whose process has ended, or lost the broker: the broker has published their will
+    try:
+        async with asyncio.timeout(_RETAINED_SECONDS) as bound:
+            async for message in client.messages:
+                payload, node = bytes(message.payload), message.topic.value.split("/")[-2]
+                other = read_instance(payload)
+                if message.topic.matches(topics.statuses()):
+                    (offline.add if payload == b"offline" else offline.discard)(node)
+                elif other is None or shared(me, other) is None:
+                    continue
+                elif message.topic.matches(topics.instances()):
+                    announced.add(node)
+                    await client.publish(topics.ping(other.node), me.instance, qos=1)
+                elif not message.retain:
+                    return other
+                bound.reschedule(began + (_ANSWER_SECONDS if announced - offline else _RETAINED_SECONDS))
+    except TimeoutError:
+        pass
     return None
 
 

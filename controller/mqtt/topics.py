@@ -39,6 +39,10 @@ class Topics:
         """Whether this controller is there: `online` or `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/status"
 
+    def statuses(self) -> str:
+        """Whether each controller is there, as a filter to subscribe to."""
+        return f"{self.base}/{_CONTROLLER}/+/status"
+
     def instance(self) -> str:
         """Which process this controller is, so that no second one serves its stations; empty after a clean end."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/instance"

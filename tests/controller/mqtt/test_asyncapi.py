@@ -66,7 +66,7 @@ def test_the_schema_refuses_what_the_controller_refuses(action: str, args: dict[
 
 
 def test_every_topic_is_described() -> None:
-    left_out = {"announced", "instances", "is_below_replies", "pongs", "set_filters"}
+    left_out = {"announced", "instances", "is_below_replies", "pongs", "set_filters", "statuses"}
     public = {name for name in vars(Topics) if not name.startswith("_")} - left_out
     described = {each.name for each in channels(Topics())}
     assert described == public

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from controller.app import SetupError, check_alone
@@ -75,6 +77,18 @@ class TestAtTheStart:
             await until(lambda: read_instance(other.payloads(INSTANCE)[-1].encode()) == LATER)
         await other.until(INSTANCE, "")  # a clean end takes it back
         await other.until(STATUS, "offline")
+
+    @pytest.mark.parametrize(("status", "waits"), [("online", True), ("offline", False), (None, True)])
+    async def test_one_whose_will_the_broker_has_published_is_not_waited_for(
+        self, broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch, status: str | None, waits: bool
+    ) -> None:
+        monkeypatch.setattr(rivals, "_ANSWER_SECONDS", 1.0)
+        if status is not None:
+            await other.client.publish(STATUS, status, 1, retain=True)
+        await other.client.publish(INSTANCE, FIRST.model_dump_json(), 1, retain=True)
+        began = time.monotonic()
+        assert await find_rival(broker, settings_of(LATER, broker), LATER, V311) is None
+        assert (time.monotonic() - began >= 1.0) is waits
 
     async def test_retained_answers_of_the_past_do_not_count(self, broker: BrokerUrl, other: Ear) -> None:
         await other.client.publish(TOPICS.pong(), FIRST.model_dump_json(), 1, retain=True)
@@ -161,6 +175,16 @@ class TestWhileItRuns:
                 await other.client.publish(topic, payload, 1)
             await other.command(START)
             await until(lambda: desk.actions() == ["start"])
+
+    async def test_a_broker_that_does_not_let_the_check_in_is_used_all_the_same(
+        self, broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_: object) -> None:
+            raise aiomqtt.MqttError("not authorized")
+
+        monkeypatch.setattr("controller.mqtt.bridge.find_rival", refuse)
+        async with running(bridge_of(FIRST, broker)):
+            await other.until(STATUS, "online")
 
     async def test_it_answers_anybody_who_asks_but_not_itself(self, broker: BrokerUrl, other: Ear) -> None:
         async with running(bridge_of(FIRST, broker)):
