@@ -1,8 +1,8 @@
-"""What must not be forgotten, however the controller ends. Stations and guards say it here; `store` keeps it."""
+"""What must survive the end of the controller, however it ends. Bodies and stations say it here; `store` keeps it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Protocol
 
@@ -14,11 +14,38 @@ from devices.roles import Frozen, Side
 CUT_OFF = "the controller ended in mid-session"  # why a session ended of which nobody saw the end
 
 
-class Used(Frozen):
-    """How long one energy was on without the rest that starts it anew, and how long it has rested since."""
+class Identity(Frozen):
+    """What is needed to find a device and to stop it, also when the settings no longer name it. Holds no secret."""
 
-    used_seconds: float
-    rested_seconds: float
+    name: str
+    profile: str
+    side: Side = Side.BOTH
+    address: str | None = None
+    advertised_name: str | None = None
+    uuids: dict[str, tuple[str, str]] = Field(default_factory=dict)
+
+
+class Use(Frozen):
+    """A stretch of time in which an energy was on, and the budgets that it counts against.
+
+    In seconds before now; `ended_seconds_ago` is below 0 where it was planned to go on.
+    """
+
+    budgets: frozenset[str]
+    began_seconds_ago: float
+    ended_seconds_ago: float
+
+
+class Answers(Frozen):
+    """Answers to the check. `standing`: symptoms of an earlier day about which nobody has been asked again.
+
+    The day is over when the date is a later one and `day_left_seconds` have passed by a clock that nobody sets.
+    """
+
+    on: date | None = None
+    values: dict[str, bool] = Field(default_factory=dict)
+    standing: frozenset[str] = frozenset()
+    day_left_seconds: float = 0.0
 
 
 class Chosen(Frozen):
@@ -38,16 +65,15 @@ class CutOff(Frozen):
 
 
 class Remembered(Frozen):
-    """What one station knew when the controller ended.
+    """What was known of one body, or of one station, when the controller ended.
 
-    `running`: devices that were started and are not known to have stopped. `used`: by the name of a budget.
+    `running`: devices that were started and are not known to have stopped, by name.
     """
 
-    running: frozenset[str] = frozenset()
+    running: dict[str, Identity] = Field(default_factory=dict)
     trip: Trip | None = None
-    answers: dict[str, bool] = Field(default_factory=dict)
-    answered_on: date | None = None
-    used: dict[str, Used] = Field(default_factory=dict)
+    answers: Answers = Answers()
+    uses: tuple[Use, ...] = ()
     chosen: Chosen = Chosen()
     cut_off: CutOff | None = None
 
@@ -57,19 +83,26 @@ class NotKeptError(Exception):
 
 
 class Memory(Protocol):
-    """One station's memory. Everything is kept in the order in which it was said; only `starting` waits for that."""
+    """The memory of one body or station. Everything is kept in the order in which it was said.
+
+    Only `starting` waits for that, and only a start needs it: stopping works whatever is wrong here.
+    """
 
     @property
     def remembered(self) -> Remembered:
         """What was known when this memory was opened."""
 
-    async def starting(self, devices: Sequence[str]) -> None:
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be kept now, with the remedy; `None` when all is well."""
+
+    async def starting(self, devices: Iterable[Identity]) -> None:
         """Keep, before they are told to start, that these devices run. Return when that, and all before it, is kept.
 
         Raise `NotKeptError` when it cannot be kept.
         """
 
-    def doubted(self, device: str) -> None:
+    def doubted(self, device: Identity) -> None:
         """Note that a device may still run."""
 
     def stopped(self, device: str) -> None:
@@ -78,29 +111,29 @@ class Memory(Protocol):
     def tripped(self, trip: Trip | None) -> None:
         """Note the latched trip, or that the person acknowledged it."""
 
-    def answered(self, on: date, answers: Mapping[str, bool]) -> None:
-        """Note the day's answers."""
+    def answered(self, answers: Answers) -> None:
+        """Note all answers, in place of those noted before."""
 
     def chose(self, chosen: Chosen) -> None:
         """Note all that was chosen beforehand."""
 
-    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
-        """Note how long something has been on without the rest that starts it anew.
-
-        Up to now; or, where it is about to be on, with the `ahead_seconds` that it will be on: its rest begins then.
-        """
+    def used(self, number: int, budgets: frozenset[str], began_seconds_ago: float, ended_seconds_ago: float) -> None:
+        """Note a stretch of use, in place of what was noted of the same `number` since this memory was opened."""
 
 
 class ShortMemory:
-    """Remembers nothing beyond this process: for the demo, and for tests."""
+    """Remembers nothing beyond this process: for the demo, and for tests. `trouble` may be set by a test."""
 
-    def __init__(self, remembered: Remembered = Remembered()) -> None:  # noqa: B008 - it is frozen
+    def __init__(self, remembered: Remembered = Remembered(), trouble: str | None = None) -> None:  # noqa: B008 - frozen
         self.remembered = remembered
+        self.trouble = trouble
 
-    async def starting(self, devices: Sequence[str]) -> None:
-        """Return at once."""
+    async def starting(self, devices: Iterable[Identity]) -> None:
+        """Return at once. Raise `NotKeptError` where there is a trouble."""
+        if self.trouble is not None:
+            raise NotKeptError(f"{self.trouble}; nothing was started")
 
-    def doubted(self, device: str) -> None:
+    def doubted(self, device: Identity) -> None:
         """Forget it."""
 
     def stopped(self, device: str) -> None:
@@ -109,11 +142,11 @@ class ShortMemory:
     def tripped(self, trip: Trip | None) -> None:
         """Forget it."""
 
-    def answered(self, on: date, answers: Mapping[str, bool]) -> None:
+    def answered(self, answers: Answers) -> None:
         """Forget it."""
 
     def chose(self, chosen: Chosen) -> None:
         """Forget it."""
 
-    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
+    def used(self, number: int, budgets: frozenset[str], began_seconds_ago: float, ended_seconds_ago: float) -> None:
         """Forget it."""
