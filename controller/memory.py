@@ -128,7 +128,7 @@ class ShortMemory:
         self.remembered = remembered
         self.trouble = trouble
 
-    async def starting(self, devices: Iterable[Identity]) -> None:
+    async def starting(self, devices: Iterable[Identity]) -> None:  # noqa: ARG002 - the protocol's
         """Return at once. Raise `NotKeptError` where there is a trouble."""
         if self.trouble is not None:
             raise NotKeptError(f"{self.trouble}; nothing was started")
