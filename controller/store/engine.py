@@ -21,7 +21,9 @@ def engine_of(path: Path, pool: type[Pool] = NullPool) -> Engine:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path.absolute(), timeout=BUSY_SECONDS, isolation_level=None)
+    # Not "create": a file that was deleted while Letdown runs must not come back empty.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")

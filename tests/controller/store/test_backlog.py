@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.events import Event
-from controller.store.sessions import sessions
 from controller.store.store import Store
-from tests.controller.store.conftest import after_a_crash, settled, written_by_another
-from tests.controller.store.test_memory import TRIP, remembered
-from tests.controller.store.test_opening import run
+from tests.controller.store.conftest import after_a_crash, run, settled, written_by_another
 from tests.controller.store.test_sessions import began, ended
 
 EVENTS = [began("s1"), ended("s1"), began("s2", 700), ended("s2", 900)]
@@ -114,23 +111,3 @@ async def test_a_row_that_cannot_be_read_is_dropped_and_said(
     caplog.clear()
     assert await left(path) == EVENTS[:2]
     assert caplog.text == ""
-
-
-async def test_a_store_of_the_first_revision_is_brought_up_to_date_with_what_is_in_it(path: Path) -> None:
-    async with Store.opened(path) as store:
-        memory = store.memory("home")
-        memory.tripped(TRIP)
-        store.watch(began("s1"))
-        await memory.starting(["left-pump"])
-    run(path, "DROP TABLE outbox")
-    run(path, "DROP TABLE chosen")
-    run(path, "UPDATE alembic_version SET version_num = '0001'")
-    assert [row.id for row in await sessions(path)] == ["s1"]  # which can be read before that
-    async with Store.opened(path) as store:
-        known = store.memory("home").remembered
-        assert (known.running, known.trip) == ({"left-pump"}, TRIP)
-        assert known.cut_off is not None
-        assert known.cut_off.session_id == "s1"
-        store.backlog.put(EVENTS[0])
-    assert await left(path) == EVENTS[:1]
-    assert (await remembered(path)).running == {"left-pump"}

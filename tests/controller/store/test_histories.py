@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,79 +12,122 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.memory import CutOff, Remembered, Used
+from controller.memory import Answers, CutOff, Identity, Remembered, Use
 from controller.safety import Trip, TripKind
 from controller.store import engine
 from controller.store.store import Store
 from devices.roles import Side
-from tests.controller.store.conftest import Wall, after_a_crash
+from tests.controller.store.conftest import Clocks, after_a_crash
 from tests.controller.store.test_sessions import began, ended
 
 STATIONS = ("home", "work")
 NAMES = (f"s{number}" for number in itertools.count())
 STATION = st.sampled_from(STATIONS)
 DEVICES = st.sampled_from(["left-pump", "right-pump", "warm-pad"])
+IDENTITIES = st.builds(
+    Identity,
+    name=DEVICES,
+    profile=st.sampled_from(["", "open-pump"]),
+    side=st.sampled_from(Side),
+    address=st.none() | st.text(max_size=3),
+    advertised_name=st.none() | st.text(max_size=3),
+    uuids=st.dictionaries(st.text(max_size=3), st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2),
+)
+ANSWERS = st.builds(
+    Answers,
+    on=st.none() | st.dates(),
+    values=st.dictionaries(st.text(max_size=3), st.booleans()),
+    standing=st.frozensets(st.sampled_from(["lump", "fever"])),
+    day_left_seconds=st.floats(0, 1e5),
+)
+BUDGETS = st.sets(st.sampled_from(["suction", "heat", "hot"])).map(frozenset)
 TRIPS = st.builds(Trip, kind=st.sampled_from(TripKind), device=DEVICES, words=st.sampled_from(["", "45 °C"]))
 SAYINGS = st.one_of(
-    st.tuples(st.just("starting"), STATION, st.lists(DEVICES, unique=True)),
-    st.tuples(st.sampled_from(["doubted", "stopped"]), STATION, DEVICES),
+    st.tuples(st.just("starting"), STATION, st.lists(IDENTITIES, unique_by=lambda each: each.name)),
+    st.tuples(st.just("doubted"), STATION, IDENTITIES),
+    st.tuples(st.just("stopped"), STATION, DEVICES),
     st.tuples(st.just("tripped"), STATION, st.none() | TRIPS),
-    st.tuples(st.just("answered"), STATION, st.dates(), st.dictionaries(st.text(max_size=3), st.booleans())),
-    st.tuples(st.just("used"), STATION, st.sampled_from(["suction", "heat"]), st.floats(0, 1e6)),
+    st.tuples(st.just("answered"), STATION, ANSWERS),
+    st.tuples(st.just("used"), STATION, st.integers(0, 2), BUDGETS, st.integers(0, 5000), st.integers(-900, 0)),
     st.tuples(st.just("session"), STATION),
-    st.tuples(st.just("wall"), STATION, st.floats(-1e4, 1e5)),
+    st.tuples(st.just("time"), STATION, st.integers(0, 40_000)),
 )
 
 
 class Model:
-    """What the stations should remember, in plain dictionaries."""
+    """What the bodies should remember, in plain dictionaries. Time is right here: about clocks, see `test_stamp.py`."""
 
     def __init__(self) -> None:
-        self.known: dict[str, dict[str, Any]] = {"home": {}, "work": {}}
+        self.seconds = 0
+        self.opening = 0
+        self.running: dict[str, dict[str, Identity]] = {station: {} for station in STATIONS}
+        self.trip: dict[str, Trip | None] = {}
+        self.answers: dict[str, tuple[Answers, int]] = {}
+        self.uses: dict[str, dict[tuple[int, int], tuple[Use, int]]] = {station: {} for station in STATIONS}
         self.session: dict[str, str] = {}  # those under way, by station
 
-    def say(self, kind: str, station: str, *what: Any, now: datetime) -> None:
-        known = self.known[station]
+    def say(self, kind: str, station: str, *what: Any) -> None:
         match kind:
             case "starting":
-                known["running"] = known.get("running", frozenset()) | set(what[0])
+                self.running[station] |= {device.name: device for device in what[0]}
             case "doubted":
-                known["running"] = known.get("running", frozenset()) | {what[0]}
+                self.running[station] |= {what[0].name: what[0]}
             case "stopped":
-                known["running"] = known.get("running", frozenset()) - {what[0]}
+                self.running[station].pop(what[0], None)
             case "tripped":
-                known["trip"] = what[0]
+                self.trip[station] = what[0]
             case "answered":
-                known["answered_on"], known["answers"] = what
+                self.answers[station] = (what[0], self.seconds)
             case "used":
-                known.setdefault("last_on", {})[what[0]] = (what[1], now)
+                number, budgets, began, ended = what
+                use = Use(budgets=budgets, began_seconds_ago=began, ended_seconds_ago=ended)
+                self.uses[station][(self.opening, number)] = (use, self.seconds)
+            case "time":
+                self.seconds += what[0]
 
-    def remembered(self, station: str, now: datetime) -> Remembered:
-        known = dict(self.known[station])
-        used = {
-            name: Used(used_seconds=seconds, rested_seconds=max(0.0, (now - at).total_seconds()))
-            for name, (seconds, at) in known.pop("last_on", {}).items()
-        }
+    def open(self) -> None:
+        """Begin another opening: old uses are forgotten after they were told once more."""
+        self.opening += 1
+        for station, uses in self.uses.items():
+            kept = {key: each for key, each in uses.items() if self._now(*each).ended_seconds_ago <= 25 * 3600}
+            self.uses[station] = kept
+
+    def remembered(self, station: str) -> Remembered:
+        answers, said = self.answers.get(station, (Answers(), 0))
+        left_seconds = max(0.0, answers.day_left_seconds - (self.seconds - said))
         cut_off = self.session.get(station)
         return Remembered(
-            **known, used=used, cut_off=cut_off and CutOff(session_id=cut_off, routine="classic", side=Side.LEFT)
+            running=self.running[station],
+            trip=self.trip.get(station),
+            answers=answers.model_copy(update={"day_left_seconds": left_seconds}),
+            uses=tuple(self._now(*each) for _, each in sorted(self.uses[station].items())),
+            cut_off=cut_off and CutOff(session_id=cut_off, routine="classic", side=Side.LEFT),
+        )
+
+    def _now(self, use: Use, said: int) -> Use:
+        passed = self.seconds - said
+        return Use(
+            budgets=use.budgets,
+            began_seconds_ago=use.began_seconds_ago + passed,
+            ended_seconds_ago=use.ended_seconds_ago + passed,
         )
 
 
-async def live_through(path: Path, wall: Wall, model: Model, sayings: list[tuple[Any, ...]], crash: bool) -> Path:
+async def live_through(path: Path, clocks: Clocks, model: Model, sayings: list[tuple[Any, ...]], crash: bool) -> Path:
     """Say it all to a store that is then closed, or crashes. Return what is left of it."""
-    async with await Store.open(path, wall) as store:
+    async with Store.opened(path, clocks) as store:
         for station in STATIONS:
-            assert store.memory(station).remembered == model.remembered(station, wall.now)
+            assert store.memory(station).remembered == model.remembered(station)
+        model.open()
         model.session = {}
         for kind, station, *what in sayings:
             memory = store.memory(station)
-            model.say(kind, station, *what, now=wall.now)
+            model.say(kind, station, *what)
             match kind:
                 case "starting":
                     await memory.starting(*what)
-                case "wall":
-                    wall.move(*what)
+                case "time":
+                    clocks.run(*what)
                 case "session" if station in model.session:
                     store.watch(ended(model.session.pop(station), station=station))
                 case "session":
@@ -102,13 +144,13 @@ async def live_through(path: Path, wall: Wall, model: Model, sayings: list[tuple
 def test_a_hundred_histories(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Here it is about order, not about power cuts: the disk need not be waited for.
     monkeypatch.setattr(engine, "PRAGMAS", ("journal_mode = WAL", "synchronous = OFF"))
-    wall, model = Wall(), Model()
+    clocks, model = Clocks(), Model()
 
     @settings(max_examples=100, deadline=None, database=None)
     @given(st.lists(SAYINGS, max_size=8), st.booleans())
     def live(sayings: list[tuple[Any, ...]], crash: bool) -> None:
         """One life after the other, of one store."""
-        left = runner.run(live_through(path, wall, model, sayings, crash))
+        left = runner.run(live_through(path, clocks, model, sayings, crash))
         if left != path:
             replace(path, left)
 

@@ -15,9 +15,8 @@ from controller.store.sessions import SessionRow, sessions
 from controller.store.store import Store
 from devices.roles import Side
 from tests.controller.household import MILK, household
-from tests.controller.store.conftest import after_a_crash, content
-from tests.controller.store.test_memory import remembered
-from tests.controller.store.test_opening import run
+from tests.controller.store.conftest import after_a_crash, content, run
+from tests.controller.store.test_memory import LEFT, remembered
 
 BEGAN = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 
@@ -99,7 +98,7 @@ async def test_times_are_kept_in_utc(path: Path) -> None:
 async def test_a_session_is_on_the_disk_before_what_it_starts(path: Path) -> None:
     async with Store.opened(path) as store:
         store.watch(began("s1"))
-        await store.memory("home").starting(["left-pump"])
+        await store.memory("home").starting([LEFT])
         (row,) = await sessions(after_a_crash(path))
     assert (row.id, row.outcome, row.ended_at) == ("s1", None, None)
 
@@ -200,12 +199,12 @@ async def test_reading_changes_nothing(path: Path) -> None:
 async def test_reading_changes_nothing_after_a_crash_either(path: Path) -> None:
     async with Store.opened(path) as store:
         store.watch(began("s1"))
-        await store.memory("home").starting(["left-pump"])
+        await store.memory("home").starting([LEFT])
         crashed = after_a_crash(path)
     before = content(crashed)
     assert [row.id for row in await sessions(crashed)] == ["s1"]
     assert content(crashed) == before
-    assert (await remembered(crashed)).running == {"left-pump"}
+    assert (await remembered(crashed)).running == {"left-pump": LEFT}
 
 
 async def test_where_there_is_no_store_yet_none_is_made(tmp_path: Path) -> None:

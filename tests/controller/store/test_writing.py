@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,43 +18,64 @@ from controller.memory import NotKeptError, Remembered
 from controller.store import engine, writer
 from controller.store.store import Store
 from tests.controller.store.conftest import after_a_crash, settled, written_by_another
-from tests.controller.store.test_memory import DAY, TRIP, remembered, say_all
+from tests.controller.store.test_memory import ANSWERS, HOT, LEFT, RIGHT, TRIP, device, remembered, say_all
 
-STARTED_NOTHING = "^the store at {path} cannot be written: {why}; nothing was started$"
+LOCKED = "the store at {path} cannot be used (database is locked); close the other program that has it open"
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what the writer's thread does."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+def nothing_waits(store: Store) -> bool:
+    assert store._writer is not None
+    return not store._writer._waiting
+
+
+def lengths(known: Remembered) -> list[float]:
+    """Return how long each stretch of use is."""
+    return [round(use.began_seconds_ago - use.ended_seconds_ago, 3) for use in known.uses]
 
 
 async def test_nothing_is_started_that_cannot_be_kept(path: Path, impatient: None) -> None:
     async with Store.opened(path) as store:
         memory = store.memory("home")
-        await memory.starting(["left-pump"])
+        await memory.starting([LEFT])
         assert store.trouble is None
         with written_by_another(path):
-            why = STARTED_NOTHING.format(path=path, why="database is locked")
-            with pytest.raises(NotKeptError, match=why):
-                await memory.starting(["left-pump", "right-pump"])
-            assert store.trouble == "database is locked"
+            with pytest.raises(NotKeptError) as refused:
+                await memory.starting([LEFT, RIGHT])
+            trouble = LOCKED.format(path=path)
+            assert str(refused.value) == f"{trouble}; nothing was started"
+            assert store.trouble == memory.trouble == trouble
         await memory.starting([])
         assert store.trouble is None
+        assert memory.trouble is None
         crashed = after_a_crash(path)
-    assert (await remembered(crashed)).running == {"left-pump"}, "what ran before does still; the other was not started"
+    assert (await remembered(crashed)).running == {"left-pump": LEFT}, (
+        "what ran before does still; the other was not started"
+    )
 
 
 async def test_what_could_not_be_written_is_written_with_the_next(path: Path, impatient: None) -> None:
     async with Store.opened(path) as store:
         memory = store.memory("home")
-        await memory.starting(["left-pump", "right-pump"])
+        await memory.starting([LEFT, RIGHT])
         with written_by_another(path):
             say_all(memory)
             memory.stopped("left-pump")
             with pytest.raises(NotKeptError):
                 await memory.starting([])
-            memory.used("heat", 61)  # what is newer than what waits
+            memory.used(1, HOT, 61, 0)  # what is newer than what waits
         await memory.starting([])
         crashed = after_a_crash(path)
     known = await remembered(crashed)
-    assert known.running == {"right-pump"}
-    assert (known.trip, known.answered_on) == (TRIP, DAY)
-    assert known.used["heat"].used_seconds == 61
+    assert known.running == {"right-pump": RIGHT}
+    assert (known.trip, known.answers.on) == (TRIP, ANSWERS.on)
+    assert lengths(known) == [120.5, 61]
 
 
 async def test_what_was_said_while_a_write_failed_is_newer_than_what_it_wrote(
@@ -64,28 +86,27 @@ async def test_what_was_said_while_a_write_failed_is_newer_than_what_it_wrote(
         memory = store.memory("home")
         await memory.starting([])
         with written_by_another(path):
-            memory.used("heat", 60)
+            memory.used(1, HOT, 60, 0)
             memory.tripped(TRIP)
-            while store._writer._waiting:  # noqa: ASYNC110 - until it is being written
-                await asyncio.sleep(0.001)
-            memory.used("heat", 61)
+            await until(lambda: nothing_waits(store))  # it is being written
+            memory.used(1, HOT, 61, 0)
             memory.tripped(None)
             with pytest.raises(NotKeptError):
                 await memory.starting([])
         await memory.starting([])
     known = await remembered(path)
-    assert (known.used["heat"].used_seconds, known.trip) == (61, None)
+    assert (lengths(known), known.trip) == ([61], None)
 
 
 async def test_what_an_earlier_controller_started_is_not_forgotten_when_nothing_starts(
     path: Path, impatient: None
 ) -> None:
     async with Store.opened(path) as store:
-        await store.memory("home").starting(["left-pump"])
+        await store.memory("home").starting([LEFT])
     async with Store.opened(path) as store:
         with written_by_another(path), pytest.raises(NotKeptError):
-            await store.memory("home").starting(["left-pump"])
-    assert (await remembered(path)).running == {"left-pump"}
+            await store.memory("home").starting([LEFT])
+    assert (await remembered(path)).running == {"left-pump": LEFT}
 
 
 async def test_it_is_tried_again_without_any_next(path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +117,7 @@ async def test_it_is_tried_again_without_any_next(path: Path, impatient: None, m
             memory.tripped(TRIP)
             with pytest.raises(NotKeptError):
                 await memory.starting([])
-        async with asyncio.timeout(20):
-            while store.trouble is not None:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+        await until(lambda: store.trouble is None)
         crashed = after_a_crash(path)
     assert (await remembered(crashed)).trip == TRIP
 
@@ -118,7 +137,7 @@ async def test_a_trouble_is_logged_once_and_so_is_its_end(
             await memory.starting([])
     said = [record.getMessage() for record in caplog.records]
     assert said == 2 * [
-        f"the store at {path} cannot be written: database is locked; until it can, nothing starts",
+        f"{LOCKED.format(path=path)}; until that is done, nothing starts",
         f"the store at {path} can be written again",
     ]
 
@@ -131,19 +150,38 @@ async def test_a_disk_that_does_not_answer_starts_nothing_and_holds_up_nobody(
         await memory.starting([])
         with written_by_another(path), monkeypatch.context() as patch:
             patch.setattr(writer, "KEPT_SECONDS", 0.05)
-            with pytest.raises(NotKeptError, match=STARTED_NOTHING.format(path=path, why="its disk has .* 0.05 s")):
-                await memory.starting(["left-pump"])
+            with pytest.raises(NotKeptError, match=r"\(its disk has .* 0.05 s\); see whether .*; nothing was started$"):
+                await memory.starting([LEFT])
             assert store.trouble is not None
         await memory.starting([])
         assert store.trouble is None
     assert await remembered(path) == Remembered()
 
 
+async def test_a_start_that_is_given_up_takes_nothing_back_that_another_start_keeps(path: Path, patient: None) -> None:
+    async with Store.opened(path) as store:
+        memory = store.memory("home")
+        await memory.starting([])
+        with written_by_another(path):
+            first = asyncio.create_task(memory.starting([LEFT]))
+            await settled()
+            await until(lambda: nothing_waits(store))  # it is being written
+            second = asyncio.create_task(memory.starting([LEFT]))
+            await settled()
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            await settled()
+        await second
+        crashed = after_a_crash(path)
+    assert (await remembered(crashed)).running == {"left-pump": LEFT}
+
+
 async def test_a_start_that_is_given_up_started_nothing(path: Path) -> None:
     async with Store.opened(path) as store:
         memory = store.memory("home")
         with written_by_another(path):
-            starting = asyncio.create_task(memory.starting(["left-pump"]))
+            starting = asyncio.create_task(memory.starting([LEFT]))
             await settled()
             starting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -155,15 +193,15 @@ async def test_a_doubt_is_not_forgotten_with_a_start_that_is_given_up(path: Path
     async with Store.opened(path) as store:
         memory = store.memory("home")
         with written_by_another(path):
-            starting = asyncio.create_task(memory.starting(["left-pump", "right-pump", "warm-pad"]))
+            starting = asyncio.create_task(memory.starting([LEFT, RIGHT, device("warm-pad")]))
             await settled()
-            memory.doubted("left-pump")
+            memory.doubted(LEFT)
             memory.stopped("right-pump")
-            memory.doubted("right-pump")
+            memory.doubted(RIGHT)
             starting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await starting
-    assert (await remembered(path)).running == {"left-pump", "right-pump"}
+    assert (await remembered(path)).running == {"left-pump": LEFT, "right-pump": RIGHT}
 
 
 async def test_a_full_disk_starts_nothing_until_there_is_room(path: Path) -> None:
@@ -174,17 +212,18 @@ async def test_a_full_disk_starts_nothing_until_there_is_room(path: Path) -> Non
         memory = store.memory("home")
         await room_for(pages, store)
         memory.tripped(TRIP)
-        with pytest.raises(NotKeptError, match="database or disk is full; nothing was started"):
-            await memory.starting([long_name])
+        with pytest.raises(NotKeptError, match=r"\(database or disk is full\); make room on its disk; nothing was st"):
+            await memory.starting([device(long_name)])
         await room_for(10_000, store)
-        await memory.starting([long_name])
+        await memory.starting([device(long_name)])
     known = await remembered(path)
-    assert (known.running, known.trip) == ({long_name}, TRIP)
+    assert (known.running.keys(), known.trip) == ({long_name}, TRIP)
 
 
 async def room_for(pages: int, store: Store) -> None:
     """Let the disk be so large, before anything that waits is written."""
     it = store._writer
+    assert it is not None
     with it._lock:
         it._waiting = {("room",): text(f"PRAGMA max_page_count = {pages}")} | it._waiting
     assert await it.kept() is None
@@ -256,5 +295,5 @@ async def test_closing_says_what_could_not_be_kept(
 async def test_after_it_was_closed_nothing_starts(path: Path) -> None:
     async with Store.opened(path) as store:
         memory = store.memory("home")
-    with pytest.raises(NotKeptError, match=STARTED_NOTHING.format(path=path, why="it is closed")):
-        await memory.starting(["left-pump"])
+    with pytest.raises(NotKeptError, match=r"is closed; restart Letdown; nothing was started$"):
+        await memory.starting([LEFT])
