@@ -154,7 +154,7 @@ def doctor(
     async def look() -> int:
         settings = _settings(config, broker)
         with progress(f"looking around, and listening for {seconds:g} s", quiet=as_json):
-            findings = await examine(settings, seconds)
+            findings = await examine(settings, seconds, config)
         print_cards([each.model_dump() for each in findings], as_json, "There is nothing to look at.", finding_card)
         return int(any(each.state == "trouble" for each in findings))
 

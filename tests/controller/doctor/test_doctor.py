@@ -15,6 +15,7 @@ from controller.doctor.broker import brokers
 from controller.doctor.examination import examine
 from controller.doctor.finding import Finding, trouble
 from controller.doctor.machine import clock, output, versions
+from controller.doctor.settings_file import settings_file
 from controller.doctor.store import store
 from controller.mqtt.broker import embedded_broker
 from controller.mqtt.settings import BrokerUrl, MqttSettings
@@ -98,6 +99,101 @@ async def test_a_store_that_cannot_be_used_is_a_trouble_with_a_remedy(tmp_path: 
     assert found.state == "trouble"
     assert found.remedy is not None
     assert "move" in found.remedy
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+async def test_a_store_that_is_gone_while_a_service_has_it_is_a_trouble(tmp_path: Path) -> None:
+    path = tmp_path / "letdown.db"
+    async with Store.opened(path):
+        path.unlink()
+        found, runs = await store(path)
+    assert (found.state, runs) == ("trouble", True)
+    assert "every device is off" in (found.remedy or "")
+
+
+async def test_a_store_that_a_service_has_and_cannot_use_is_a_trouble(tmp_path: Path) -> None:
+    path = tmp_path / "letdown.db"
+    path.write_text("not a database, and longer than its head")
+    async with Store.opened(path):
+        found, runs = await store(path)
+    assert (found.state, runs) == ("trouble", True)
+
+
+async def test_a_store_that_others_may_read_is_a_trouble_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "it is mine.db"
+    async with Store.opened(path):
+        pass
+    path.chmod(0o666)
+    before = modes(tmp_path)
+    found, runs = await store(path)
+    assert (found.state, found.remedy, runs) == ("trouble", f"chmod 600 '{path}'", False)
+    assert modes(tmp_path) == before
+
+
+async def test_looking_at_a_store_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "letdown.db"
+    path.touch(0o600)
+    found, _ = await store(path)
+    assert found.state == "ok"
+    assert modes(tmp_path) == {"letdown.db": 0o600}
+
+
+# The settings file
+
+
+DEVICE = "stations: {home: {devices: [{name: a, profile: b, address: 'AA:BB:CC:DD:EE:FF', tuya: {%s}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "secret"),
+    [
+        ("mqtt: {brokers: ['mqtt://broker.lan', 'mqtts://me:hush@broker.lan:8883']}", "mqtt.brokers.1"),
+        ("mqtt: {brokers: 'mqtt://me:hush@broker.lan'}", "mqtt.brokers"),
+        ("mqtt: {brokers: [{host: broker.lan, username: me, password: hush}]}", "mqtt.brokers.0.password"),
+        ("radio: {proxies: [{host: proxy.lan, key: hush}]}", "radio.proxies.0.key"),
+        (DEVICE % "local_key: hush", "stations.home.devices.0.tuya.local_key"),
+    ],
+)
+async def test_a_secret_that_everybody_may_read_is_a_trouble(tmp_path: Path, lines: str, secret: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(lines, encoding="utf-8")
+    for mode, state in ((0o644, "trouble"), (0o602, "trouble"), (0o640, "ok"), (0o600, "ok")):
+        file.chmod(mode)
+        found = await settings_file(file)
+        assert (found.about, found.state) == ("settings", state)
+        assert "hush" not in str(found)
+        if state == "trouble":
+            assert f"({secret})" in found.says
+            assert found.remedy == f"chmod o-rwx {file}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "",
+        "mqtt: {brokers: ['mqtt://me@broker.lan'], username: me, password_file: /etc/letdown/password}",
+        "mqtt: {password_env: LETDOWN_PASSWORD, key_file: /etc/letdown/key.pem}",
+        "radio: {proxies: [{host: proxy.lan, key_file: /etc/letdown/key}, {host: other.lan, key: null}]}",
+        DEVICE % "local_key_env: LETDOWN_KEY",
+        "mqtt: {base_topic: 'http://[', node: 'mqtt://['}",
+    ],
+)
+async def test_a_file_without_secrets_may_be_read_by_everybody(tmp_path: Path, lines: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(lines, encoding="utf-8")
+    file.chmod(0o644)
+    assert (await settings_file(file)).state == "ok"
+
+
+async def test_a_settings_file_that_cannot_be_read_is_a_trouble(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    assert (await settings_file(file)).state == "trouble"
+    for content in (b"\xff", b"["):
+        file.write_bytes(content)
+        assert (await settings_file(file)).state == "trouble"
 
 
 # Brokers
@@ -185,3 +281,7 @@ async def test_all_of_it_together(tmp_path: Path) -> None:
     found = await examine(asked, 0.1)
     assert [each.about for each in found] == ["versions", "Bluetooth", "broker", "store", "clock"]
     assert not any(each.state == "trouble" for each in found)
+    file = tmp_path / "mine.yaml"
+    file.write_text("mqtt: {brokers: ['mqtt://me:hush@broker.lan']}", encoding="utf-8")
+    file.chmod(0o644)
+    assert [each.about for each in await examine(asked, 0.1, file) if each.state == "trouble"] == ["settings"]
