@@ -143,6 +143,13 @@ async def test_the_journal_is_read_up_to_where_it_breaks_off(path: Path) -> None
     assert 10 < len(known.running) < 101
 
 
+async def test_a_name_that_is_no_text_does_not_hide_what_may_still_run(path: Path) -> None:
+    run(path, "UPDATE running SET advertised_name = cast(x'ff22' AS TEXT)")
+    trouble, known = await opened_in_trouble(path)
+    assert "cannot be used (Could not decode to UTF-8" in trouble
+    assert known.running["left-pump"].address == LEFT.address
+
+
 async def test_a_session_that_was_cut_off_is_known_from_a_broken_store(path: Path) -> None:
     async with Store.opened(path) as store:
         store.watch(began("s1"))
