@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from controller.cautions import cautions_for
 from controller.guard import Guard, NotAllowedError
 from controller.memory import ShortMemory
-from controller.run import Run
+from controller.pump_run import Suction
 from controller.safety import OwnerLimits
 from controller.stopping import Stopped
 from devices.clock import Clock
@@ -30,6 +30,7 @@ _STOPPED: dict[Stopped, str] = {
     "unconfirmed": "told to stop; it never says whether it did: see for yourself",
     "uncertain": "it did NOT confirm that it stopped: switch it off at its button",
     "unreachable": "it cannot be reached any more",
+    "uncontrolled": "it cannot be stopped from here: switch it off at its button",
 }
 
 
@@ -45,9 +46,15 @@ async def try_device(
                 await clock.sleep(0.2)
         say("connected")
         roles = roles_of(device)
-        owner = OwnerLimits(vibration=True, heat_without_temperature=True)  # asked for one by one, below
+        owner = OwnerLimits(
+            vibration=True, vibration_at_full=True, heat_without_temperature=True
+        )  # asked for one by one, below
         guard = Guard(clock, owner, roles, ShortMemory())
-        return all([await _try_role(role, guard, clock, say, allow) for role in roles])
+        watching = asyncio.create_task(guard.run(), name="supervisor")
+        try:
+            return all([await _try_role(role, guard, clock, say, allow) for role in roles])
+        finally:
+            watching.cancel()
     except TimeoutError:
         say(f"not found in {_CONNECT_SECONDS:g} s: {device.link.trouble or 'is it on, and not in use by its own app?'}")
         return False
@@ -83,7 +90,7 @@ async def _try_role(
 
 
 @contextlib.asynccontextmanager
-async def _lowest(role: Role, guard: Guard) -> AsyncIterator[Run | None]:
+async def _lowest(role: Role, guard: Guard) -> AsyncIterator[Suction | None]:
     if role.role == "pump":
         setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=_LOWEST_MMHG, level=1, rate_cpm=_RATE_CPM)
         async with guard.suction([role], setting, at_most_seconds=_RUN_SECONDS * 2) as run:
@@ -96,9 +103,10 @@ async def _lowest(role: Role, guard: Guard) -> AsyncIterator[Run | None]:
             yield None
 
 
-async def _exercise(run: Run, clock: Clock, say: Callable[[str], None]) -> None:
-    """Try the pump's other commands, the pause last: the guard takes a paused pump for one that has ended."""
+async def _exercise(run: Suction, clock: Clock, say: Callable[[str], None]) -> None:
+    """Try the pump's other commands, the pause last."""
     (pump,) = run.pumps
+    run.may_pause = True
     try:
         await pump.adjust(run.setting)
         say("it takes a change of its setting")

@@ -1,4 +1,4 @@
-"""Rules that look at a running device's readings and say when to trip. Each rule is small, and fed by the guard."""
+"""Rules that look at a running device's readings and say when to trip. Each is small, and fed by the supervisor."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections import deque
 from typing import Protocol
 
 from controller import safety
-from controller.safety import Trip, TripKind
-from devices.roles import Capability, PumpReading, Reading, Role, RunState, WarmerReading
+from controller.safety import TripKind
+from devices.roles import PumpReading, Reading, Role, RunState, WarmerReading
 
-_SLOWEST_CPM = 20.0  # of a pump that does not tell its rate: cleared pumps go down to 20
-_CYCLE_SLACK = 1.25  # a pump's rate may be off, and reports do not fall on its peaks
+CYCLE_SLACK = 1.25  # a pump's rate may be off, and reports do not fall on its peaks
 _MORE_THAN_A_STEP = 1.5  # not 1: two equal steps differ by a hair
 
 # The lowest that each number can be that a rule looks at. None may be NaN or infinite: NaN is neither above a threshold
@@ -67,31 +66,46 @@ class VacuumRule:
             return TripKind.VACUUM, f"the vacuum reached {highest:.0f} mmHg"
         if highest <= safety.VACUUM_TRIP_MMHG:
             return None
-        cycle_seconds = 60 / (reading.rate_cpm or _SLOWEST_CPM)
-        if self._last_high_seconds is None or now_seconds - self._last_high_seconds > cycle_seconds * _CYCLE_SLACK:
+        # A rate that no pump has would make the cycle, and with it the time until the trip, as long as it likes.
+        rate_cpm = min(max(reading.rate_cpm or 0.0, safety.SLOWEST_CPM), safety.STIMULATION_RATE_CPM)
+        cycle_seconds = 60 / rate_cpm
+        if self._last_high_seconds is None or now_seconds - self._last_high_seconds > cycle_seconds * CYCLE_SLACK:
             self._first_high_seconds = now_seconds
         self._last_high_seconds = now_seconds
-        if now_seconds - self._first_high_seconds >= cycle_seconds / _CYCLE_SLACK:
+        if now_seconds - self._first_high_seconds >= cycle_seconds / CYCLE_SLACK:
             return TripKind.VACUUM, f"the vacuum reached {highest:.0f} mmHg for a whole cycle"
         return None
 
 
 class ReleaseRule:
-    """Suction that does not let go."""
+    """Suction that is not released.
+
+    A pump that reports its lowest vacuum, or its vacuum often, shows each release. One that reports only its vacuum of
+    the moment, and rarely, may be read on its peaks alone for a while.
+    """
 
     def __init__(self, now_seconds: float) -> None:
         self._released_at_seconds = now_seconds
+        self._readings = 0
+        self._last: Reading | None = None
 
     def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
-        """Trip when the vacuum was not below 60 mmHg for 4 s."""
+        """Trip when the vacuum was not below 60 mmHg for 4 s, or for 40 s where that cannot be seen well."""
         if not isinstance(reading, PumpReading):
             return None
         known = [value for value in (reading.vacuum_mmhg, reading.residual_vacuum_mmhg) if value is not None]
         if not known or min(known) < safety.RELEASE_MMHG:
-            self._released_at_seconds = now_seconds
-        elif now_seconds - self._released_at_seconds >= safety.RELEASE_SECONDS:
-            return TripKind.NO_RELEASE, f"the vacuum did not let go for {safety.RELEASE_SECONDS:.0f} s"
-        return None
+            self._released_at_seconds, self._readings = now_seconds, 0
+            return None
+        self._readings += reading is not self._last
+        self._last = reading
+        held_seconds = now_seconds - self._released_at_seconds
+        often = self._readings * safety.RELEASE_SECONDS >= safety.RELEASE_READINGS * held_seconds
+        seen = reading.residual_vacuum_mmhg is not None or often
+        most_seconds = safety.RELEASE_SECONDS if seen else safety.RELEASE_UNSEEN_SECONDS
+        if held_seconds < most_seconds:
+            return None
+        return TripKind.NO_RELEASE, f"the vacuum was not released for {most_seconds:.0f} s"
 
 
 class StandstillRule:
@@ -102,13 +116,17 @@ class StandstillRule:
         self._changed_at_seconds = now_seconds
 
     def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
-        """Trip when not one of a pump's vacuum readings has changed for 10 s, unless it is set to next to nothing."""
+        """Trip when not one of a pump's vacuum readings has changed for 10 s.
+
+        Not where it is set to next to nothing, and not where there is no vacuum: then the flange has no seal.
+        """
         if not isinstance(reading, PumpReading) or reading.vacuum_mmhg is None:
             return None
-        if reading.target_vacuum_mmhg is not None and reading.target_vacuum_mmhg < safety.QUIET_VACUUM_MMHG:
+        values = (reading.vacuum_mmhg, reading.peak_vacuum_mmhg, reading.residual_vacuum_mmhg)
+        quiet = reading.target_vacuum_mmhg is not None and reading.target_vacuum_mmhg < safety.QUIET_VACUUM_MMHG
+        if quiet or max(each for each in values if each is not None) < safety.SEAL_MMHG:
             self._changed_at_seconds = now_seconds
             return None
-        values = (reading.vacuum_mmhg, reading.peak_vacuum_mmhg, reading.residual_vacuum_mmhg)
         if values != self._last:
             self._last, self._changed_at_seconds = values, now_seconds
         elif now_seconds - self._changed_at_seconds >= safety.STALE_SECONDS:
@@ -232,27 +250,6 @@ class FrozenRule:
         self._last_celsius, self._changed_at_seconds = celsius, now_seconds
 
 
-class SettingRule:
-    """A device that says itself that it is set to more than is ever allowed, such as to what it was set to last."""
-
-    def __init__(self) -> None:
-        self._since_seconds: float | None = None
-
-    def look(self, reading: Reading, now_seconds: float) -> tuple[TripKind, str] | None:
-        """Trip when the reported target stays above the hard limit for 5 s: so long a new one may take to arrive."""
-        found: tuple[TripKind, str] | None = None
-        if isinstance(reading, WarmerReading) and (reading.target_celsius or 0) > safety.HEAT_CELSIUS:
-            found = TripKind.TEMPERATURE, f"the compress says it is set to {reading.target_celsius:.0f} °C"
-        elif isinstance(reading, PumpReading) and (reading.target_vacuum_mmhg or 0) > safety.EXPRESSION_VACUUM_MMHG:
-            found = TripKind.VACUUM, f"the pump says it is set to {reading.target_vacuum_mmhg:.0f} mmHg"
-        if found is None:
-            self._since_seconds = None
-            return None
-        if self._since_seconds is None:
-            self._since_seconds = now_seconds
-        return found if now_seconds - self._since_seconds >= safety.SETTING_SECONDS else None
-
-
 class FaultRule:
     """A device that says itself that something is wrong."""
 
@@ -278,7 +275,6 @@ def rules_for(device: Role, now_seconds: float) -> list[Rule]:
             VacuumRule(),
             ReleaseRule(now_seconds),
             StandstillRule(now_seconds),
-            SettingRule(),
         ],
         "warmer": [
             ImplausibleRule(),  # before those that compare
@@ -286,47 +282,32 @@ def rules_for(device: Role, now_seconds: float) -> list[Rule]:
             JumpRule(),
             WarmingRule(),
             FrozenRule(now_seconds),
-            SettingRule(),
         ],
     }
     return [FaultRule(), *by_role.get(device.role, [])]
 
 
-class Watch:
-    """Everything watched on one running device: its link, its freshness, its own stop, and the rules of its role."""
+class RiseDetector:
+    """A compress that gets warmer than skin makes it heats, whatever it says. One that is still warm does not.
 
-    def __init__(self, device: Role, now_seconds: float) -> None:
-        self.device = device
-        self._began_seconds = now_seconds
-        self._rules = rules_for(device, now_seconds)
-        self._ran = False
+    A pad of its own warmth only cools: so what counts is the lowest temperature since it was last seen to be off.
+    """
 
-    def look(self, now_seconds: float) -> Trip | None:
-        """Return why to stop everything right now, or `None`."""
-        found = self._link() or self._freshness(now_seconds)
-        reading = self.device.reading
-        for rule in self._rules:
-            found = found or rule.look(reading, now_seconds)
-        if found is None:
-            return None
-        kind, words = found
-        return Trip(kind=kind, device=self.device.name, words=words)
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque()
+        self._state: RunState | None = None
 
-    def stopped_itself(self) -> bool:
-        """Say whether the device reported that it ran, and now that it does not, though nobody here ended it."""
-        run_state = self.device.reading.run_state
-        self._ran = self._ran or run_state is RunState.RUNNING
-        return self._ran and run_state in (RunState.STOPPED, RunState.PAUSED)
-
-    def _link(self) -> tuple[TripKind, str] | None:
-        return None if self.device.connected else (TripKind.LINK_LOST, "the Bluetooth link was lost")
-
-    def _freshness(self, now_seconds: float) -> tuple[TripKind, str] | None:
-        if Capability.REPORTS_REGULARLY not in self.device.capabilities:
-            return None  # it never says anything by itself; its silence means nothing
-        age_seconds = self.device.age_seconds
-        if age_seconds is None:
-            age_seconds = now_seconds - self._began_seconds
-        if age_seconds < safety.STALE_SECONDS:
-            return None
-        return TripKind.STALE, f"nothing was heard for {age_seconds:.0f} s"
+    def rises(self, reading: Reading, now_seconds: float) -> bool:
+        """Say whether it got 1.5 °C warmer in the last 60 s, above 35 °C."""
+        if not isinstance(reading, WarmerReading) or reading.surface_celsius is None:
+            self._recent.clear()
+            return False
+        if reading.run_state is not self._state:
+            self._state = reading.run_state
+            self._recent.clear()
+        celsius = reading.surface_celsius
+        self._recent.append((now_seconds, celsius))
+        while now_seconds - self._recent[0][0] > safety.RISE_SECONDS:
+            self._recent.popleft()
+        lowest = min(each for _, each in self._recent)
+        return celsius >= safety.SKIN_CELSIUS and celsius >= lowest + safety.RISE_CELSIUS
