@@ -29,6 +29,8 @@ class Action(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     SKIP = "skip"
+    NOT_YET = "not_yet"
+    START_SUCTION = "start_suction"
     LET_DOWN = "let_down"
     VACUUM_UP = "vacuum_up"
     VACUUM_DOWN = "vacuum_down"
@@ -40,6 +42,8 @@ class Action(StrEnum):
 
 
 ALWAYS = frozenset({Action.STOP, Action.PAIN})  # whatever is wrong with the command otherwise
+
+STARTING = frozenset({Action.START, Action.RESUME, Action.START_SUCTION})  # what no stale message may do
 
 Outcome = Literal["accepted", "limited", "refused", "failed"]
 

@@ -58,6 +58,8 @@ class EventType(StrEnum):
     TRIP = "trip"
     UNCERTAIN = "uncertain"
     SETTLED = "settled"
+    RUNS_OUTSIDE = "runs_outside"
+    ENFORCED = "enforced"
     VOLUME_LOGGED = "volume_logged"
     SESSION_FINISHED = "session_finished"
 
@@ -119,6 +121,9 @@ class Snapshot(Frozen):
 
     `uncertain`: devices that were on, and of which it is not known that they have stopped. `ends_at`: when the routine
     is over if every step takes as long as it may; `None` while it is paused or waits for an answer.
+    `suction_starts_in_seconds`: while the flange is put on, until the pumps start by themselves; `waits_for_flange`:
+    they start only when the person says so. `running_outside`: devices that are on though nobody here started them.
+    `troubles`: what else keeps anything from starting, such as a store that cannot be written; each with its remedy.
     """
 
     station: str
@@ -143,8 +148,12 @@ class Snapshot(Frozen):
     peak_vacuum_mmhg: float | None = None
     warmest_celsius: float | None = None
     reason: str | None = None
+    suction_starts_in_seconds: float | None = None
+    waits_for_flange: bool = False
     trip: Trip | None = None
     uncertain: tuple[str, ...] = ()
+    running_outside: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -160,9 +169,15 @@ class Snapshot(Frozen):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
+    def runs_outside(self) -> bool:
+        """Whether a device is on that nobody here started."""
+        return bool(self.running_outside)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def problem(self) -> bool:
         """Whether something is wrong that a person must look after before anything starts again."""
-        return self.trip is not None or bool(self.uncertain)
+        return self.trip is not None or bool(self.uncertain) or bool(self.troubles)
 
 
 class Choices(Frozen):
@@ -175,7 +190,10 @@ class Choices(Frozen):
 
 
 class Guide(Frozen):
-    """What the person is to do now. `picture` names a drawing of the technique; `question` waits for `answer`."""
+    """What the person is to do now. `picture` names a drawing of the technique; `question` waits for `answer`.
+
+    `waits_for`: `flange` while the pumps wait for it: `start_suction` starts them now, `not_yet` lets them wait.
+    """
 
     station: str
     step: str | None = None
@@ -187,6 +205,7 @@ class Guide(Frozen):
     seconds_left: float | None = None
     picture: str | None = None
     question: str | None = None
+    waits_for: Literal["flange"] | None = None
 
 
 class DeviceView(Frozen):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from controller.events import StepView
+from controller.events import SessionState, StepView
 from controller.guide import Words
 from controller.routine import MassageStep, Step
 from devices.roles import Side
+
+DONE = "the routine is done"
+_OF_DEVICES = ("warm", "stimulate", "express")
+_HAPPENED = ("done", "let_down", "dry", "skipped")
 
 
 def view(step: Step, words: Words, side: Side) -> StepView:
@@ -31,3 +35,12 @@ def progress(steps: Iterable[StepView]) -> float:
 def seconds_left(steps: Iterable[StepView]) -> float:
     """Return how long what is not over takes at most."""
     return sum(max(0.0, (step.planned_seconds or 0.0) - step.seconds) for step in steps if step.outcome is None)
+
+
+def ending(steps: Sequence[StepView], blocked: Sequence[str]) -> tuple[SessionState, str]:
+    """Return how a routine ended whose last step is over, and why. `blocked`: why something could not start."""
+    if blocked and not any(step.name in _OF_DEVICES and step.outcome in _HAPPENED for step in steps):
+        return SessionState.FAILED, f"nothing could start: {blocked[0]}"
+    if all(step.outcome == "not_today" for step in steps[1:]):
+        return SessionState.STOPPED, "nothing could start today"
+    return SessionState.COMPLETED, DONE

@@ -32,6 +32,12 @@ from devices.errors import DeviceError, UncertainError
 _LOGGER = logging.getLogger(__name__)
 
 _NO_RAISE = "your settings refuse raising from the network (limits.remote_raise); lowering and stopping always work"
+_MISSED = {
+    "unconfirmed": "{device} cannot say whether it stopped: see for yourself",
+    "uncertain": "{device} did not confirm that it stopped: take it off, and switch it off at its button",
+    "uncontrolled": "{device} cannot be stopped from here: see for yourself that it is off",
+    "unreachable": "{device} was not reached: see for yourself that it is off, or switch it off at its button",
+}
 _END_SECONDS = 2.2  # for stopping every device and confirming it; the whole service ends within 3 s
 
 
@@ -125,13 +131,11 @@ class Service:
                 station.log_volume(args.left_ml, args.right_ml)
                 return _reply(command, "accepted")
             case Action.ACKNOWLEDGE, _:
-                words = () if station.acknowledge() else ("nothing has tripped, and nothing is uncertain",)
-                await station.kept()
-                return _reply(command, "refused" if words else "accepted", *words)
+                return await self._acknowledge(station, command)
             case _:
                 return await self._during_session(station, command, args)
 
-    async def _during_session(self, station: Station, command: Command, args: Args) -> Reply:
+    async def _during_session(self, station: Station, command: Command, args: Args) -> Reply:  # noqa: PLR0911 - a table
         session = station.session
         if session is None or not station.running:
             return _reply(command, "refused", "no session is running")
@@ -139,6 +143,11 @@ class Service:
             case Action.RESUME if session.state is not SessionState.PAUSED:
                 return _reply(command, "refused", "the session is not paused")
             case Action.PAUSE | Action.RESUME | Action.SKIP:
+                session.signal(Signal(command.action.value))
+                return _reply(command, "accepted")
+            case Action.NOT_YET | Action.START_SUCTION if not session.waits_for_flange:
+                return _reply(command, "refused", "no pump is waiting for the flange now")
+            case Action.NOT_YET | Action.START_SUCTION:
                 session.signal(Signal(command.action.value))
                 return _reply(command, "accepted")
             case Action.LET_DOWN:
@@ -155,25 +164,32 @@ class Service:
         return _limited(command, limit)
 
     async def _stop(self, station: Station, command: Command) -> Reply:
-        devices = await station.stop(command.action.value)
-        reply = _reply(command, "accepted").model_copy(update={"devices": dict(devices)})
-        uncertain = [name for name, result in devices.items() if result == "uncertain"]
-        unconfirmed = [name for name, result in devices.items() if result == "unconfirmed"]
-        if unconfirmed:
-            words = f"{', '.join(unconfirmed)} cannot say whether it stopped: see for yourself"
-            reply = reply.model_copy(update={"reasons": (words,)})
-        if not uncertain:
-            return reply
-        words = f"{', '.join(uncertain)} did not confirm: take the flange off, switch it off at its button"
-        return reply.model_copy(update={"outcome": "failed", "reasons": (words,)})
+        """Stop everything. A device that did not confirm, or after pain was not reached, makes it `failed`."""
+        results = dict(await station.stop(command.action.value))
+        missed = {name: result for name, result in results.items() if result != "stopped"}
+        reasons = tuple(_MISSED[result].format(device=name) for name, result in missed.items())
+        pain = command.action is Action.PAIN
+        failed = any(result == "uncertain" for result in missed.values()) or (pain and bool(missed))
+        if pain and missed:
+            station.say_not_reached(list(missed))
+        reply = _reply(command, "failed" if failed else "accepted", *reasons)
+        return reply.model_copy(update={"devices": results})
+
+    async def _acknowledge(self, station: Station, command: Command) -> Reply:
+        there_was, still_on = station.acknowledge()
+        await station.kept()
+        if still_on:
+            words = f"{', '.join(still_on)} says that it still runs: take it off, and switch it off at its button"
+            return _reply(command, "failed", words)
+        words_ = () if there_was else ("nothing has tripped, and nothing is uncertain",)
+        return _reply(command, "accepted" if there_was else "refused", *words_)
 
     async def _answer(self, station: Station, command: Command, args: AnswerArgs) -> Reply:
         trouble = station.answer(args.question, args.value)
         if trouble is not None:
             return _reply(command, "refused", trouble)
-        session = station.session
-        before = (SessionState.IDLE, SessionState.CHECKING)
-        if args.value and station.running and session is not None and session.state not in before:
+        session = station.under_way
+        if args.value and session is not None and session.state not in (SessionState.IDLE, SessionState.CHECKING):
             await station.stop(SYMPTOM)
         await station.kept()
         return _reply(command, "accepted")

@@ -6,36 +6,32 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller import safety
+from controller.answers import DayAnswers
 from controller.events import Event, EventType, SessionState, Snapshot, StepOutcome, Stream
 from controller.guard import Guard, HaltedError, NotAllowedError
 from controller.guide import Words
-from controller.plan import progress, seconds_left, view
+from controller.plan import DONE, ending, progress, seconds_left, view
 from controller.record import Record
 from controller.routine import Routine
 from controller.safety import Limit, Trip
 from controller.stage import Signal, Skipped, Stage
-from controller.steps import STEPS, NobodyAnsweredError
+from controller.steps import STEPS, AbandonedError, NobodyAnsweredError
 from controller.stopping import Stopped
 from devices.clock import Clock
-from devices.errors import DeviceError, RefusedError
-from devices.roles import Role, Side
+from devices.errors import DeviceError
+from devices.roles import Massager, Role, Side
 
 _LOGGER = logging.getLogger(__name__)
 
-_DONE = "the routine is done"
 SYMPTOM = "a symptom was reported; start again for a gentle session"
 SHUT_DOWN = "the controller was shut down"
 _LAST_WORDS = {"stop": "stopped", "pain": "pain", SYMPTOM: "symptom", SHUT_DOWN: "shut_down"}
 PAUSE_SECONDS = 3600.0  # after an hour nobody will come back to this session
-
-
-class AbandonedError(Exception):
-    """The person did not come back from a pause."""
 
 
 class Session:
@@ -51,8 +47,9 @@ class Session:
         guard: Guard,
         devices: Sequence[Role],
         words: Words,
-        answers: dict[str, bool],
+        answers: DayAnswers,
         stream: Stream,
+        health: Callable[[], Mapping[str, Any]],
     ) -> None:
         self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.station = station
@@ -63,6 +60,8 @@ class Session:
         self._clock = clock
         self._guard = guard
         self._stream = stream
+        self._health = health
+        self._blocked: list[str] = []  # why something could not start
         self._record = Record(devices, clock.now, self._on_let_down)
         self._steps = [view(step, words, side) for step in routine.steps]
         self._index: int | None = None
@@ -70,7 +69,6 @@ class Session:
         self._limits: dict[str, Limit] = {}
         self._let_down_seconds: float | None = None
         self._let_down_by: str | None = None
-        self._stimulated_at_seconds: float | None = None
         self._reason: str | None = None
         self._end: SessionState | None = None
         self._ends_at: datetime | None = None
@@ -83,6 +81,7 @@ class Session:
             side=side,
             clock=clock,
             guard=guard,
+            devices=devices,
             words=words,
             record=self._record,
             answers=answers,
@@ -107,44 +106,39 @@ class Session:
     @property
     def asked_mmhg(self) -> float | None:
         """The vacuum asked for, also while the pumps still lower to it; `None` where no vacuum is set."""
-        setting = self._stage.run.setting if self._stage.run else None
-        if setting is None or setting.vacuum_mmhg is None:
+        run = self._stage.run
+        if run is None or run.setting.vacuum_mmhg is None or run.wish.vacuum_mmhg is None:
             return None
-        return min(setting.vacuum_mmhg, self._stage.person_mmhg.get(setting.phase, setting.vacuum_mmhg))
+        return min(run.setting.vacuum_mmhg, run.wish.vacuum_mmhg)
+
+    @property
+    def massagers(self) -> list[Massager]:
+        """The massagers that this session can use."""
+        return self._stage.massagers(self.side)
+
+    @property
+    def waits_for_flange(self) -> bool:
+        """Whether the pumps wait for the flange, with or without a countdown."""
+        return self._stage.waits_for_flange or self._stage.suction_starts_in_seconds is not None
 
     async def set_vacuum(self, vacuum_mmhg: float) -> Limit:
         """Change the vacuum by the person's own command. Raise `RefusedError` when that cannot be."""
-        run = self._stage.run
-        if run is None:
-            raise RefusedError("no pump is running")
-        phase, before_mmhg = run.setting.phase, run.setting.vacuum_mmhg
-        if before_mmhg is not None:
-            # From now on the routine does not climb by itself, even while the pump has not answered yet.
-            self._stage.person_mmhg[phase] = min(vacuum_mmhg, before_mmhg)
-        limit = await run.adjust(vacuum_mmhg=vacuum_mmhg, by_person=True)
-        if run.setting.vacuum_mmhg is not None:
-            self._stage.person_mmhg[phase] = run.setting.vacuum_mmhg
-        self.changed()
-        return limit
+        try:
+            return await self._stage.set_vacuum(vacuum_mmhg)
+        finally:
+            self.changed()
 
     async def nudge(self, up: bool) -> Limit:
         """Ask for a little more or less vacuum: 20 mmHg, or one level. Raise `RefusedError` when that cannot be."""
-        setting = self._stage.run.setting if self._stage.run else None
-        if self._stage.run is None or setting is None:
-            raise RefusedError("no pump is running")
-        if setting.level is not None:
-            limit = await self._stage.run.adjust(level=max(1, setting.level + (1 if up else -1)), by_person=True)
+        try:
+            return await self._stage.nudge(up)
+        finally:
             self.changed()
-            return limit
-        step_mmhg = safety.RAISE_STEP_MMHG if up else -safety.RAISE_STEP_MMHG
-        return await self.set_vacuum(max(0.0, (setting.vacuum_mmhg or 0.0) + step_mmhg))
 
-    async def keep_within(self, comfort_mmhg: float) -> None:
-        """Lower what runs to a comfort cap that was just chosen, if it is above."""
-        run = self._stage.run  # pumps that are just starting are held to it by the guard
-        if run is not None and (run.setting.vacuum_mmhg or 0.0) > comfort_mmhg:
-            with contextlib.suppress(RefusedError):  # it is stopping already, or is set at the pump itself
-                await self.set_vacuum(comfort_mmhg)
+    def note_symptom(self) -> None:
+        """Note that a symptom ends it, before anything is held to that symptom."""
+        if self.state not in (SessionState.IDLE, SessionState.CHECKING):
+            self._finish(SessionState.STOPPED, SYMPTOM)
 
     async def stop(self, state: SessionState, reason: str) -> dict[str, Stopped]:
         """End now: stop every device first, then the session. Return what each device confirmed."""
@@ -166,16 +160,14 @@ class Session:
         self._emit(EventType.SESSION_STARTED, routine=self.routine.id, side=self.side.value)
         if self._end is None:  # else it was stopped before it began, and nothing begins
             await self._run_to_its_end()
+        self._guard.end_session()
         await self._guard.settled()
         self._record.close()
         self._close()
         _LOGGER.info("session %s: %s (%s)", self.id, self.state.value, self._reason)
 
     async def _run_to_its_end(self) -> None:
-        self._guard.on_trip = self._on_trip
-        self._guard.on_ended = self._on_device_ended
-        self._guard.on_limit = self._on_limit
-        self._guard.begin_session(frozenset(name for name, yes in self._stage.answers.items() if yes))
+        self._guard.begin_session(self._stage.answers.symptoms)
         self._record.open()
         _LOGGER.info("session %s begins: %s, %s", self.id, self.routine.id, self.side.value)
         self._body = asyncio.create_task(self._run_steps(), name=f"steps of {self.id}")
@@ -200,7 +192,9 @@ class Session:
             _LOGGER.exception("the session failed")
             self._finish(SessionState.FAILED, "an error in the controller; see its log")
         else:
-            self._finish(SessionState.COMPLETED, _DONE)
+            state, reason = ending(self._steps, self._blocked)
+            self._told_why = self._told_why or state is SessionState.STOPPED
+            self._finish(state, reason)
 
     async def _run_steps(self) -> None:
         async with self._clock.timeout(safety.SESSION_SECONDS):
@@ -212,6 +206,7 @@ class Session:
                     outcome = "skipped"
                 except NotAllowedError as error:
                     _LOGGER.info("%s: %s", step.kind, error)
+                    self._blocked.append(str(error))
                     self._stage.guide(step.kind, self.words.steps[step.kind].title, str(error))
                     outcome = "not_today"
                 self._end_step(outcome)
@@ -219,11 +214,9 @@ class Session:
     def _begin(self, index: int) -> None:
         self._index = index
         self._step_began_seconds = self._clock.now()
-        self._stage.begin_step()
         kind = self.routine.steps[index].kind
+        self._stage.begin_step(kind)
         self.state = SessionState.CHECKING if kind == "check" else SessionState.RUNNING
-        if kind in ("stimulate", "express") and self._stimulated_at_seconds is None:
-            self._stimulated_at_seconds = self._clock.now()
         self._plan_end()
         self._emit(EventType.STEP_STARTED, step=kind, index=index)
 
@@ -264,14 +257,15 @@ class Session:
     # What devices and the guard say
 
     def _on_let_down(self, by: str) -> None:
-        since_seconds = self._stimulated_at_seconds
+        since_seconds = self._stage.suction_began_seconds
         self._let_down_seconds = None if since_seconds is None else round(self._clock.now() - since_seconds, 1)
         self._let_down_by = by
         self._stage.let_down_seen = True
         self._stage.signal(Signal.LET_DOWN)
         self._emit(EventType.LET_DOWN, by=by, seconds=self._let_down_seconds)
 
-    def _on_trip(self, trip: Trip) -> None:
+    def on_trip(self, trip: Trip) -> None:
+        """End with a trip."""
         self._emit(EventType.TRIP, kind=trip.kind.value, device=trip.device, words=trip.words)
         self._finish(SessionState.TRIPPED, f"{trip.device}: {trip.words}")
         self._told_why = True
@@ -279,14 +273,17 @@ class Session:
         if self._body is not None:
             self._body.cancel()
 
-    def _on_device_ended(self, device: str) -> None:
-        self._finish(SessionState.STOPPED, f"{device} was switched off at the device")
-        self._told_why = True
-        self.say("device_ended", device=device)
+    def on_device_ended(self, device: str, words: str | None) -> None:
+        """End because what ran has ended: at the device, or (`words`) because it did not do as it was told."""
+        reason = f"{device} was switched off at the device" if words is None else f"{device} was stopped: {words}"
+        if self._finish(SessionState.STOPPED, reason):  # else something else has ended it, and says so
+            self._told_why = True
+            self.say("device_ended" if words is None else "enforced_stop", device=device)
         if self._body is not None:
             self._body.cancel()
 
-    def _on_limit(self, limits: Sequence[Limit]) -> None:
+    def on_limit(self, limits: Sequence[Limit]) -> None:
+        """Note what a wish met."""
         for limit in limits:
             if self._limits.get(limit.quantity) == limit:
                 continue
@@ -295,10 +292,12 @@ class Session:
 
     # What others see
 
-    def _finish(self, state: SessionState, reason: str) -> None:
-        """Decide how it ends, and tell it."""
-        if self._decide(state, reason):
+    def _finish(self, state: SessionState, reason: str) -> bool:
+        """Decide how it ends, and tell it; the first word counts. Return whether this was it."""
+        decided = self._decide(state, reason)
+        if decided:
             self._tell_end()
+        return decided
 
     def _decide(self, state: SessionState, reason: str) -> bool:
         """Note how it ends; the first word counts. Return whether this was it."""
@@ -338,9 +337,8 @@ class Session:
         """Say the last words, unless more important ones stand there already."""
         if self._guard.uncertain or self._told_why:
             return
-        if self._reason == _DONE:
-            if any(step.outcome != "not_today" for step in self._steps[1:]):
-                self.say("completed")  # else nothing happened, and why stands there
+        if self._reason == DONE:
+            self.say("completed")
             return
         self.say(_LAST_WORDS.get(self._reason or "", "failed" if self._end is SessionState.FAILED else "ended"))
 
@@ -386,8 +384,9 @@ class Session:
             peak_vacuum_mmhg=record.peak_vacuum_mmhg,
             warmest_celsius=record.warmest_celsius,
             reason=self._reason,
-            trip=self._guard.trip,
-            uncertain=self._guard.uncertain,
+            suction_starts_in_seconds=None if over else self._stage.suction_starts_in_seconds,
+            waits_for_flange=not over and self._stage.waits_for_flange,
+            **self._health(),
         )
 
     def _plan_end(self) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
+from controller import safety
+from controller.answers import DayAnswers
 from controller.cautions import cautions_for
 from controller.events import Guide, PartView
 from controller.guard import Guard
 from controller.guide import Words
+from controller.limits import limit_vibration
+from controller.pump_run import Suction
 from controller.record import Record
-from controller.run import Run
-from controller.safety import OwnerLimits
+from controller.safety import Limit, OwnerLimits
 from devices.clock import Clock
-from devices.roles import Phase, Role, Side
+from devices.errors import RefusedError
+from devices.roles import Capability, Massager, Phase, Pump, Role, Side, Warmer
 
 
 class Signal(StrEnum):
@@ -28,6 +32,8 @@ class Signal(StrEnum):
     RESUME = "resume"
     LET_DOWN = "let_down"
     ANSWERED = "answered"
+    NOT_YET = "not_yet"
+    START_SUCTION = "start_suction"
 
 
 class Skipped(Exception):  # noqa: N818 - control flow, not an error
@@ -48,9 +54,10 @@ class Stage:
         side: Side,
         clock: Clock,
         guard: Guard,
+        devices: Sequence[Role],
         words: Words,
         record: Record,
-        answers: dict[str, bool],
+        answers: DayAnswers,
         changed: Callable[[], None],
         publish_guide: Callable[[Guide], None],
         wait_for_resume: Callable[[], Awaitable[None]],
@@ -59,11 +66,17 @@ class Stage:
         self.side = side
         self.clock = clock
         self.guard = guard
+        self.devices = tuple(devices)
         self.words = words
         self.record = record
         self.answers = answers
         self.wait_for_resume = wait_for_resume
-        self.run: Run | None = None  # while pumps run
+        self.run: Suction | None = None  # while pumps run
+        self.flange_on = False  # the person had time to put it on, and nothing has come between since
+        self.waits_for_flange = False
+        self.suction_began_seconds: float | None = None  # for the first time in this session, with pumps or by hand
+        self._counts_down = False
+        self._sealed_guide: Guide | None = None  # what was shown before a seal was missing
         self.person_mmhg: dict[Phase, float] = {}  # vacuum that the person chose by their own command
         self.by_hand = False
         self.parts: tuple[PartView, ...] = ()
@@ -86,18 +99,79 @@ class Stage:
         """The breasts of this session, one after the other."""
         return (Side.LEFT, Side.RIGHT) if self.side is Side.BOTH else (self.side,)
 
+    async def set_vacuum(self, vacuum_mmhg: float) -> Limit:
+        """Change the vacuum by the person's own command. Raise `RefusedError` when that cannot be."""
+        run = self._running()
+        try:
+            return await run.adjust(vacuum_mmhg=vacuum_mmhg, by_person=True)
+        finally:
+            # From now on the routine does not climb by itself, even where the pump has not answered.
+            if run.wish.vacuum_mmhg is not None:
+                self.person_mmhg[run.phase] = run.wish.vacuum_mmhg
+
+    async def nudge(self, up: bool) -> Limit:
+        """Ask for 20 mmHg or one level more or less. Raise `RefusedError` when that cannot be."""
+        run = self._running()
+        if run.setting.level is not None:
+            return await run.adjust(level=max(1, run.setting.level + (1 if up else -1)), by_person=True)
+        step_mmhg = safety.RAISE_STEP_MMHG if up else -safety.RAISE_STEP_MMHG
+        return await self.set_vacuum(max(0.0, (run.setting.vacuum_mmhg or 0.0) + step_mmhg))
+
+    def _running(self) -> Suction:
+        if self.run is None:
+            raise RefusedError("no pump is running")
+        return self.run
+
+    # The devices of this station that a step may use
+
+    def pumps(self, side: Side) -> list[Pump]:
+        """Return the pumps of a side that can be started from here."""
+        return [device for device in self._startable(side) if device.role == "pump"]
+
+    def warmers(self, side: Side) -> list[Warmer]:
+        """Return the warm compresses of a side that can be started from here, and that the owner allows."""
+        blind = self.owner.heat_without_temperature
+        return [
+            device
+            for device in self._startable(side)
+            if device.role == "warmer" and (blind or Capability.TARGET_CELSIUS in device.capabilities)
+        ]
+
+    def massagers(self, side: Side) -> list[Massager]:
+        """Return the massagers of a side that can be started from here, and that can run low enough."""
+        return [
+            device
+            for device in self._startable(side)
+            if device.role == "massager"
+            and not limit_vibration(safety.VIBRATION_INTENSITY, self.owner, device.limits).must_be_off
+        ]
+
+    def all_of(self, role: str, side: Side) -> list[Role]:
+        """Return all devices of a role and side that are connected, also those that only report."""
+        return [each for each in self.devices if each.role == role and each.side.covers(side) and each.connected]
+
+    def _startable(self, side: Side) -> list[Role]:
+        found = [device for device in self.devices if Capability.START in device.capabilities]
+        return [device for device in found if device.side.covers(side) and device.connected]
+
     def signal(self, signal: Signal) -> None:
         """Tell the running step something."""
         self._signals.append(signal)
         self._signalled.set()
 
-    def begin_step(self) -> None:
-        """Forget what belonged to the step before."""
+    def begin_step(self, kind: str) -> None:
+        """Forget what belonged to the step before. After anything but suction, the flange may be off."""
+        self.flange_on = self.flange_on and kind in ("stimulate", "express")
         # A pause that was asked for between two steps is still wanted; anything else was meant for the step before.
         self._signals = deque(signal for signal in self._signals if signal is Signal.PAUSE)
         self.by_hand = False
         self.parts = ()
         self.seconds_left = None
+
+    def note_suction(self) -> None:
+        """Note that suction begins; the first time counts."""
+        if self.suction_began_seconds is None:
+            self.suction_began_seconds = self.clock.now()
 
     def guide(self, step: str, title: str, words: str, **more: Any) -> None:
         """Show the person what to do now. `more`: technique, side, picture, seconds, question."""
@@ -106,6 +180,7 @@ class Stage:
 
     def guide_step(self, step: str, *, seconds: float | None = None, devices: Sequence[Role] = ()) -> None:
         """Show the words of a kind of step, with a device or by hand, and what to know about its devices."""
+        self._sealed_guide = None
         words = self.words.steps[step]
         text = words.by_hand if self.by_hand else words.with_device
         cautions = [
@@ -114,6 +189,40 @@ class Stage:
             for caution in cautions_for(device)
         ]
         self.guide(step, words.title, " ".join([text, *cautions]), side=self.side, seconds=seconds)
+
+    @property
+    def suction_starts_in_seconds(self) -> float | None:
+        """How long until the pumps start by themselves, while that is counted down."""
+        return self.seconds_left if self._counts_down else None
+
+    @contextlib.contextmanager
+    def counting_down(self) -> Iterator[None]:
+        """Show inside the block that the pumps start when its time is over."""
+        self._counts_down = True
+        try:
+            yield
+        finally:
+            self._counts_down = False
+
+    @contextlib.contextmanager
+    def waiting_for_flange(self) -> Iterator[None]:
+        """Show inside the block that the pumps wait for the person."""
+        self.waits_for_flange, self.seconds_left = True, None
+        self.changed()
+        try:
+            yield
+        finally:
+            self.waits_for_flange = False
+
+    def show_seal(self, *, missing: bool) -> None:
+        """Say that a pump measures no vacuum, or go on with what was shown before."""
+        if missing and self._sealed_guide is None:
+            self._sealed_guide = self._guide
+            self._guide = self._guide.model_copy(update={"words": self.words.message("no_seal")})
+            self._publish_guide(self._guide)
+        elif not missing and self._sealed_guide is not None:
+            self._guide, self._sealed_guide = self._sealed_guide, None
+            self._publish_guide(self._guide)
 
     async def hold(
         self,
@@ -164,6 +273,8 @@ class Stage:
                 return
 
     def _show_left(self, left_seconds: float) -> None:
+        if self.waits_for_flange:
+            return  # nothing happens when that time is over, but that the session ends
         self.seconds_left = round(left_seconds, 1)
         self._publish_guide(self._guide.model_copy(update={"seconds_left": self.seconds_left}))
         self.changed()

@@ -6,25 +6,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import partial
+from typing import Any
 
-from controller import safety
-from controller.cautions import cautions_for
+from controller.body import Body
 from controller.choices import choices_of
-from controller.events import (
-    DeviceView,
-    Event,
-    EventType,
-    Guide,
-    SessionState,
-    Snapshot,
-    Stream,
-    Telemetry,
-    Volume,
-)
-from controller.guard import Guard
+from controller.device_views import DeviceViews
+from controller.envelope import Do
+from controller.events import Event, EventType, Guide, SessionState, Snapshot, Stream, Volume
 from controller.guide import Words
+from controller.limits import limit_comfort
 from controller.memory import CUT_OFF, Chosen, CutOff, Memory, NotKeptError
 from controller.routine import Routine
 from controller.safety import Limit, OwnerLimits, Trip
@@ -33,12 +23,11 @@ from controller.stage import Signal
 from controller.stopping import Stopped
 from devices.clock import Clock
 from devices.profiles.roles import Driver, ProfileRole, roles_of
-from devices.roles import Capability, Frozen, Side
+from devices.roles import Frozen, Side
 
 _LOGGER = logging.getLogger(__name__)
 
-_VIEW_EVERY_SECONDS = 1.0
-_FAST = ("vacuum_mmhg", "peak_vacuum_mmhg", "flow_ml_per_s", "volume_ml", "surface_celsius", "intensity")
+_HEALTH_EVERY_SECONDS = 1.0
 
 
 class RefusedStartError(Exception):
@@ -46,7 +35,7 @@ class RefusedStartError(Exception):
 
 
 class Station:
-    """Starts and ends sessions, and tells what its devices say."""
+    """Starts and ends sessions, and publishes how things stand. `body`: whose station it is; by default its own."""
 
     def __init__(
         self,
@@ -59,46 +48,50 @@ class Station:
         routines: Mapping[str, Routine],
         words: Words,
         memory: Memory,
+        body: Body | None = None,
+        roles: Sequence[ProfileRole] | None = None,
     ) -> None:
         self.name = name
         self.devices = tuple(devices)
-        self.roles: tuple[ProfileRole, ...] = tuple(role for device in devices for role in roles_of(device))
-        self._owner = owner
-        self._chosen = memory.remembered.chosen
-        self._choices = choices_of(name, self._chosen, owner, routines)
-        self.guard = Guard(clock, self._capped, self.roles, memory)
-        self.guard.on_uncertain = self._on_uncertain
-        self.guard.on_settled = self._on_settled
+        self.roles = tuple(roles if roles is not None else (role for each in devices for role in roles_of(each)))
+        self.body = body or Body(
+            name, clock=clock, roles=self.roles, owner=owner, memory=memory, questions=tuple(words.questions)
+        )
+        self.guard = self.body.guard
         self.session: Session | None = None
+        self._owner = owner
         self._clock = clock
         self._stream = stream
         self._routines = routines
         self._words = words
-        self._task: asyncio.Task[None] | None = None
         self._memory = memory
-        self._answers = dict(memory.remembered.answers)
-        self._answered_on = memory.remembered.answered_on
-        self._snapshot = Snapshot(station=name, trip=self.guard.trip, uncertain=self.guard.uncertain)
-        self._views: dict[str, DeviceView] = {}
-        self._states: dict[str, tuple[object, ...]] = {}
-        self._viewed_at_seconds: dict[str, float] = {}
-        for role in self.roles:
-            role.on_change(partial(self._on_device, role))
+        self._chosen = memory.remembered.chosen
+        self._choices = choices_of(name, self._chosen, owner, routines)
+        if self._chosen.comfort_vacuum_mmhg is not None:
+            self.body.choose_comfort(name, self._choices.comfort_vacuum_mmhg)
+        self._task: asyncio.Task[None] | None = None
+        self._told_trouble: str | None = None
+        self._snapshot = Snapshot(station=name, **self._safety())
+        self._views = DeviceViews(name, self.roles, clock, stream)
+        self.guard.listeners.append(self)
+        self.body.stations.append(self)
         stream.subscribe(self._keep_snapshot)
 
     async def run(self) -> None:
-        """Stop what a crash left running, keep the devices connected, show how fresh they are; until cancelled."""
+        """Keep the devices connected, hold them to the envelope, and show how they are; until cancelled.
+
+        What was on when the controller ended is stopped before anything else.
+        """
         self._come_back(self._memory.remembered.cut_off)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for device in self.devices:
-                    group.create_task(device.run(), name=f"link {device.name}")
-                while True:
-                    for role in self.roles:
-                        self._show(role, at_once=False)
-                    await self._clock.sleep(_VIEW_EVERY_SECONDS)
-        finally:
-            self.guard.close()
+        async with asyncio.TaskGroup() as group:
+            if self.body.stations[0] is self:
+                group.create_task(self.guard.run(), name=f"supervisor of {self.body.name}")
+            for device in self.devices:
+                group.create_task(device.run(), name=f"link {device.name}")
+            group.create_task(self._views.run(), name=f"views of {self.name}")
+            while True:
+                self._show_health()
+                await self._clock.sleep(_HEALTH_EVERY_SECONDS)
 
     # What is asked
 
@@ -108,9 +101,14 @@ class Station:
         return self._task is not None and not self._task.done()
 
     @property
+    def under_way(self) -> Session | None:
+        """The session that is under way at any station of this body."""
+        return next((each.session for each in self.body.stations if each.running), None)
+
+    @property
     def hears(self) -> bool:
         """Whether any device is there, by what it says."""
-        return any(view.available for view in self._views.values())
+        return self._views.any_available
 
     @property
     def snapshot(self) -> Snapshot:
@@ -120,19 +118,20 @@ class Station:
     def start(self, routine_id: str | None = None, side: Side | None = None, *, no_symptoms: bool = False) -> Session:
         """Start a session: of what was chosen, where nothing is named. Raise `RefusedStartError`."""
         routine_id, side = routine_id or self._choices.routine, side or self._choices.side
-        if self.running and self.session is not None:
-            raise RefusedStartError(f"session {self.session.id} is running; stop it first")
+        if (session := self.under_way) is not None:
+            where = "" if session.station == self.name else f" at {session.station}"
+            raise RefusedStartError(f"session {session.id} is running{where}; stop it first")
         routine = self._routine(routine_id)
         if routine.opt_in == "vibration" and not self.guard.owner.vibration:
             raise RefusedStartError("vibration is off; read what the routine says, then set limits.vibration to true")
-        if routine.opt_in == "vibration" and not self.guard.massagers(side):
-            raise RefusedStartError("this routine needs a massager that is connected")
         if self.guard.why_not is not None:
             raise RefusedStartError(self.guard.why_not)
-        self._new_day()
+        if self._trouble is not None and self.roles:  # without devices, everything is by hand
+            raise RefusedStartError(f"{self._trouble}; until then nothing starts, and stopping works")
+        self.body.answers.new_day()
         if no_symptoms:
-            self._answer_open(False)
-        self.session = Session(
+            self.body.answers.answer_open(False)
+        session = Session(
             station=self.name,
             routine=routine,
             side=side,
@@ -140,11 +139,15 @@ class Station:
             guard=self.guard,
             devices=self.roles,
             words=self._words,
-            answers=self._answers,
+            answers=self.body.answers,
             stream=self._stream,
+            health=self._safety,
         )
-        self._task = asyncio.create_task(self.session.run(), name=f"session {self.session.id}")
-        return self.session
+        if routine.opt_in == "vibration" and not session.massagers:
+            raise RefusedStartError("this routine needs a massager that is connected and that can run low enough")
+        self.session = session
+        self._task = asyncio.create_task(session.run(), name=f"session {session.id}")
+        return session
 
     @property
     def comfort_mmhg(self) -> float:
@@ -160,21 +163,20 @@ class Station:
         """
         if routine_id is not None:
             self._routine(routine_id)
-        limit = None if comfort_vacuum_mmhg is None else safety.limit_comfort(comfort_vacuum_mmhg, self._owner)
+        limit = None if comfort_vacuum_mmhg is None else limit_comfort(comfort_vacuum_mmhg, self._owner)
         chosen = Chosen(routine=routine_id, side=side, comfort_vacuum_mmhg=limit.allowed if limit else None)
         self._chosen = self._chosen.model_copy(update=chosen.model_dump(exclude_none=True))
         self._memory.chose(self._chosen)
         self._choices = choices_of(self.name, self._chosen, self._owner, self._routines)
-        self.guard.owner = self._capped
+        if limit is not None:
+            self.body.choose_comfort(self.name, limit.allowed)
         self._stream.publish(self._choices)
-        if limit is not None and self.running and self.session is not None:
-            await self.session.keep_within(limit.allowed)
         return limit
 
     async def stop(self, reason: str, state: SessionState = SessionState.STOPPED) -> dict[str, Stopped]:
-        """Stop every device at once, whether a session runs or not. Return what each confirmed."""
-        if self.running and self.session is not None:
-            return await self.session.stop(state, reason)
+        """Stop every device of this body at once, whether a session runs or not. Return what each confirmed."""
+        if (session := self.under_way) is not None:
+            return await session.stop(state, reason)
         stopping = asyncio.ensure_future(self.guard.stop_all())
         await asyncio.sleep(0)  # the stops are written before anything is told to anyone
         if reason == "pain" and self.session is not None:
@@ -196,30 +198,27 @@ class Station:
 
     def answer(self, question: str, value: bool) -> str | None:
         """Note the answer to a question of the check. Return why not, if it cannot be."""
-        self._new_day()
+        trouble: str | None = None
         if question == "all":
-            self._answer_open(value)
-        elif question == "asked":
-            asked = next((each for each in self._words.questions if each not in self._answers), None)
-            if asked is None:
-                return "no question is open"
-            self._answers[asked] = value
-        elif question in self._words.questions:
-            self._answers[question] = value
+            if left := self.body.answers.answer_open(value):
+                trouble = f"answer {', '.join(left)} one by one: they were answered yes on an earlier day"
         else:
-            return f"there is no question {question}; there are all, asked, {', '.join(self._words.questions)}"
-        self._keep_answers()
-        # A yes counts at once: what is on, is the guard's business no longer to allow anew.
-        self.guard.symptoms = frozenset(name for name, yes in self._answers.items() if yes)
-        if self.session is not None:
-            self.session.signal(Signal.ANSWERED)
-        return None
+            trouble = self.body.answers.answer(question, value)
+        if value and trouble is None and (session := self.under_way) is not None:
+            session.note_symptom()
+        # A yes counts at once: what is on is held to it.
+        self.guard.symptoms = self.body.answers.symptoms
+        for station in self.body.stations:
+            if station.session is not None:
+                station.session.signal(Signal.ANSWERED)
+        return trouble
 
-    def acknowledge(self) -> bool:
-        """Let go of a latched trip, and of what may still run. Return whether there was anything to let go of."""
-        there_was = self.guard.acknowledge()
-        self._show_safety()
-        return there_was
+    def acknowledge(self) -> tuple[bool, tuple[str, ...]]:
+        """Lift a latched trip, and what may still run. Return whether there was anything, and what still runs."""
+        result = self.guard.acknowledge()
+        for station in self.body.stations:
+            station.show_safety()
+        return result
 
     def log_volume(self, left_ml: float | None, right_ml: float | None) -> None:
         """Note milk that was measured by hand, for the latest session."""
@@ -236,14 +235,85 @@ class Station:
         if not self.running:
             self._stream.publish(self._snapshot.model_copy(update={"volume_ml": volume}))
 
+    def say_not_reached(self, devices: Sequence[str]) -> None:
+        """Show what to do by hand about devices that were not reached, or did not confirm, after pain."""
+        by_name = {role.name: role for station in self.body.stations for role in station.roles}
+        words = [
+            self._words.message(f"by_hand_{by_name[name].role if name in by_name else 'pump'}", device=name)
+            for name in devices
+        ]
+        self._say("not_reached", words=" ".join(words))
+
+    # What the guard reports
+
+    def on_trip(self, trip: Trip) -> None:
+        """Show a trip, in the running session where there is one."""
+        if self.running and self.session is not None:
+            self.session.on_trip(trip)
+            return
+        self._event(EventType.TRIP, kind=trip.kind.value, device=trip.device, words=trip.words)
+        self._say_trip(trip)
+        self.show_safety()
+
+    def on_ended(self, device: str, words: str | None) -> None:
+        """End the session: what it ran has ended."""
+        if self.running and self.session is not None:
+            self.session.on_device_ended(device, words)
+
+    def on_limit(self, limits: Sequence[Limit]) -> None:
+        """Show what a wish met."""
+        if self.running and self.session is not None:
+            self.session.on_limit(limits)
+
+    def on_changed(self) -> None:
+        """Show what running devices are set to."""
+        if self.running and self.session is not None:
+            self.session.changed()
+
+    def on_uncertain(self, device: str) -> None:
+        """Say that a device did not confirm that it stopped."""
+        if self._is_mine(device):
+            self._event(EventType.UNCERTAIN, device=device)
+        self._say("uncertain", device=device)
+        self.show_safety()
+
+    def on_settled(self, device: str) -> None:
+        """Say that a device has stopped after all."""
+        if self._is_mine(device):
+            self._event(EventType.SETTLED, device=device)
+        if self.guard.uncertain:
+            self._say("uncertain", device=", ".join(self.guard.uncertain))
+        elif self.guard.trip is not None:
+            self._say_trip(self.guard.trip)  # that it is off now is not the last word on it
+        else:
+            self._say("settled", device=device)
+        self.show_safety()
+
+    def on_outside(self, device: str, words: str | None) -> None:
+        """Say that a device is on which nobody here started, or that it is off again."""
+        if not self._is_mine(device):
+            return
+        on = words is not None
+        self._event(EventType.RUNS_OUTSIDE, device=device, on=on, words=words)
+        if on and not self.running and device not in self.guard.uncertain:
+            self._say("switched_on_again" if self.guard.holds_off else "runs_outside", device=device)
+        self.show_safety()
+
+    def on_enforced(self, device: str, do: Do, words: str) -> None:
+        """Say that a device was lowered or stopped because it exceeded what is allowed."""
+        if self._is_mine(device):
+            self._event(EventType.ENFORCED, device=device, action=do.value, words=words)
+            if not self.running and not self.guard.holds_off:  # else the person knows already, and knows more
+                self._say(f"enforced_{do.value}", device=device)
+
     # Inside
 
-    @property
-    def _capped(self) -> OwnerLimits:
-        """The owner's limits, with the comfort cap that was chosen, if any was."""
-        if self._chosen.comfort_vacuum_mmhg is None:
-            return self._owner
-        return self._owner.model_copy(update={"comfort_vacuum_mmhg": self.comfort_mmhg})
+    def _is_mine(self, device: str) -> bool:
+        """Say whether a device belongs to this station, or to none of its body's any more and this is the first."""
+        if any(device == role.name for role in self.roles):
+            return True
+        known = {role.name for station in self.body.stations for role in station.roles}
+        return device not in known and self.body.stations[0] is self
 
     def _routine(self, routine_id: str) -> Routine:
         if routine_id not in self._routines:
@@ -251,8 +321,7 @@ class Station:
         return self._routines[routine_id]
 
     def _come_back(self, cut_off: CutOff | None) -> None:
-        """Tell what the last run of the controller left behind, and stop what may still run, before anything else."""
-        self.guard.stop_what_may_run()
+        """Show what the last run of the controller left behind."""
         if cut_off is not None:
             self._snapshot = self._snapshot.model_copy(
                 update={"state": SessionState.FAILED, "reason": CUT_OFF, **cut_off.model_dump()}
@@ -260,30 +329,16 @@ class Station:
             self._event(EventType.SESSION_FINISHED, outcome="failed", reason=CUT_OFF, routine=cut_off.routine)
         self._stream.publish(self._snapshot)
         self._stream.publish(self._choices)
-        for device in self.guard.uncertain:
+        mine = [device for device in self.guard.uncertain if self._is_mine(device)]
+        for device in mine:
             _LOGGER.warning("%s was running when the controller ended: stopping it", device)
             self._event(EventType.UNCERTAIN, device=device)
-        if self.guard.uncertain:
-            self._say("restarted", device=", ".join(self.guard.uncertain))
+        if mine:
+            self._say("restarted", device=", ".join(mine))
         elif self.guard.trip is not None:
             self._say_trip(self.guard.trip)
         elif cut_off is not None:
             self._say("cut_off")
-
-    def _on_uncertain(self, device: str) -> None:
-        self._event(EventType.UNCERTAIN, device=device)
-        self._say("uncertain", device=device)
-        self._show_safety()
-
-    def _on_settled(self, device: str) -> None:
-        self._event(EventType.SETTLED, device=device)
-        if self.guard.uncertain:
-            self._say("uncertain", device=", ".join(self.guard.uncertain))
-        elif self.guard.trip is not None:
-            self._say_trip(self.guard.trip)  # that it is off now is not the last word on it
-        else:
-            self._say("settled", device=device)
-        self._show_safety()
 
     def _event(self, kind: EventType, /, **data: object) -> None:
         self._stream.publish(Event(station=self.name, session_id=self._snapshot.session_id, type=kind, data=data))
@@ -298,73 +353,37 @@ class Station:
     def _say_trip(self, trip: Trip) -> None:
         self._say("tripped", device=trip.device, words=self._words.message(f"trip_{trip.kind.value}"))
 
-    def _show_safety(self) -> None:
-        """Show what is latched."""
+    def _safety(self) -> dict[str, Any]:
+        mine = tuple(name for name in self.guard.running_outside if self._is_mine(name))
+        troubles = dict.fromkeys(each for each in (self._memory.trouble, self.body.memory.trouble) if each is not None)
+        return {
+            "trip": self.guard.trip,
+            "uncertain": self.guard.uncertain,
+            "running_outside": mine,
+            "troubles": tuple(troubles),
+        }
+
+    def show_safety(self) -> None:
+        """Show what is latched, what runs though nobody here started it, and what else is wrong."""
         if self.running and self.session is not None:
             self.session.changed()
         else:
-            update = {"trip": self.guard.trip, "uncertain": self.guard.uncertain}
-            self._stream.publish(self._snapshot.model_copy(update=update))
+            self._stream.publish(self._snapshot.model_copy(update=self._safety()))
 
-    def _new_day(self) -> None:
-        """Forget yesterday's answers: the questions are asked once a day."""
-        today = datetime.now().astimezone().date()
-        if self._answered_on != today and not self.running:
-            self._answered_on = today
-            self._answers.clear()
+    def _show_health(self) -> None:
+        """Show a trouble of the store when it comes, and when it is over."""
+        trouble = self._trouble
+        if trouble == self._told_trouble:
+            return
+        self._told_trouble = trouble
+        if trouble is not None and not self.running:
+            self._say("store_trouble", words=trouble)
+        self.show_safety()
 
-    def _answer_open(self, value: bool) -> None:
-        for question in self._words.questions:
-            self._answers.setdefault(question, value)
-        self._keep_answers()
-
-    def _keep_answers(self) -> None:
-        if self._answered_on is not None:
-            self._memory.answered(self._answered_on, self._answers)
+    @property
+    def _trouble(self) -> str | None:
+        return self.body.memory.trouble or self._memory.trouble
 
     def _keep_snapshot(self, item: Frozen) -> None:
         if isinstance(item, Snapshot) and item.station == self.name:
             self._snapshot = item
-
-    def _on_device(self, role: ProfileRole) -> None:
-        self._show(role, at_once=True)
-        reading = role.reading
-        values = {name: value for name in _FAST if (value := getattr(reading, name, None)) is not None}
-        if values:
-            self._stream.publish(Telemetry(station=self.name, device=role.name, values=values))
-
-    def _show(self, role: ProfileRole, *, at_once: bool) -> None:
-        """Publish a device's view: at once when something changed that matters, else once a second."""
-        silent = Capability.REPORTS_REGULARLY not in role.capabilities
-        age_seconds = role.age_seconds
-        fresh = age_seconds is not None and age_seconds < safety.STALE_SECONDS
-        available = role.connected and (fresh or silent)
-        state = (
-            available,
-            role.device.link.state,
-            role.device.link.trouble,
-            role.reading.run_state,
-            role.reading.fault,
-        )
-        now_seconds = self._clock.now()
-        due = now_seconds - self._viewed_at_seconds.get(role.name, -_VIEW_EVERY_SECONDS) >= _VIEW_EVERY_SECONDS
-        if at_once and not due and state == self._states.get(role.name):
-            return  # only measured values changed; they are shown once a second
-        view = DeviceView(
-            station=self.name,
-            device=role.name,
-            profile=role.device.profile.id,
-            confidence=role.device.profile.confidence,
-            side=role.side,
-            link=role.device.link.state,
-            available=available,
-            trouble=role.device.link.trouble,
-            cautions=cautions_for(role),
-            reading=role.reading if available else type(role.reading)(),
-        )
-        if view == self._views.get(role.name):
-            return
-        self._states[role.name] = state
-        self._views[role.name] = view
-        self._viewed_at_seconds[role.name] = now_seconds
-        self._stream.publish(view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,10 @@ ANSWER_SECONDS = 600.0  # how long the questions wait
 ADVICE_SECONDS = 60.0  # how long advice about a symptom stays, unless the person goes on
 
 
+class AbandonedError(Exception):
+    """The person did not come back from a pause."""
+
+
 class NobodyAnsweredError(Exception):
     """The questions of the check stayed open."""
 
@@ -35,7 +40,7 @@ async def check(_: CheckStep, stage: Stage) -> StepOutcome:
     title = stage.words.steps["check"].title
 
     def ask() -> bool:
-        open_questions = [name for name in stage.words.questions if name not in stage.answers]
+        open_questions = stage.answers.open
         if open_questions:
             question = stage.words.questions[open_questions[0]]
             stage.guide("check", title, question.ask, question=open_questions[0])
@@ -54,7 +59,7 @@ async def check(_: CheckStep, stage: Stage) -> StepOutcome:
     await stage.pausable(ANSWER_SECONDS, body)
     if ask():  # a pause was longer than the questions wait
         raise NobodyAnsweredError
-    symptoms = frozenset(name for name, yes in stage.answers.items() if yes)
+    symptoms = stage.answers.symptoms
     stage.guard.symptoms = symptoms
     if symptoms:
         words = " ".join(stage.words.questions[name].if_yes for name in stage.words.questions if name in symptoms)
@@ -68,7 +73,7 @@ async def warm(step: WarmStep, stage: Stage) -> StepOutcome:
     """Warm with a compress, or lead the person through it."""
     if stage.guard.symptoms:
         return _not_today(stage, "warm", "no_heat_today")
-    warmers = stage.guard.warmers(stage.side)
+    warmers = stage.warmers(stage.side)
     stage.by_hand = not warmers
 
     async def body(left_seconds: float) -> None:
@@ -115,7 +120,7 @@ def _technique(technique: str, side: Side, vibration: float, stage: Stage) -> Ca
             picture=words.picture,
             seconds=left_seconds,
         )
-        massagers = stage.guard.massagers(side) if vibration and stage.owner.vibration else []
+        massagers = stage.massagers(side) if vibration and stage.owner.vibration else []
         until_seconds = stage.clock.now() + left_seconds
         if massagers:
             with contextlib.suppress(NotAllowedError, RefusedError):  # the hands go on alone
@@ -133,14 +138,18 @@ async def stimulate(step: StimulateStep, stage: Stage) -> StepOutcome:
     async def noticed(signal: Signal) -> bool:
         return signal is Signal.LET_DOWN
 
+    async def each() -> bool:
+        _expect_seal(stage)
+        return False
+
     async def body(left_seconds: float) -> None:
         wanted_mmhg = stage.person_mmhg.get(Phase.STIMULATION, step.vacuum_mmhg)
         setting = PumpSetting(phase=Phase.STIMULATION, vacuum_mmhg=wanted_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
         async with _suction(stage, "stimulate", setting, left_seconds, step.at_most_mmhg) as seconds:
-            await stage.hold(seconds, on_signal=noticed)
+            await stage.hold(seconds, on_signal=noticed, each=each)
 
     if not stage.let_down_seen:
-        await stage.pausable(step.at_most_seconds, body)
+        await _with_seal(stage, step.kind, step.at_most_seconds, body)
     return "let_down" if stage.let_down_seen else "done"
 
 
@@ -152,25 +161,24 @@ async def express(step: ExpressStep, stage: Stage) -> StepOutcome:
     async def body(left_seconds: float) -> None:
         nonlocal dry
         began_seconds = stage.clock.now()
-        # Gently: begin where anyone may begin, and climb in the steps that the guard allows.
+        # The guard begins where anyone may begin, and climbs there in steps.
         wanted_mmhg = stage.person_mmhg.get(Phase.EXPRESSION, asked_mmhg)
-        first_mmhg = min(wanted_mmhg, safety.FIRST_EXPRESSION_VACUUM_MMHG)
-        setting = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=first_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
+        setting = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=wanted_mmhg, rate_cpm=step.rate_cpm, side=stage.side)
 
         async def each() -> bool:
-            await _climb(stage, asked_mmhg)
+            _expect_seal(stage)
             return _is_dry(step, stage, began_seconds)
 
         async with _suction(stage, "express", setting, left_seconds, step.at_most_mmhg) as seconds:
             dry = await stage.hold(seconds, each=each)
 
-    await stage.pausable(step.planned_seconds, body)
+    await _with_seal(stage, step.kind, step.planned_seconds, body)
     return "dry" if dry else "done"
 
 
 async def rest(step: RestStep, stage: Stage) -> StepOutcome:
     """Wait, with nothing on."""
-    stage.by_hand = not stage.guard.pumps(stage.side)
+    stage.by_hand = not stage.pumps(stage.side)
 
     async def body(left_seconds: float) -> None:
         stage.guide_step("rest", seconds=left_seconds)
@@ -213,38 +221,26 @@ async def _suction(
 
     Yield for how many seconds that may be: the step ends by itself when no more is left of the time of suction.
     """
-    pumps = stage.guard.pumps(stage.side)
+    pumps = stage.pumps(stage.side) if stage.flange_on else []  # one that came only now waits for the flange
     lost = stage.pumped - {pump.name for pump in pumps}
     if lost and not stage.owner.go_on_with_one_pump:
         raise LinkLostError(f"no pump begins again: {', '.join(sorted(lost))} cannot be reached")
     stage.pumped |= {pump.name for pump in pumps}
     stage.by_hand = not pumps
-    stage.guide_step(step, seconds=at_most_seconds, devices=pumps or stage.guard.all_of("pump", stage.side))
+    stage.guide_step(step, seconds=at_most_seconds, devices=pumps or stage.all_of("pump", stage.side))
     if not pumps:
+        stage.note_suction()
         yield at_most_seconds
         return
     suction = stage.guard.suction(pumps, setting, at_most_seconds=at_most_seconds, at_most_mmhg=at_most_mmhg)
     async with suction as run:
-        stage.run = run
+        stage.run, stage.flange_on = run, True
+        stage.note_suction()
         stage.changed()
         try:
             yield run.seconds
         finally:
             stage.run = None
-
-
-async def _climb(stage: Stage, asked_mmhg: float) -> None:
-    """Go on towards what the routine asks for, until the person takes the vacuum into their own hands."""
-    run = stage.run
-    if run is None or run.setting.vacuum_mmhg is None or run.setting.phase in stage.person_mmhg:
-        return
-    if run.setting.vacuum_mmhg >= asked_mmhg:
-        return
-    before_mmhg = run.setting.vacuum_mmhg
-    with contextlib.suppress(RefusedError):  # it stays where it is
-        await run.adjust(vacuum_mmhg=asked_mmhg, by_person=False)
-    if run.setting.vacuum_mmhg != before_mmhg:
-        stage.changed()
 
 
 async def _held(stage: Stage, seconds: float) -> None:
@@ -260,3 +256,63 @@ def _is_dry(step: ExpressStep, stage: Stage, since_seconds: float) -> bool:
 def _not_today(stage: Stage, step: str, message: str) -> StepOutcome:
     stage.guide(step, stage.words.steps[step].title, stage.words.message(message))
     return "not_today"
+
+
+class _NoSeal(Exception):  # noqa: N818 - control flow, not an error
+    """The pumps have pulled at nothing for a minute: switch them off, and ask."""
+
+
+def _expect_seal(stage: Stage) -> None:
+    """Say that a pump measures no vacuum, and raise `_NoSeal` after a minute of it."""
+    run = stage.run
+    seconds = None if run is None else stage.guard.unsealed_seconds(run)
+    if seconds is not None and seconds >= safety.NO_SEAL_SECONDS:
+        raise _NoSeal
+    stage.show_seal(missing=seconds is not None and seconds >= safety.SEAL_LOST_SECONDS)
+
+
+async def _with_seal(stage: Stage, step: str, seconds: float, body: Callable[[float], Awaitable[None]]) -> None:
+    """Run a body of suction once the flange is on; where it finds no seal, ask again, and run it with what is left."""
+    left_seconds, ask = seconds, stage.owner.start_suction == "ask"
+    while left_seconds >= 1:
+        await _flange_on(stage, step, ask=ask)
+        began_seconds = stage.clock.now()
+        try:
+            await stage.pausable(left_seconds, body)
+        except _NoSeal:
+            left_seconds -= stage.clock.now() - began_seconds
+            stage.flange_on, ask = False, True
+        else:
+            return
+
+
+async def _flange_on(stage: Stage, step: str, *, ask: bool) -> None:
+    """Give the person time to put the flange on: a countdown, or until they say so. Nothing is on meanwhile."""
+    if stage.flange_on or not stage.pumps(stage.side):
+        return
+    title = stage.words.message("flange_title")
+    waiting = ask
+
+    async def said(signal: Signal) -> bool:
+        nonlocal waiting
+        waiting = waiting or signal is Signal.NOT_YET
+        return signal in (Signal.NOT_YET, Signal.START_SUCTION)
+
+    async def body(_: float) -> None:
+        if not waiting:
+            words = stage.words.message("flange_countdown")
+            seconds = safety.FLANGE_SECONDS
+            stage.guide(step, title, words, side=stage.side, seconds=seconds, waits_for="flange")
+            with stage.counting_down():
+                if not await stage.hold(seconds, on_signal=said) or not waiting:
+                    return
+        stage.guide(step, title, stage.words.message("flange_waiting"), side=stage.side, waits_for="flange")
+        with stage.waiting_for_flange():
+            if not await stage.hold(ANSWER_SECONDS, on_signal=started):
+                raise NobodyAnsweredError
+
+    async def started(signal: Signal) -> bool:
+        return signal is Signal.START_SUCTION
+
+    await stage.pausable(math.inf, body)
+    stage.flange_on = True

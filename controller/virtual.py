@@ -56,6 +56,12 @@ class VirtualParent:
         elif item.question != self._asked:
             self._asked = item.question
             self._soon(self._answer(item.question))
+        if (
+            item.waits_for == "flange"
+            and item.seconds is None
+            and (last is None or last.waits_for is None or last.seconds)
+        ):
+            self._soon(self._start_suction())
         if item.step == "prompt" and (last is None or last.words != item.words):
             self._soon(self._go_on())
         if (
@@ -78,6 +84,11 @@ class VirtualParent:
     async def _answer(self, question: str) -> None:
         await self._clock.sleep(_THINKING_SECONDS)
         self._station.answer(question, False)
+
+    async def _start_suction(self) -> None:
+        await self._clock.sleep(_READING_SECONDS)
+        if self._station.running and self._station.session is not None:
+            self._station.session.signal(Signal.START_SUCTION)
 
     async def _go_on(self) -> None:
         await self._clock.sleep(_READING_SECONDS)
