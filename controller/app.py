@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 from controller.backlog import Backlog, ShortBacklog
+from controller.body import Body
 from controller.commands import Args, Command, Reply
 from controller.events import Stream
 from controller.features.device import device_features
@@ -17,7 +18,8 @@ from controller.features.feature import DeviceFeatures, StationFeatures, accepti
 from controller.features.station import station_features
 from controller.guide import load_words
 from controller.hearing import Ears
-from controller.memory import ShortMemory
+from controller.left_over import driver_of, left_over, move
+from controller.memory import Identity, Memory, ShortMemory
 from controller.mqtt.bridge import Bridge, Handle
 from controller.mqtt.broker import embedded_broker
 from controller.mqtt.discovery import Discovery
@@ -35,7 +37,7 @@ from devices.backend import OpenBackend, platform_backend
 from devices.catalog import Catalog
 from devices.clock import Clock
 from devices.profiles.driver import ProfileDevice
-from devices.profiles.roles import Driver
+from devices.profiles.roles import Driver, ProfileRole, roles_of
 from devices.radio import Radio
 from devices.roles import Side
 from devices.tuya.driver import TuyaDevice
@@ -145,9 +147,6 @@ async def assembled(
     stream = Stream()
     if store is not None:
         stream.subscribe(store.watch)
-        for station, devices in store.left_behind(settings.stations).items():
-            words = "%s of the station %s may still run, and your settings do not name it: switch it off at its button"
-            _LOGGER.warning(words, ", ".join(sorted(devices)), station)
     stations = _stations(settings, clock, radio, stream, catalog, routines, store)
     service = Service(stations, remote_raise=settings.limits.remote_raise == "allow")
 
@@ -251,20 +250,86 @@ def _stations(
     routines: dict[str, Routine],
     store: Store | None,
 ) -> list[Station]:
-    words = load_words(settings.language)
-    return [
-        Station(
-            name,
-            clock=clock,
-            stream=stream,
-            devices=[_device(each, clock, radio, catalog) for each in station.devices],
-            owner=settings.limits,
-            routines=routines,
-            words=words,
-            memory=ShortMemory() if store is None else store.memory(name),
-        )
+    guide = load_words(settings.language)
+    drivers = {
+        name: [_device(each, clock, radio, catalog) for each in station.devices]
         for name, station in settings.stations.items()
-    ]
+    }
+    roles = {name: [role for driver in found for role in roles_of(driver)] for name, found in drivers.items()}
+    bodies = _bodies(settings)
+    from_before = {} if store is None else store.left_behind(bodies)
+    stations = []
+    for body_name, names in {**bodies, **{name: [name] for name in from_before if name not in drivers}}.items():
+        memory = _memory(store, body_name)
+        named = _identities(settings, names, roles)
+        may_run = left_over(memory, named)
+        for name in [name for name in names if name in from_before and name != body_name]:
+            move(from_before[name], _memory(store, name), memory)
+            may_run |= from_before[name]
+        unnamed = {name: device for name, device in may_run.items() if name not in named}
+        left = [each for device in unnamed.values() if (each := driver_of(device, clock, radio, catalog)) is not None]
+        for name in unnamed:
+            words = "%s of %s may still run, and your settings do not name it: see that it is off"
+            _LOGGER.warning(words, name, body_name)
+        body = Body(
+            body_name,
+            clock=clock,
+            roles=[role for name in names for role in roles.get(name, ())]
+            + [r for each in left for r in roles_of(each)],
+            owner=settings.limits,
+            memory=memory,
+            questions=tuple(guide.questions),
+            identities=named,
+            left_over=may_run,
+        )
+        stations += [
+            Station(
+                name,
+                clock=clock,
+                stream=stream,
+                devices=[*drivers.get(name, ()), *(left if name == names[0] else ())],
+                roles=roles.get(name, ()),
+                owner=settings.limits,
+                routines=routines,
+                words=guide,
+                memory=_memory(store, name),
+                body=body,
+            )
+            for name in names
+        ]
+    return stations
+
+
+def _bodies(settings: Settings) -> dict[str, list[str]]:
+    """Return the stations of each body; a station that names none has its own."""
+    bodies: dict[str, list[str]] = {}
+    for name, station in settings.stations.items():
+        bodies.setdefault(station.body or name, []).append(name)
+    return bodies
+
+
+def _memory(store: Store | None, name: str) -> Memory:
+    return ShortMemory() if store is None else store.memory(name)
+
+
+def _identities(
+    settings: Settings, names: Iterable[str], roles: Mapping[str, Sequence[ProfileRole]]
+) -> dict[str, Identity]:
+    """Return what the settings say of each device, by the name of its role."""
+    found = {}
+    for name in names:
+        by_name = {each.name: each for each in settings.stations[name].devices} if name in settings.stations else {}
+        for role in roles.get(name, ()):
+            device = by_name[role.device.name]
+            found[role.name] = Identity(
+                name=role.name,
+                profile=device.profile,
+                side=device.side,
+                address=device.address,
+                advertised_name=device.advertised_name,
+                uuids=device.uuids,
+            )
+    return found
 
 
 def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catalog) -> Driver:

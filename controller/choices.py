@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from controller import safety
 from controller.events import Choices
+from controller.limits import limit_comfort
 from controller.memory import Chosen
 from controller.safety import OwnerLimits
 from devices.roles import Side
@@ -20,5 +20,5 @@ def choices_of(station: str, chosen: Chosen, owner: OwnerLimits, routines: Conta
         station=station,
         routine=chosen.routine if chosen.routine in routines else _FIRST_ROUTINE,
         side=chosen.side or Side.BOTH,
-        comfort_vacuum_mmhg=safety.limit_comfort(cap_mmhg, owner).allowed,
+        comfort_vacuum_mmhg=limit_comfort(cap_mmhg, owner).allowed,
     )

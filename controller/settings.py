@@ -59,8 +59,9 @@ class DeviceSettings(Frozen):
 
 
 class StationSettings(Frozen):
-    """The devices used together at one place."""
+    """The devices used together at one place. `body`: whom it serves, where several stations serve the same person."""
 
+    body: Annotated[str, AfterValidator(check_station)] | None = None
     devices: tuple[DeviceSettings, ...] = ()
 
     @model_validator(mode="after")
