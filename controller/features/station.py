@@ -21,10 +21,12 @@ _BUTTONS = (
     _button(Action.PAIN, "Pain", "It hurts: stops everything at once, and notes that it hurt."),
     _button(Action.STOP, "Stop", "Stops everything at once."),
     _button(Action.START, "Start", "Starts the chosen routine on the chosen side; the questions come first."),
-    _button(Action.PAUSE, "Pause", "Lets go, and waits for Resume."),
+    _button(Action.PAUSE, "Pause", "Releases the vacuum, and waits for Resume."),
     _button(Action.RESUME, "Resume", "Goes on after a pause."),
     _button(Action.SKIP, "Skip", "Goes on to the next technique or step."),
-    _button(Action.LET_DOWN, "Let-down felt", "Tells that the milk lets down; expression begins."),
+    _button(Action.START_SUCTION, "Start suction now", "The flange is on: the pumps start now, without the countdown."),
+    _button(Action.NOT_YET, "Not yet", "Holds the countdown: the pumps wait until you start them."),
+    _button(Action.LET_DOWN, "Let-down felt", "You feel the let-down; expression begins."),
     _button(Action.VACUUM_UP, "Vacuum up", "A little more vacuum, within the limits: one step in 10 s."),
     _button(Action.VACUUM_DOWN, "Vacuum down", "A little less vacuum, at once."),
     _button(
@@ -36,13 +38,13 @@ _BUTTONS = (
     ),
     _button(
         Action.ANSWER,
-        "Yes to the question",
+        "Answer yes",
         "Answers the question that is shown with yes: today's session becomes gentler.",
         {"question": "asked", "value": True},
         "answer_yes",
     ),
     _button(
-        Action.ACKNOWLEDGE, "Acknowledge", "Lets go of a trip, or of a device that may still run, once you looked."
+        Action.ACKNOWLEDGE, "Acknowledge", "Lifts a trip, or a device that may still run, once you looked after it."
     ),
 )
 
@@ -67,6 +69,13 @@ _READINGS = (
     reading("progress", "Progress", "progress", "How far the routine is.", "%"),
     reading("ends_at", "Ends at", "ends_at", "When it is over, if every step takes as long as it may."),
     reading("target_vacuum", "Target vacuum", "target_vacuum_mmhg", "What the pumps were told.", "mmHg"),
+    reading(
+        "suction_starts_in",
+        "Suction starts in",
+        "suction_starts_in_seconds",
+        "How long until the pumps start by themselves, while you put the flange on.",
+        "s",
+    ),
     reading("rate", "Cycle rate", "rate_cpm", "Cycles a minute that the pumps were told.", "cpm"),
     reading("volume_left", "Milk left", "volume_ml.left", "Milk of this session from the left breast.", "mL"),
     reading("volume_right", "Milk right", "volume_ml.right", "Milk of this session from the right breast.", "mL"),
@@ -78,7 +87,9 @@ _READINGS = (
     reading("reason", "Reason", "reason", "Why the last session ended.", category="diagnostic"),
     Feature(id="guide", name="Guide", kind=Kind.WORDS, words="What to do now.", source="guide", path="words"),
     flag("running", "Session", "running", "Whether a session is under way."),
-    flag("problem", "Problem", "problem", "Whether something tripped, or may still run; look, then acknowledge."),
+    flag("waits_for_flange", "Waits for the flange", "waits_for_flange", "Whether the pumps wait for Start suction."),
+    flag("runs_outside", "Used by hand", "runs_outside", "Whether a device is on that was not started from here."),
+    flag("problem", "Problem", "problem", "Whether something tripped, may still run, or keeps anything from starting."),
 )
 
 _EVENTS: dict[str, tuple[str, str, tuple[EventType, ...]]] = {
@@ -91,8 +102,15 @@ _EVENTS: dict[str, tuple[str, str, tuple[EventType, ...]]] = {
     ),
     "trip_event": (
         "Alarm",
-        "Something was stopped for safety, hurt, or may still run.",
-        (EventType.TRIP, EventType.PAIN, EventType.UNCERTAIN, EventType.SETTLED),
+        "Something was stopped or lowered for safety, hurt, or runs though nobody here started it.",
+        (
+            EventType.TRIP,
+            EventType.PAIN,
+            EventType.UNCERTAIN,
+            EventType.SETTLED,
+            EventType.ENFORCED,
+            EventType.RUNS_OUTSIDE,
+        ),
     ),
 }
 

@@ -59,13 +59,15 @@ ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
     Action.PAUSE: ("Pause the session.", {}),
     Action.RESUME: ("Go on after a pause.", {}),
     Action.SKIP: ("Go on to the next step.", {}),
+    Action.NOT_YET: ("The flange is not on yet: hold the countdown, and wait for `start_suction`.", {}),
+    Action.START_SUCTION: ("The flange is on: start the pumps now.", {}),
     Action.LET_DOWN: ("The milk flows: go on to expressing.", {}),
     Action.VACUUM_UP: ("A little more vacuum.", {}),
     Action.VACUUM_DOWN: ("A little less vacuum.", {}),
     Action.SET_VACUUM: ("Set the vacuum.", {"mmhg": 150}),
     Action.CHOOSE: ("Choose beforehand what a start takes that names nothing.", {"routine": "gentle", "side": "left"}),
     Action.ANSWER: ("Answer a question of the check.", {"question": "asked", "value": False}),
-    Action.ACKNOWLEDGE: ("I have looked after it: clear a trip, or a doubt whether a device stopped.", {}),
+    Action.ACKNOWLEDGE: ("I have looked after it: lift a trip, or a doubt whether a device stopped.", {}),
     Action.LOG_VOLUME: ("Log milk that was measured by hand.", {"left_ml": 60, "right_ml": 55}),
 }
 

@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from controller.backlog import Backlog
-from controller.commands import ALWAYS, Action, Args, BadCommandError, Command, Outcome, Reply, parse_command
+from controller.commands import ALWAYS, STARTING, Args, BadCommandError, Command, Outcome, Reply, parse_command
 from controller.events import Item
 from controller.mqtt.connection import STEADY_SECONDS, connection, explain, speaks_older
 from controller.mqtt.discovery import Listener
@@ -344,7 +344,7 @@ class Bridge:
         self, topic: str, command: Command, args: Args, asker: Asker | None, *, retained: bool
     ) -> None:
         station, _ = self._doors[topic]
-        starts = command.action is Action.START
+        starts = command.action in STARTING
         try:
             if starts and not retained:
                 retained = await self._is_kept(topic, command)

@@ -54,6 +54,8 @@ _SPECIAL: dict[str, Payload] = {
     "pause": {"icon": "mdi:pause-circle"},
     "resume": {"icon": "mdi:play-pause"},
     "skip": {"icon": "mdi:skip-next-circle"},
+    "start_suction": {"icon": "mdi:play"},
+    "not_yet": {"icon": "mdi:timer-pause"},
     "let_down": {"icon": "mdi:water"},
     "vacuum_up": {"icon": "mdi:plus-circle"},
     "vacuum_down": {"icon": "mdi:minus-circle"},

@@ -120,10 +120,12 @@ class Twin:
             return  # a line has no word for what is not known
         self._counter = (self._counter + 1) & 0xFF
         packet = self._codec.encode_report(name, values, self._counter)
-        if self.server is None or not self.server.connected or (only_changed and self._sent.get(name) == packet.data):
+        if self.server is None or not self.server.connected:
+            return
+        self._covered_until_seconds[name] = self._now()
+        if only_changed and self._sent.get(name) == packet.data:
             return
         self._sent[name] = packet.data
-        self._covered_until_seconds[name] = self._now()
         size = _PIECE_BYTES if packet.channel in self._split else len(packet.data)
         for at in range(0, len(packet.data), size):
             self.server.notify(self._uuids[packet.channel], packet.data[at : at + size])
