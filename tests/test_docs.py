@@ -353,7 +353,7 @@ def test_every_kind_of_trip_is_listed_with_its_thresholds() -> None:
     assert set(rows) == {kind.value for kind in TripKind}
     for kind, thresholds in {
         "vacuum": (safety.VACUUM_TRIP_AT_ONCE_MMHG, safety.VACUUM_TRIP_MMHG),
-        "no_release": (safety.RELEASE_MMHG, safety.RELEASE_SECONDS),
+        "no_release": (safety.RELEASE_MMHG, safety.RELEASE_SECONDS, safety.RELEASE_UNSEEN_SECONDS),
         "temperature": (safety.HEAT_TRIP_AT_ONCE_CELSIUS, safety.HEAT_TRIP_CELSIUS, safety.HEAT_TRIP_SECONDS),
         "stale": (
             *(safety.STALE_SECONDS, safety.WARMING_GAP_CELSIUS, safety.WARMING_CELSIUS, safety.WARMING_SECONDS),
@@ -421,3 +421,10 @@ def test_every_link_leads_somewhere(page: Path, target: str) -> None:
     assert goal.exists()
     if anchor:
         assert anchor in anchors(goal)
+
+
+def test_every_budget_is_the_one_in_the_code() -> None:
+    rows = table(section(SAFETY, "## Budgets of a body"), "energy", "at most", "in any")
+    told = [(row[0], number(row[1]), number(row[2])) for row in rows]
+    known = [(name, each.most_seconds, each.in_seconds) for name, windows in safety.BUDGETS.items() for each in windows]
+    assert told == known

@@ -92,6 +92,9 @@ async def letdown_stop(app: App, client: aiomqtt.Client) -> float:
     unsubscribe = [pump.on_change(changed.set) for pump in pumps]
     start = {"action": "start", "args": {"routine": _ROUTINE, "no_symptoms": True}}
     await client.publish(topic, json.dumps(start), qos=1)
+    while not (station.session and station.session.waits_for_flange):  # noqa: ASYNC110 - a script
+        await asyncio.sleep(0.005)
+    await client.publish(topic, json.dumps({"action": "start_suction"}), qos=1)
     await until(changed, lambda: all(pump.reading.run_state is RunState.RUNNING for pump in pumps))
     await asyncio.sleep(_SETTLE_SECONDS)
     began = time.perf_counter()

@@ -20,7 +20,7 @@ IMPORTED_BEFORE = (
     "controller.serve",
     "controller.listing",
     "controller.store.opening",
-    "controller.store.station",
+    "controller.store.stored_memory",
     "bleak.backends.bluezdbus.client",
     "bleak.backends.bluezdbus.scanner",
 )

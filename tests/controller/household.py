@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -15,11 +15,12 @@ from unittest import mock
 from bumble.device import Device
 
 from controller.commands import Reply, parse_command
+from controller.envelope import Do
 from controller.events import DeviceView, Event, EventType, Guide, Item, SessionState, Snapshot, Stream
 from controller.guide import Words, load_words
 from controller.memory import Memory, ShortMemory
 from controller.routine import Routine, load_routines
-from controller.safety import OwnerLimits
+from controller.safety import Limit, OwnerLimits, Trip
 from controller.service import Service
 from controller.station import Station
 from controller.virtual import VirtualParent
@@ -29,7 +30,7 @@ from devices.errors import ProtocolError
 from devices.profiles.driver import ProfileDevice
 from devices.profiles.roles import ProfileMassager, ProfilePump, ProfileRole, ProfileWarmer
 from devices.profiles.schema import Value
-from devices.roles import RunState
+from devices.roles import RunState, Side
 from devices.sighting import Sighting
 from devices.virtual.air import Air, Central
 from devices.virtual.duty import Result
@@ -169,6 +170,43 @@ class Told:
             self._waiting.remove(entry)
 
 
+class Heard:
+    """A listener of the guard that notes everything."""
+
+    def __init__(self) -> None:
+        self.trips: list[Trip] = []
+        self.ended: list[tuple[str, str | None]] = []
+        self.limits: list[Limit] = []
+        self.uncertain: list[str] = []
+        self.settled: list[str] = []
+        self.outside: list[tuple[str, str | None]] = []
+        self.enforced: list[tuple[str, Do, str]] = []
+
+    def on_trip(self, trip: Trip) -> None:
+        self.trips.append(trip)
+
+    def on_ended(self, device: str, words: str | None) -> None:
+        self.ended.append((device, words))
+
+    def on_limit(self, limits: Sequence[Limit]) -> None:
+        self.limits += limits
+
+    def on_uncertain(self, device: str) -> None:
+        self.uncertain.append(device)
+
+    def on_settled(self, device: str) -> None:
+        self.settled.append(device)
+
+    def on_outside(self, device: str, words: str | None) -> None:
+        self.outside.append((device, words))
+
+    def on_enforced(self, device: str, do: Do, words: str) -> None:
+        self.enforced.append((device, do, words))
+
+    def on_changed(self) -> None:
+        pass
+
+
 class House:
     """A household under test. Its faults are in `break_` methods; all of them can be used while things run."""
 
@@ -190,6 +228,8 @@ class House:
         self.service = Service([station])
         self.words = languages_words
         self.told = Told(clock, stream)
+        self.heard = Heard()
+        self.guard.listeners.append(self.heard)
         self.running: asyncio.Task[None]
         self._ids = itertools.count(1)
 
@@ -202,6 +242,9 @@ class House:
         role = self.role(key)
         assert isinstance(role, ProfilePump)
         return role
+
+    def pumps(self, side: Side = Side.BOTH) -> list[ProfilePump]:
+        return [role for role in self.station.roles if isinstance(role, ProfilePump) and role.side.covers(side)]
 
     @property
     def pad(self) -> ProfileWarmer:
@@ -243,7 +286,7 @@ class House:
         """Let time pass while nothing is on, and with few reports of that."""
         with (
             mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 5.0),
-            mock.patch("controller.station._VIEW_EVERY_SECONDS", 5.0),
+            mock.patch("controller.device_views.VIEW_EVERY_SECONDS", 5.0),
         ):
             await self.clock.sleep(seconds)
 
@@ -289,8 +332,20 @@ class House:
         """Start a session and skip to a step; let it run for a moment."""
         await self.start(routine, no_symptoms=step != "check")
         await self.skip_to(step)
+        if step in ("stimulate", "express"):
+            await self.flange_on()
         await self.elapse(run_seconds)
         assert self.told.snapshot.step == step
+
+    async def flange_on(self) -> None:
+        """Say that the flange is on, where the pumps wait for that."""
+        if self.told.guide.waits_for == "flange":
+            assert (await self.send("start_suction")).outcome == "accepted"
+            await self.elapse(0.1)
+
+    async def sealed_at(self, mmhg: float) -> None:
+        """Wait until the left pump, which has a seal, was raised to this, step by step."""
+        await self.until(lambda: self.home.pumps[Side.LEFT].suction.target_mmhg == mmhg, within_seconds=200)
 
     async def skip_to(self, step: str) -> None:
         """Skip until a step is reached."""
@@ -389,10 +444,12 @@ async def household(
     coarse: bool = False,
     memory: Memory | None = None,
     serve: bool = False,
+    before: Callable[[VirtualHome], None] = lambda _: None,
 ) -> AsyncIterator[House]:
     """Yield a household whose devices are connected and idle. `coarse`: for long runs, fewer reports in a second.
 
     `serve`: the whole service runs, and ends when `house.running` is cancelled; else the station runs alone.
+    `before`: what is done at the devices before the controller starts.
     """
     clock, air, stream = ScaledClock(speed), ListedAir(), Stream()
     configured = [each for key in devices for each in DEVICES if each.key == key]
@@ -402,6 +459,7 @@ async def household(
             stack.enter_context(mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 0.4))
         with clock.held():  # reaching the devices takes real time, and none of the simulated
             home = VirtualHome(clock, catalog(), seed)
+            before(home)
             await stack.enter_async_context(home.on_air(air))
             radio = await stack.enter_async_context(radio_on_air(clock, air))
             station = Station(

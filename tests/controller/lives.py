@@ -9,28 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 from unittest import mock
 
 from bumble.utils import AsyncRunner
 
+from controller.body import Body
 from controller.events import Event, EventType, Item, Stream
-from controller.memory import CutOff, NotKeptError, Remembered, Used
+from controller.memory import Answers, Chosen, CutOff, Identity, NotKeptError, Remembered, Use
 from controller.safety import OwnerLimits, Trip
 from controller.station import Station
 from devices.clock import ScaledClock
 from devices.profiles.driver import ProfileDevice
+from devices.profiles.roles import roles_of
 from devices.virtual.controller import AirController
 from devices.virtual.home import DEVICES, VirtualHome
 from devices.virtual.radio import radio_on_air
 from tests.controller.household import STATION, House, ListedAir, _is, _profile, catalog, routines, words
 from tests.controller.mishaps import Mishaps
 
-FIRST_DAY = datetime(2026, 3, 1, 12)
+FIRST_DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _IDLE_TICK_SECONDS = 20.0
+_NIGHT_TICK_SECONDS = 300.0
+_NIGHT_SECONDS = 4 * 3600.0  # so much time or more is let pass with few reports
 
 
 class LifeClock:
@@ -86,32 +89,38 @@ class LifeClock:
 
 
 class Disk:
-    """What outlives the controller. `day`: how many days have passed, for the questions of the day."""
+    """What outlives the controller. `full`: nothing can be started that must be kept first."""
 
     def __init__(self, clock: ScaledClock) -> None:
         self.clock = clock
         self.full = False
         self.turns = 0  # of the loop, which keeping takes
-        self.running: set[str] = set()
+        self.lives = 0
+        self.running: dict[str, Identity] = {}
         self.trip: Trip | None = None
-        self.answers: dict[str, bool] = {}
-        self.answered_on: date | None = None
-        self.used: dict[str, tuple[float, float]] = {}
+        self.answers = Answers()
+        self.answered_at_seconds = 0.0
+        self.uses: dict[tuple[int, int], tuple[frozenset[str], float, float]] = {}  # by life and number, in clock time
+        self.chosen = Chosen()
         self.session: CutOff | None = None
 
+    def use(self, budget: str, began_seconds: float, ended_seconds: float) -> None:
+        """Note that something was on, as an earlier life of the controller would have."""
+        self.uses[-1, len(self.uses)] = frozenset({budget}), began_seconds, ended_seconds
+
     def remembered(self) -> Remembered:
-        """What a controller that begins now is told."""
+        """Return what a controller that begins now is told."""
         now_seconds = self.clock.now()
-        used = {
-            name: Used(used_seconds=used_seconds, rested_seconds=max(0.0, now_seconds - at_seconds))
-            for name, (used_seconds, at_seconds) in self.used.items()
-        }
+        left_seconds = max(0.0, self.answers.day_left_seconds - (now_seconds - self.answered_at_seconds))
         return Remembered(
-            running=frozenset(self.running),
+            running=dict(self.running),
             trip=self.trip,
-            answers=dict(self.answers),
-            answered_on=self.answered_on,
-            used=used,
+            answers=self.answers.model_copy(update={"day_left_seconds": left_seconds}),
+            uses=tuple(
+                Use(budgets=budgets, began_seconds_ago=now_seconds - began, ended_seconds_ago=now_seconds - ended)
+                for budgets, began, ended in self.uses.values()
+            ),
+            chosen=self.chosen,
             cut_off=self.session,
         )
 
@@ -122,38 +131,49 @@ class RecordingMemory:
     def __init__(self, disk: Disk) -> None:
         self.remembered = disk.remembered()
         self._disk = disk
-        self._waiting: list[tuple[float, Callable[[], None]]] = []
+        self._life = disk.lives
+        self._waiting: list[tuple[float, Callable[[], object]]] = []
         self._over = False
+        disk.lives += 1
         disk.session = None  # the next life ends what the last one left open
 
-    async def starting(self, devices: Sequence[str]) -> None:
+    @property
+    def trouble(self) -> str | None:
+        return "the disk is full" if self._disk.full else None
+
+    async def starting(self, devices: Iterable[Identity]) -> None:
         if self._over or self._disk.full:
             raise NotKeptError("the disk is full; nothing was started")
-        self._say(lambda: self._disk.running.update(devices))
+        names = {device.name: device for device in devices}
+        self._say(lambda: self._disk.running.update(names))
         for _ in range(self._disk.turns):
             await asyncio.sleep(0)
         self.flush()
 
-    def doubted(self, device: str) -> None:
-        self._say(lambda: self._disk.running.add(device))
+    def doubted(self, device: Identity) -> None:
+        self._say(lambda: self._disk.running.update({device.name: device}))
 
     def stopped(self, device: str) -> None:
-        self._say(lambda: self._disk.running.discard(device))
+        self._say(lambda: self._disk.running.pop(device, None))
 
     def tripped(self, trip: Trip | None) -> None:
         self._say(lambda: setattr(self._disk, "trip", trip))
 
-    def answered(self, on: date, answers: Mapping[str, bool]) -> None:
-        kept = dict(answers)
+    def answered(self, answers: Answers) -> None:
+        now_seconds = self._disk.clock.now()
 
         def keep() -> None:
-            self._disk.answers, self._disk.answered_on = kept, on
+            self._disk.answers, self._disk.answered_at_seconds = answers, now_seconds
 
         self._say(keep)
 
-    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
-        at_seconds = self._disk.clock.now() + ahead_seconds
-        self._say(lambda: self._disk.used.update({budget: (used_seconds, at_seconds)}))
+    def chose(self, chosen: Chosen) -> None:
+        self._say(lambda: setattr(self._disk, "chosen", chosen))
+
+    def used(self, number: int, budgets: frozenset[str], began_seconds_ago: float, ended_seconds_ago: float) -> None:
+        now_seconds = self._disk.clock.now()
+        use = budgets, now_seconds - began_seconds_ago, now_seconds - ended_seconds_ago
+        self._say(lambda: self._disk.uses.update({(self._life, number): use}))
 
     def hear(self, item: Item) -> None:
         """Take in the sessions, as the real store does from the stream."""
@@ -176,7 +196,7 @@ class RecordingMemory:
         self._waiting.clear()
         self._over = True
 
-    def _say(self, change: Callable[[], None]) -> None:
+    def _say(self, change: Callable[[], object]) -> None:
         if not self._over:
             self._waiting.append((self._disk.clock.now(), change))
 
@@ -193,28 +213,29 @@ class World:
         self.mishaps: dict[str, Mishaps] = {}
         self.house: House | None = None
         self.memory = RecordingMemory(self.disk)
-        self.day = 0
+        self.disk_changed_at_seconds = -math.inf
+        self.jump_seconds = 0.0  # by how much somebody has set the wall clock
         self._stack = contextlib.AsyncExitStack()
-        self._patched = contextlib.ExitStack()
         self._life: LifeClock | None = None
         self._radio: list[AirController] = []
         self._crashed: list[object] = []  # held, so that no garbage collector ends what hangs in it, whenever it likes
 
     async def open(self) -> None:
         """Switch the devices on."""
-        world = self
-
-        class Calendar(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return FIRST_DAY.replace(tzinfo=tz) + timedelta(days=world.day)
-
-        self._patched.enter_context(mock.patch("controller.station.datetime", Calendar))
         for key, twin in self.home.twins.items():
             twin._read = partial(self._read, key, twin._read)  # type: ignore[method-assign]
         await self._stack.enter_async_context(self.home.on_air(self.air))
         for key, twin in self.home.twins.items():
             self.mishaps[key] = Mishaps(key, twin, self.clock, self.air, self.air.peripherals[twin.name])
+
+    def fill_disk(self, full: bool) -> None:
+        """Fill the disk, or make room again."""
+        if full is not self.disk.full:
+            self.disk.full, self.disk_changed_at_seconds = full, self.clock.now()
+
+    def wall(self) -> datetime:
+        """Return what the wall clock shows."""
+        return FIRST_DAY + timedelta(seconds=self.clock.now() + self.jump_seconds)
 
     def _read(self, key: str, truth: Callable[[str], bytes], channel: str) -> bytes:
         return self.mishaps[key].read(channel, truth)
@@ -231,18 +252,31 @@ class World:
         with self.clock.held():
             radio = await self._stack.enter_async_context(radio_on_air(clock, self.air))
             self._radio = [each for each in self.air._members if each not in before]
+            devices = [
+                ProfileDevice(radio, clock, name=each.key, side=each.side, profile=_profile(each), wanted=_is(each))
+                for each in DEVICES
+            ]
+            roles = tuple(role for device in devices for role in roles_of(device))
+            body = Body(
+                STATION,
+                clock=clock,
+                roles=roles,
+                owner=self.owner,
+                memory=self.memory,
+                questions=tuple(words().questions),
+                now=self.wall,
+            )
             station = Station(
                 STATION,
                 clock=clock,
                 stream=stream,
-                devices=[
-                    ProfileDevice(radio, clock, name=each.key, side=each.side, profile=_profile(each), wanted=_is(each))
-                    for each in DEVICES
-                ],
+                devices=devices,
                 owner=self.owner,
                 routines=routines(),
                 words=words(),
                 memory=self.memory,
+                body=body,
+                roles=roles,
             )
             house = House(self.clock, self.air, self.home, stream, station, words())
             house.running = asyncio.create_task(station.run())
@@ -263,18 +297,20 @@ class World:
 
     async def idle(self, seconds: float) -> None:
         """Let time pass with few reports while nothing is on."""
-        with (
-            mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", _IDLE_TICK_SECONDS),
-            mock.patch("controller.station._VIEW_EVERY_SECONDS", _IDLE_TICK_SECONDS),
-        ):
+        tick_seconds = _NIGHT_TICK_SECONDS if seconds >= _NIGHT_SECONDS else _IDLE_TICK_SECONDS
+        slow = ["devices.virtual.home._IDLE_TICK_SECONDS", "controller.device_views.VIEW_EVERY_SECONDS"]
+        if self.house is not None and not self.house.station.running:  # else something may start
+            slow += ["controller.supervisor.LOOK_EVERY_SECONDS", "controller.station._HEALTH_EVERY_SECONDS"]
+        with contextlib.ExitStack() as stack:
+            for each in slow:
+                stack.enter_context(mock.patch(each, tick_seconds))
             await self.clock.sleep(seconds)
-        await self.clock.sleep(_IDLE_TICK_SECONDS)  # until everything reports as usual again
+        await self.clock.sleep(tick_seconds)  # until everything reports as usual again
 
     async def close(self) -> None:
         """End everything, with whatever the lives that crashed left hanging."""
         if self.house is not None:
             self.crash()
-        self._patched.close()
         # Bumble's own are let finish: one that is cancelled before it begins leaves a coroutine that nobody awaited.
         tasks = asyncio.all_tasks() - {asyncio.current_task()} - AsyncRunner.running_tasks
         for task in tasks:

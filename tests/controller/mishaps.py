@@ -13,11 +13,13 @@ from bumble.device import Device
 from devices.clock import Clock
 from devices.errors import ProtocolError
 from devices.profiles.vocabulary import Value
+from devices.roles import Phase
 from devices.virtual.air import Air
 from devices.virtual.bodies import PadBody, PumpBody
 from devices.virtual.duty import Duty
 from devices.virtual.gatt import GattError
 from devices.virtual.twin import Twin
+from tests.controller.own_controls import press_off, press_on, press_vacuum
 
 STARTS = frozenset({"start", "set_target", "run", "resume"})
 STOPS = frozenset({"stop", "off"})
@@ -41,13 +43,14 @@ class Mishaps:
         self.now: set[str] = set()  # the names of what is wrong
         self.ever = False
         self.changed_at_seconds = -math.inf
+        self.mended_at_seconds = -math.inf
         self.heard_again_at_seconds = -math.inf
         self.connected_at_seconds = -math.inf
         self.heard_at_seconds = -math.inf  # when it last said anything, asked or not
         self._clock = clock
         self._air = air
         self._device = device
-        self._press = twin.body.command
+        self._command = twin.body.command
         self._last_said_at_seconds = -math.inf
         self._connection = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,6 +64,16 @@ class Mishaps:
         """Whether somebody is connected to it, in truth."""
         return self.twin.server is not None and self.twin.server.connected
 
+    @property
+    def obeys_stop(self) -> bool:
+        """Whether it carries out a stop that is written to it."""
+        return not self.deaf_to & {*STOPS, "everything"} and not self.twin.body.ignores & STOPS
+
+    @property
+    def truthful(self) -> bool:
+        """Whether it says what is true, and as soon as it is."""
+        return not (self.quiet or self.says or self.slow_seconds)
+
     def befall(self, name: str) -> None:
         """Let something go wrong."""
         self._note()
@@ -70,6 +83,7 @@ class Mishaps:
     def mend(self, name: str) -> None:
         """Put it right."""
         self._note()
+        self.mended_at_seconds = self.changed_at_seconds
         self.now.discard(name)
         MISHAPS[name][1](self)
         for other in sorted(self.now):  # two may have had the same effect
@@ -78,8 +92,20 @@ class Mishaps:
     def press_button(self, *, pause: bool = False) -> None:
         """Switch it off, or let it pause, at the device itself. This works whatever it hears."""
         self._note()
-        pause = pause and "pump" in self.key
-        self._press("pause" if pause else "off" if self.key == "warm-pad" else "stop", {})
+        if pause and "pump" in self.key:
+            self._command("pause", {})
+        else:
+            press_off(self.twin)
+
+    def press_on(self, value: float, phase: Phase = Phase.EXPRESSION) -> None:
+        """Switch it on at the device itself, or set what runs there."""
+        self._note()
+        press_on(self.twin, value, phase)
+
+    def press_vacuum(self, vacuum_mmhg: float) -> None:
+        """Set its vacuum at the device itself."""
+        self._note()
+        press_vacuum(self.twin, vacuum_mmhg)
 
     def read(self, name: str, truth: Callable[[str], bytes]) -> bytes:
         """Be read. The world hands every read to this, before the device is on the air."""
@@ -262,6 +288,14 @@ def _deaf_for_ever(it: Mishaps) -> None:
     it.deaf_to |= STOPS
 
 
+def _firmware(field: str, bad: object, good: object) -> tuple[Do, Do]:
+    def mend(it: Mishaps) -> None:
+        setattr(it.twin.body, field, good)
+        it.heard_again_at_seconds = it.changed_at_seconds
+
+    return (lambda it: setattr(it.twin.body, field, bad)), mend
+
+
 def _hears_and_ends(it: Mishaps) -> None:
     it.no_lease = False
     it.hears_again()
@@ -293,8 +327,23 @@ MISHAPS: dict[str, tuple[Do, Do]] = {
     "goes on deaf to stop": (_deaf_for_ever, _hears_and_ends),
     "goes on for ever": (_go_on, _end_by_itself),
     "out of reach": (Mishaps.vanish, Mishaps.return_),
+    "refuses adjust": _firmware("refuses_adjust", True, False),
+    "ignores changes": _firmware("ignores", frozenset({"adjust", "set_target", "run"}), frozenset()),
+    "ignores stop": _firmware("ignores", STOPS, frozenset()),
+    "least vacuum": _firmware("least_mmhg", 90.0, 0.0),
+    "restarts": _firmware("restarts_after_stop_seconds", 2.0, None),
+    "leak": _body("leak", 1.0, 0.0),
 }
-_PUMPS_ONLY = {"deaf to adjust", "no measurement", "overpressure", "stuck valve", "high vacuum said"}
+_PUMPS_ONLY = {
+    "deaf to adjust",
+    "high vacuum said",
+    "leak",
+    "least vacuum",
+    "no measurement",
+    "overpressure",
+    "refuses adjust",
+    "stuck valve",
+}
 _PAD_ONLY = {"runaway", "high heat said"}
 
 

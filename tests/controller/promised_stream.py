@@ -18,6 +18,8 @@ _ANY_TIME = {
     EventType.LIMITED,
     EventType.LET_DOWN,
     EventType.VOLUME_LOGGED,
+    EventType.RUNS_OUTSIDE,
+    EventType.ENFORCED,
 }
 _NEVER_TWICE = (EventType.SESSION_STARTED, EventType.SESSION_FINISHED, EventType.PAIN, EventType.LET_DOWN)
 
@@ -30,6 +32,7 @@ class Listener:
         self.views: dict[str, DeviceView] = {}
         self.tripped: set[tuple[str, str]] = set()  # kind and device of the trips that were told
         self.doubted: set[str] = set()  # the devices of which it was told last that they may still run
+        self.outside: set[str] = set()  # the devices of which it was told last that they run and nobody started them
         self._promises = promises
         self._ids: set[str] = set()
         self._once: set[tuple[EventType, str]] = set()
@@ -52,7 +55,7 @@ class Listener:
 
     def crashed(self, cut_off: str | None) -> None:
         """Expect no end of the step that was under way; a session that is known to be cut off ends in the next life."""
-        self.guide, self.views, self.tripped, self.doubted = None, {}, set(), set()
+        self.guide, self.views, self.tripped, self.doubted, self.outside = None, {}, set(), set(), set()
         self._step, self._paused = None, False
         self._session = cut_off
         if cut_off is not None:  # it may have ended in the very last moment, and nobody remembers
@@ -67,15 +70,11 @@ class Listener:
             if (kind, event.session_id) in self._once:
                 self._say(f"{kind} came twice for one session")
             self._once.add((kind, event.session_id))
-        if kind is EventType.TRIP:
-            self.tripped.add((event.data["kind"], event.data["device"]))
-        elif kind is EventType.UNCERTAIN:
-            self.doubted.add(event.data["device"])
-        elif kind is EventType.SETTLED:
-            self.doubted.discard(event.data["device"])
+        self._note(event)
         if kind in _ANY_TIME:
             return
         if kind is EventType.SESSION_STARTED:
+            self._promises.bodies.begin_session()
             if self._session is not None:
                 self._say(f"session {event.session_id} began while {self._session} was running")
             self._session = event.session_id
@@ -84,6 +83,23 @@ class Listener:
             self._say(f"{kind} came for {event.session_id} while {self._session or 'no session'} was running")
             return
         self._in_session(event)
+
+    def _note(self, event: Event) -> None:
+        """Take in what is told of devices."""
+        kind = event.type
+        if kind is EventType.TRIP:
+            self.tripped.add((event.data["kind"], event.data["device"]))
+            self._promises.bodies.hold_off()
+        elif kind is EventType.UNCERTAIN:
+            self.doubted.add(event.data["device"])
+        elif kind is EventType.SETTLED:
+            self.doubted.discard(event.data["device"])
+        elif kind is EventType.ENFORCED and event.data["action"] == "stop":
+            innocent = not self._promises.world.mishaps[event.data["device"]].ever and not self._promises.crashes
+            if innocent and not self._promises.bodies.today.symptoms:
+                self._say(f"a stop is enforced without a reason: {event.data}")
+        elif kind is EventType.RUNS_OUTSIDE:
+            (self.outside.add if event.data["on"] else self.outside.discard)(event.data["device"])
 
     def _in_session(self, event: Event) -> None:
         kind = event.type
@@ -126,6 +142,9 @@ class Listener:
         if not 0 <= snapshot.progress <= 1:
             self._say(f"a snapshot with a progress of {snapshot.progress}")
         session = house.station.session
+        waits = snapshot.waits_for_flange or snapshot.suction_starts_in_seconds is not None
+        if waits and (snapshot.state.over or snapshot.phase is not None):
+            self._say(f"a snapshot that is {snapshot.state} in {snapshot.phase}, and waits for the flange")
         if not snapshot.state.over and session is not None and snapshot.session_id != session.id:
             self._say(f"a snapshot of {snapshot.session_id} while {session.id} is running")
 

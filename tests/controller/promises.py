@@ -8,14 +8,16 @@ import re
 from controller.commands import Reply
 from controller.events import SessionState
 from controller.safety import OwnerLimits, Trip, TripKind
-from tests.controller.household import House, words
-from tests.controller.lives import FIRST_DAY, World
-from tests.controller.promised_bodies import IN_FLIGHT_SECONDS, SLACK_SECONDS, Bodies, since
+from tests.controller.household import House
+from tests.controller.lives import World
+from tests.controller.promised_answers import ExpectedAnswers
+from tests.controller.promised_bodies import Bodies, since
 from tests.controller.promised_stream import Listener
+from tests.controller.promised_uses import SLACK_SECONDS
 
-QUESTIONS = tuple(words().questions)
 STOP = b"\x0f"  # how the packet of every stop begins
 CHANGES = ("set_vacuum", "vacuum_up", "vacuum_down")
+SHOWN_SECONDS = 1.5  # until a trouble of the store is shown: it is looked at each second
 CALM_SECONDS = 45.0  # until a device with which nothing is wrong any more is found again (30 s) and settled
 SILENT_SECONDS = 10 + 22  # after which it is stale, and the view, which is renewed each 20 s in idle hours, says so
 STOPPING_SECONDS = 10.0  # that a session may be stopping: two stops one after the other
@@ -30,12 +32,12 @@ class Promises:
     def __init__(self, world: World, owner: OwnerLimits) -> None:
         self.world = world
         self.broken: list[str] = []
+        self._owner = owner
         self.crashes = 0
-        self.bodies = Bodies(world, owner, self._symptoms_are_known, self.say)
+        self.disk_was_full = False
+        self.bodies = Bodies(world, owner, self.say)
         self.listener = Listener(self)
-        self._answers: dict[str, bool] = {}
-        self._answered_on: int | None = None
-        self._symptoms_since_seconds: float | None = None
+        self._answers = ExpectedAnswers(world)
         self._kept_trip: Trip | None = None
         self._life_began_seconds = world.clock.now()
         self._stopping_since_seconds: float | None = None
@@ -59,17 +61,20 @@ class Promises:
         kept, self._kept_trip = set(disk.running), disk.trip
         house = await self.world.begin_life(self.listener.hear)
         self._life_began_seconds = now_seconds = self.world.clock.now()
-        self.bodies.stop_first = set(kept)
-        self._answers = dict(disk.answers)  # one that was on its way in the crash may never have been heard
-        self._answered_on = (disk.answered_on - FIRST_DAY.date()).days if disk.answered_on else None
+        self.bodies.begin_life(kept)
+        self._answers.begin_life(disk.answers)
         self._note_symptoms()
+        self.bodies.today.cap_mmhg = self._owner.comfort_vacuum_mmhg
+        if disk.chosen.comfort_vacuum_mmhg is not None:
+            self.bodies.today.choose(disk.chosen.comfort_vacuum_mmhg)
         if set(house.guard.uncertain) != kept or house.guard.trip != self._kept_trip:
             self.say(f"{kept} and {self._kept_trip} were kept; it has {house.guard.uncertain} and {house.guard.trip}")
-        for name, ledger in self.bodies.ledgers.items():
-            true_seconds = ledger.used(now_seconds)
-            known_seconds = house.guard._times._budgets[name].used(now_seconds)
-            if known_seconds < true_seconds - SLACK_SECONDS:
-                self.say(f"{name} was on for {true_seconds:.0f} s, and {known_seconds:.0f} are known")
+        for uses in self.bodies.uses:
+            for window in uses.windows:
+                true_seconds = uses.used_seconds(now_seconds, window.in_seconds)
+                known_seconds = house.guard._budgets.used_seconds(uses.name, window.in_seconds)
+                if known_seconds < true_seconds - SLACK_SECONDS:
+                    self.say(f"{uses.name} was on for {true_seconds:.0f} s, and {known_seconds:.0f} are known")
 
     def crash(self, *, lose_the_last: bool) -> None:
         """Let the controller crash, and look at what it leaves behind."""
@@ -81,12 +86,13 @@ class Promises:
         self.world.crash(lose_the_last=lose_the_last)
         if lose_the_last:
             return
-        if missing := set(guard.uncertain) - disk.running:
+        if missing := set(guard.uncertain) - disk.running.keys():
             self.say(f"that {missing} may still run is forgotten")
         if disk.trip != guard.trip:
             self.say(f"the trip was {guard.trip}, and {disk.trip} is kept")
-        if station._answers and (disk.answered_on, disk.answers) != (station._answered_on, station._answers):
-            self.say(f"the answers were {station._answers}, and {disk.answers} are kept")
+        known, kept = station.body.answers, disk.answers
+        if known.values and (kept.values, kept.standing) != (known.values, known.standing):
+            self.say(f"the answers were {known.values}, {known.standing}; {kept} are kept")
 
     # What is asked, and answered
 
@@ -97,13 +103,18 @@ class Promises:
         elif action == "acknowledge":
             self.bodies.believe()
         elif action in CHANGES:
-            self.bodies.ask_for_vacuum()
+            self.bodies.ask_for_vacuum(action, float(str(args["mmhg"])) if "mmhg" in args else None)
+        elif action in ("stop", "pain"):
+            self.bodies.hold_off()
+        elif action == "choose" and "comfort_vacuum_mmhg" in args:
+            self.bodies.today.choose(float(str(args["comfort_vacuum_mmhg"])))
 
-    def started(self, *, no_symptoms: bool) -> None:
-        """Note an accepted start."""
-        self._new_day(running=False)
+    def may_start(self, *, no_symptoms: bool) -> None:
+        """Note a start that nothing is in the way of, in the moment in which it is asked for."""
+        self._answers.new_day()
         if no_symptoms:
-            self._answer("all", False)
+            self._answers.answer_open(False)
+        self._note_symptoms()
 
     async def stops_are_written(self) -> None:
         """Look whether a stop reaches every device that is connected in the very moment in which it is asked for."""
@@ -126,36 +137,29 @@ class Promises:
             return
         self.bodies.disbelieve()
         results = reply.devices or {}
-        if reply.outcome != ("failed" if "uncertain" in results.values() else "accepted"):
+        failed = "uncertain" in results.values() or (action == "pain" and set(results.values()) != {"stopped"})
+        if reply.outcome != ("failed" if failed else "accepted"):
             self.say(f"{action} is answered {reply.outcome} with {results}")
+        missed = {key for key, result in results.items() if result != "stopped"}
+        if any(not any(key in words for words in reply.reasons) for key in missed):
+            self.say(f"{action} is answered with {results}, and {reply.reasons}")
         for key, result in results.items():
-            if result in ("stopped", "unreachable") and self.world.home.twins[key].body.duty.on:
+            on = self.world.home.twins[key].body.duty.on and not self.bodies.is_by_hand(key)
+            if result in ("stopped", "unreachable") and on:
                 self.say(f"{key} is called {result}, and is on")
 
     def _answer(self, question: str, value: bool) -> None:
         house = self.world.house
-        self._new_day(running=house is not None and house.station.running)
         if question == "all":
-            for each in QUESTIONS:
-                self._answers.setdefault(each, value)
-        elif question in QUESTIONS:
-            self._answers[question] = value
+            self._answers.answer_open(value)
+        else:
+            self._answers.answer(question, value)
         self._note_symptoms()
+        if value and house is not None and house.station.snapshot.state in (SessionState.RUNNING, SessionState.PAUSED):
+            self.bodies.hold_off()  # it ends the session
 
     def _note_symptoms(self) -> None:
-        now_seconds = self.world.clock.now()
-        self._symptoms_since_seconds = since(any(self._answers.values()), self._symptoms_since_seconds, now_seconds)
-
-    def _symptoms_are_known(self) -> bool:
-        """Whether the day has symptoms, and not only since this very moment: something may be in flight."""
-        since_seconds = self._symptoms_since_seconds
-        return since_seconds is not None and self.world.clock.now() - since_seconds > IN_FLIGHT_SECONDS
-
-    def _new_day(self, *, running: bool) -> None:
-        if self._answered_on != self.world.day and not running:
-            self._answered_on = self.world.day
-            self._answers.clear()
-            self._note_symptoms()
+        self.bodies.today.symptoms = bool(self._answers.symptoms)
 
     # What is told
 
@@ -175,9 +179,14 @@ class Promises:
         guard, snapshot, trip = house.guard, house.station.snapshot, house.guard.trip
         if (snapshot.trip, snapshot.uncertain) != (trip, guard.uncertain):
             self.say(f"{snapshot.trip} and {snapshot.uncertain} are shown for {trip} and {guard.uncertain}")
+        if snapshot.running_outside != guard.running_outside or set(guard.running_outside) != self.listener.outside:
+            self.say(f"{snapshot.running_outside} are shown, and {self.listener.outside} told, to run outside")
+        steady = house.clock.now() - self.world.disk_changed_at_seconds > SHOWN_SECONDS
+        if steady and bool(snapshot.troubles) is not self.world.disk.full:
+            self.say(f"{snapshot.troubles} are shown; the disk is full: {self.world.disk.full}")
         if untold := set(guard.uncertain) - self.listener.doubted:
             self.say(f"nobody was told that {untold} may still run")
-        if missing := set(guard.uncertain) - self.world.disk.running:
+        if missing := set(guard.uncertain) - self.world.disk.running.keys():
             self.say(f"that {missing} may still run would be forgotten in a crash")
         if trip is None:
             return
@@ -192,15 +201,14 @@ class Promises:
         guard, station, snapshot, now_seconds = house.guard, house.station, house.station.snapshot, house.clock.now()
         if snapshot.state.over is station.running:
             self.say(f"{snapshot.state} is shown, and a session is running: {station.running}")
-        anything = self.crashes or any(mishaps.ever for mishaps in self.world.mishaps.values())
+        anything = self.crashes or self.disk_was_full or any(mishaps.ever for mishaps in self.world.mishaps.values())
         if snapshot.state is SessionState.FAILED and not anything:
             self.say(f"a session failed without a reason: {snapshot.reason}")
         for key, mishaps in self.world.mishaps.items():
             if snapshot.reason == f"{key} was switched off at the device" and not mishaps.ever:
                 self.say(f"{snapshot.reason}, and nobody did")
-        symptoms = any(self._answers.values())
-        if snapshot.state is SessionState.RUNNING and bool(guard.symptoms) is not symptoms:
-            self.say(f"the guard knows of {sorted(guard.symptoms)}, the answers were {self._answers}")
+        if snapshot.state is SessionState.RUNNING and guard.symptoms != self._answers.symptoms:
+            self.say(f"the guard knows of {sorted(guard.symptoms)}; there are {sorted(self._answers.symptoms)}")
         guide = self.listener.guide
         if guide is not None and guide.question is not None and not station.running:
             self.say(f"{guide.question} is asked, and no session is running")
@@ -218,6 +226,12 @@ class Promises:
             self.say(f"{key} has said nothing for {silent_seconds:.0f} s, and is shown as {view.reading}")
         if key in house.guard.uncertain and not mishaps.ever and not self.crashes:
             self.say(f"{key} is doubted without a reason")
+        if self.bodies.is_told(key):
+            shown = key in house.station.snapshot.running_outside
+            if self.bodies.is_outside(key) and not shown:
+                self.say(f"{key} is on, nobody here started it, and it is not shown")
+            if shown and self.bodies.is_quiet(key):
+                self.say(f"{key} is shown to run, and is off")
         calm_seconds = house.clock.now() - max(mishaps.changed_at_seconds, self._life_began_seconds)
         if mishaps.now or calm_seconds < CALM_SECONDS:
             return

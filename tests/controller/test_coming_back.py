@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,17 +10,22 @@ import pytest
 
 from controller import safety
 from controller.events import EventType, SessionState
-from controller.memory import Chosen, CutOff, NotKeptError, Remembered, ShortMemory, Used
-from controller.safety import Energy, OwnerLimits, Trip, TripKind
+from controller.memory import Answers, Chosen, CutOff, Identity, NotKeptError, Remembered, ShortMemory, Use
+from controller.safety import HOT, OwnerLimits, Trip, TripKind
 from devices.roles import RunState, Side
-from tests.controller.household import COMFORTABLE, PUMPS, House, household
+from tests.controller.household import COMFORTABLE, PUMPS, House, household, words
 
-HOT = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
+ALLOWED = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
+HEAT = safety.BUDGETS["heat"][0]
 TRIP = Trip(kind=TripKind.VACUUM, device="left-pump", words="the vacuum reached 301 mmHg")
 
 
 def today() -> date:
     return datetime.now().astimezone().date()
+
+
+def running(*names: str) -> dict[str, Identity]:
+    return {name: Identity(name=name, profile="open-pump") for name in names}
 
 
 class Diary(ShortMemory):
@@ -34,12 +39,13 @@ class Diary(ShortMemory):
         self.starts_before: list[int] = []
         self.on_starting = lambda: None
 
-    async def starting(self, devices: Sequence[str]) -> None:
+    async def starting(self, devices: Iterable[Identity]) -> None:
+        names = [device.name for device in devices]
         if self.broken:
             raise NotKeptError("the disk is full")
-        if not devices:
+        if not names:
             return  # only waits for what was said before
-        self.entries.append(("starting", *devices))
+        self.entries.append(("starting", *names))
         assert self.house is not None
         self.starts_before.append(self.house.starts)
         self.on_starting()
@@ -50,17 +56,17 @@ class Diary(ShortMemory):
     def tripped(self, trip: Trip | None) -> None:
         self.entries.append(("tripped", trip))
 
-    def answered(self, on: date, answers: Mapping[str, bool]) -> None:
-        self.entries.append(("answered", on, dict(answers)))
+    def answered(self, answers: Answers) -> None:
+        self.entries.append(("answered", answers))
 
-    def doubted(self, device: str) -> None:
-        self.entries.append(("doubted", device))
+    def doubted(self, device: Identity) -> None:
+        self.entries.append(("doubted", device.name))
 
     def chose(self, chosen: Chosen) -> None:
         self.entries.append(("chose", chosen))
 
-    def used(self, budget: str, used_seconds: float, *, ahead_seconds: float = 0.0) -> None:
-        self.entries.append(("used", budget, used_seconds))
+    def used(self, number: int, budgets: frozenset[str], began_seconds_ago: float, ended_seconds_ago: float) -> None:
+        self.entries.append(("used", number, budgets, began_seconds_ago - ended_seconds_ago))
 
     def of(self, kind: str) -> list[Any]:
         return [entry[1:] for entry in self.entries if entry[0] == kind]
@@ -73,7 +79,9 @@ async def test_it_is_kept_before_a_device_is_told_to_start_and_until_it_has_conf
     diary = Diary()
     async with household(memory=diary) as house:
         diary.house = house
-        await house.reach("express", "milk")
+        await house.reach("stimulate", "milk")
+        await house.skip_to("express")
+        await house.elapse(3)
         assert diary.starts_before == [0, 2]  # of stimulation and of expression, each for both pumps
         assert diary.of("starting") == [PUMPS, PUMPS]
         assert diary.entries[-1] == ("starting", *PUMPS)
@@ -91,7 +99,7 @@ async def test_what_never_ran_is_not_said_to_have_stopped() -> None:
 
 async def test_nothing_starts_when_it_cannot_be_kept_and_the_rest_of_the_routine_goes_on() -> None:
     diary = Diary()
-    async with household(owner=HOT, memory=diary) as house:
+    async with household(owner=ALLOWED, memory=diary) as house:
         diary.house, diary.broken = house, True
         await house.start()
         snapshot = await house.finished()
@@ -125,7 +133,7 @@ async def test_a_stop_while_it_is_being_kept_lets_nothing_start() -> None:
 
 async def test_what_was_chosen_is_kept_piece_by_piece() -> None:
     diary = Diary()
-    async with household(owner=HOT, memory=diary) as house:
+    async with household(owner=ALLOWED, memory=diary) as house:
         await house.send("choose", routine="gentle")
         await house.send("choose", side="left", comfort_vacuum_mmhg=240)
         assert diary.of("chose") == [
@@ -138,11 +146,12 @@ async def test_what_was_chosen_is_kept_piece_by_piece() -> None:
 
 async def test_what_was_chosen_holds_after_a_restart() -> None:
     chosen = Chosen(routine="milk", side=Side.LEFT, comfort_vacuum_mmhg=70)
-    async with household(owner=HOT, memory=ShortMemory(Remembered(chosen=chosen))) as house:
+    async with household(owner=ALLOWED, memory=ShortMemory(Remembered(chosen=chosen))) as house:
         assert (await house.send("start", no_symptoms=True)).outcome == "accepted"
         await house.until(lambda: house.told.snapshot.phase == "stimulation", within_seconds=30)
         await house.send("let_down")
         await house.until(lambda: house.told.snapshot.phase == "expression", within_seconds=30)
+        await house.elapse(45)  # it would be at 100 by now
         assert (house.on, house.told.snapshot.target_vacuum_mmhg) == ({"left-pump"}, 70)
 
 
@@ -171,20 +180,24 @@ async def test_a_routine_that_is_no_more_is_not_chosen_any_more() -> None:
 
 
 async def test_what_was_running_is_stopped_before_anything_else_is_asked_of_it() -> None:
-    async with household(memory=ShortMemory(Remembered(running=frozenset({"left-pump"})))) as house:
+    async with household(memory=ShortMemory(Remembered(running=running("left-pump")))) as house:
         assert house.home.twins["left-pump"].commands[0].name == "stop"
         assert house.commanded("right-pump", "stop") == 0
 
 
 async def test_no_session_starts_until_it_is_known_to_have_stopped() -> None:
-    async with household(memory=ShortMemory(Remembered(running=frozenset({"left-pump"})))) as house:
+    memory = ShortMemory(Remembered(running=running("left-pump")))
+    async with household(devices=("right-pump",), memory=memory) as house:
         assert house.told.snapshot.uncertain == ("left-pump",)
         reply = await house.send("start", no_symptoms=True)
         assert reply.outcome == "refused"
         assert "left-pump has stopped" in reply.reasons[0]
-        assert (await house.send("stop")).outcome == "accepted"
-        await house.elapse(5)
-        assert house.told.snapshot.uncertain == ()
+
+
+async def test_where_it_confirms_its_stop_a_session_may_start() -> None:
+    async with household(memory=ShortMemory(Remembered(running=running("left-pump")))) as house:
+        assert house.told.snapshots[0].uncertain == ("left-pump",)
+        await house.until(lambda: not house.told.snapshot.uncertain, within_seconds=5)
         assert [event.data["device"] for event in house.told.events(EventType.SETTLED)] == ["left-pump"]
         assert house.told.guide.words == house.words.message("settled", device="left-pump")
         await house.start()
@@ -210,7 +223,7 @@ async def test_what_does_not_stop_is_stopped_again_until_it_does_and_said_once()
 
 
 async def test_the_person_may_say_that_they_switched_it_off() -> None:
-    diary = Diary(Remembered(running=frozenset({"left-pump", "of-another-day"})))
+    diary = Diary(Remembered(running=running("left-pump", "of-another-day")))
     async with household(memory=diary) as house:
         assert "of-another-day" in (await house.send("start")).reasons[0]
         assert (await house.send("acknowledge")).outcome == "accepted"
@@ -223,7 +236,7 @@ async def test_the_person_may_say_that_they_switched_it_off() -> None:
 
 async def test_it_is_told_what_was_left_running_and_which_session_broke_off() -> None:
     remembered = Remembered(
-        running=frozenset({"left-pump"}), cut_off=CutOff(session_id="before", routine="classic", side=Side.LEFT)
+        running=running("left-pump"), cut_off=CutOff(session_id="before", routine="classic", side=Side.LEFT)
     )
     async with household(memory=ShortMemory(remembered)) as house:
         first = house.told.snapshots[0]
@@ -265,12 +278,29 @@ async def test_a_trip_is_kept_when_it_happens() -> None:
 
 
 async def test_the_answers_of_the_day_outlive_a_restart_and_no_other_day_s_do() -> None:
-    yes = {"lump": True}
-    for day, remembered in ((today(), True), (today() - timedelta(days=1), False)):
-        memory = ShortMemory(Remembered(answers=yes, answered_on=day))
-        async with household(owner=HOT, memory=memory) as house:
-            await house.start()
-            assert house.guard.symptoms == ({"lump"} if remembered else frozenset())
+    answered = dict.fromkeys(words().questions, False)
+    for day, left_seconds, still_known in (
+        (today(), 3600.0, True),
+        (today(), 0.0, False),  # the wall clock was set back
+        (today() - timedelta(days=1), 3600.0, False),  # it was set forward: asking once more is the stricter
+        (today() - timedelta(days=1), 0.0, False),
+    ):
+        answers = Answers(on=day, values=answered, day_left_seconds=left_seconds)
+        async with household(owner=ALLOWED, memory=ShortMemory(Remembered(answers=answers))) as house:
+            await house.start(no_symptoms=False)
+            assert (house.told.guide.question is None) is still_known, (day, left_seconds)
+
+
+async def test_a_yes_of_an_earlier_day_stays_after_a_restart_until_its_own_question_is_answered() -> None:
+    yesterday = Answers(on=today() - timedelta(days=1), values={"lump": True}, day_left_seconds=0.0)
+    async with household(owner=ALLOWED, memory=ShortMemory(Remembered(answers=yesterday))) as house:
+        await house.start("milk")
+        assert house.guard.symptoms == {"lump"}
+        assert house.told.guide.question == "lump"
+        assert (await house.send("answer", question="all", value=False)).outcome == "refused"
+        assert house.guard.symptoms == {"lump"}
+        assert (await house.send("answer", question="lump", value=False)).outcome == "accepted"
+        assert house.guard.symptoms == frozenset()
 
 
 async def test_answers_are_kept_as_they_come() -> None:
@@ -279,10 +309,11 @@ async def test_answers_are_kept_as_they_come() -> None:
         diary.house = house
         await house.send("answer", question="fever", value=True)
         await house.send("answer", question="all", value=False)
-        *_, (day, answers) = diary.of("answered")
-        assert day == today()
-        assert {question for question, yes in answers.items() if yes} == {"fever"}
-        assert set(answers) == set(house.words.questions)
+        *_, (answers,) = diary.of("answered")
+        assert answers.on == today()
+        assert {question for question, yes in answers.values.items() if yes} == {"fever"}
+        assert set(answers.values) == set(house.words.questions)
+        assert 0 < answers.day_left_seconds <= 86400
 
 
 # What was used counts
@@ -290,13 +321,17 @@ async def test_answers_are_kept_as_they_come() -> None:
 
 @pytest.mark.parametrize(
     ("rested_seconds", "allowed"),
-    [(0.0, False), (safety.HEAT_REST_SECONDS - 30, False), (safety.HEAT_REST_SECONDS + 1, True)],
+    [(0.0, False), (HEAT.in_seconds - HEAT.most_seconds - 30, False), (HEAT.in_seconds, True)],
 )
-async def test_heat_that_was_on_before_a_restart_counts_until_it_has_rested(
+async def test_heat_that_was_on_before_a_restart_counts_while_it_is_in_the_window(
     rested_seconds: float, allowed: bool
 ) -> None:
-    used = {"heat": Used(used_seconds=safety.HEAT_SECONDS, rested_seconds=rested_seconds)}
-    async with household(memory=ShortMemory(Remembered(used=used))) as house:
+    use = Use(
+        budgets=frozenset({"heat"}),
+        began_seconds_ago=rested_seconds + HEAT.most_seconds,
+        ended_seconds_ago=rested_seconds,
+    )
+    async with household(memory=ShortMemory(Remembered(uses=(use,)))) as house:
         await house.start()
         await house.elapse(2)
         assert (house.on == {"warm-pad"}) is allowed
@@ -307,21 +342,22 @@ async def test_all_the_time_planned_is_kept_as_used_before_it_begins_and_put_rig
     async with household(memory=diary) as house:
         diary.house = house
         await house.reach("warm", run_seconds=30)
-        assert diary.of("used") == [("heat", 120.0)]
+        assert diary.of("used") == [(0, {"heat"}, 120.0)]
         await house.send("stop")
-        (name, seconds), *more = diary.of("used")[1:]
-        assert (name, more) == ("heat", [])
+        (number, budgets, seconds), *more = diary.of("used")[1:]
+        assert (number, budgets, more) == (0, {"heat"}, [])
         assert 30 <= seconds <= 35
 
 
 async def test_time_above_41_degrees_is_kept_apart() -> None:
-    diary = Diary(Remembered(used={"hot": Used(used_seconds=safety.ABOVE_WARM_SECONDS, rested_seconds=0)}))
+    use = Use(budgets=frozenset({HOT}), began_seconds_ago=safety.ABOVE_WARM_SECONDS, ended_seconds_ago=0)
+    diary = Diary(Remembered(uses=(use,)))
     async with household(memory=diary) as house:
         diary.house = house
-        async with house.guard.heat(house.guard.warmers(Side.BOTH), 42, at_most_seconds=60):
+        async with house.guard.heat([house.pad], 42, at_most_seconds=60):
             await house.elapse(2)
             assert house.pad.reading.target_celsius == safety.WARM_CELSIUS
-        assert {name for name, _ in diary.of("used")} == {Energy.HEAT}
+        assert {budgets for _, budgets, _ in diary.of("used")} == {frozenset({"heat"})}
 
 
 # One pump of two

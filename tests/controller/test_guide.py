@@ -41,6 +41,19 @@ MESSAGES: dict[str, set[str]] = {
     "shut_down": set(),
     "failed": set(),
     "ended": set(),
+    "flange_title": set(),
+    "flange_countdown": set(),
+    "flange_waiting": set(),
+    "no_seal": set(),
+    "runs_outside": {"device"},
+    "switched_on_again": {"device"},
+    "enforced_lower": {"device"},
+    "enforced_stop": {"device"},
+    "not_reached": {"words"},
+    "by_hand_pump": {"device"},
+    "by_hand_warmer": {"device"},
+    "by_hand_massager": {"device"},
+    "store_trouble": {"words"},
 }
 
 # What Letdown never says of itself: that it makes anyone well, keeps illness away, names it, or brings more milk.

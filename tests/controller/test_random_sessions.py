@@ -17,7 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.controller.random_sessions import Lives, Sessions
+from tests.controller.random_controls import HandsOn
+from tests.controller.random_lives import Lives
+from tests.controller.random_sessions import Sessions
 
 STEPS_OF_ONE_WORLD = 60
 PHASES = (Phase.generate, Phase.shrink)
@@ -39,12 +41,12 @@ def run_random(machine: type[Sessions], steps: int, *, long: bool, phases: Seque
     run_state_machine_as_test(machine, settings=profile)
 
 
-@pytest.mark.parametrize("machine", [Sessions, Lives])
+@pytest.mark.parametrize("machine", [HandsOn, Lives])
 def test_every_promise_is_kept_in_some_random_sessions(machine: type[Sessions]) -> None:
     run_random(machine, 60, long=False)
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("machine", [Sessions, Lives])
+@pytest.mark.parametrize("machine", [HandsOn, Lives])
 def test_every_promise_is_kept_for_an_hour_of_trouble(machine: type[Sessions]) -> None:
     run_random(machine, int(os.environ.get("LETDOWN_TEST_STEPS", "600")), long=True)

@@ -21,6 +21,12 @@ from devices.shipped import SHIPPED
 from devices.yaml_file import FileError, parse_yaml
 
 ROUTINES = load_routines()
+IN_ONE_GO, POWER_PUMPING, _ = safety.BUDGETS["suction"]
+SUCTION_SECONDS = IN_ONE_GO.most_seconds
+SUCTION_REST_SECONDS = IN_ONE_GO.in_seconds - IN_ONE_GO.most_seconds
+SUCTION_SESSION_SECONDS = POWER_PUMPING.most_seconds
+HEAT_SECONDS = safety.BUDGETS["heat"][0].most_seconds
+VIBRATION_SECONDS = safety.BUDGETS["vibration"][0].most_seconds
 BREASTS = 2
 HEAD = "id: mine\nname: {en: Mine}\nsummary: {en: My own}\nsteps:\n"
 
@@ -48,7 +54,7 @@ def suction_stretches(routine: Routine) -> list[float]:
     for step in routine.steps:
         if isinstance(step, StimulateStep | ExpressStep):
             stretches[-1] += step.planned_seconds
-        elif isinstance(step, RestStep) and step.planned_seconds >= safety.SUCTION_REST_SECONDS:
+        elif isinstance(step, RestStep) and step.planned_seconds >= SUCTION_REST_SECONDS:
             stretches.append(0.0)
     return stretches
 
@@ -113,11 +119,11 @@ class TestEveryRoutine:
 
     def test_keeps_every_limit_as_planned(self, routine: Routine) -> None:
         stretches = suction_stretches(routine)
-        assert max(stretches) <= safety.SUCTION_SECONDS
-        assert sum(stretches) <= safety.SUCTION_SESSION_SECONDS
+        assert max(stretches) <= SUCTION_SECONDS
+        assert sum(stretches) <= SUCTION_SESSION_SECONDS
         assert session_seconds(routine) <= safety.SESSION_SECONDS
         assert massage_seconds(routine) <= safety.MASSAGE_SECONDS
-        assert massage_seconds(routine, vibrating=True) <= safety.VIBRATION_SECONDS
+        assert massage_seconds(routine, vibrating=True) <= VIBRATION_SECONDS
         assert all(step.vibration <= safety.VIBRATION_INTENSITY for step in massages(routine))
 
     def test_asks_for_no_more_vacuum_than_before_a_comfort_cap_is_set(self, routine: Routine) -> None:
@@ -285,11 +291,11 @@ def test_a_routine_has_at_least_one_step_and_a_plain_id() -> None:
     ("kind", "key", "setting"),
     [
         ("warm", "celsius", f"{safety.HEAT_CELSIUS + 0.5}"),
-        ("warm", "minutes", f"{safety.HEAT_SECONDS / 60 + 1}"),
+        ("warm", "minutes", f"{HEAT_SECONDS / 60 + 1}"),
         ("stimulate", "at_most_seconds", f"{safety.STIMULATION_SECONDS + 1}"),
         ("stimulate", "vacuum_mmhg", f"{safety.STIMULATION_VACUUM_MMHG + 1}"),
         ("stimulate", "rate_cpm", f"{safety.STIMULATION_RATE_CPM + 1}"),
-        ("express", "minutes", f"{safety.SUCTION_SECONDS / 60 + 1}"),
+        ("express", "minutes", f"{SUCTION_SECONDS / 60 + 1}"),
         ("express", "rate_cpm", f"{safety.EXPRESSION_RATE_CPM + 1}"),
         ("massage", "seconds_each", f"{safety.MASSAGE_SECONDS + 1}"),
         ("massage", "vibration", "1.1"),

@@ -10,11 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from controller.routine import MassageStep
-from controller.safety import (
-    Limit,
-    OwnerLimits,
-    Reason,
+from controller.limits import (
     limit_heat,
     limit_level,
     limit_pump,
@@ -24,12 +20,16 @@ from controller.safety import (
     limit_vibration,
     lowest,
 )
+from controller.routine import MassageStep
+from controller.safety import Limit, OwnerLimits, Reason
 from devices.roles import Capability, DeviceLimits, Phase, PumpSetting
 
 STIMULATION, EXPRESSION = Phase.STIMULATION, Phase.EXPRESSION
 NO_LIMITS = DeviceLimits()
 # An owner's limits that were never checked: what is hard holds without them.
 UNCHECKED = OwnerLimits.model_construct(stimulation_vacuum_mmhg=900.0, heat_celsius=90.0)
+WILLING = OwnerLimits(vibration=True)
+AT_FULL = OwnerLimits(vibration=True, vibration_at_full=True)
 FULL = frozenset({Capability.VACUUM_MMHG, Capability.RATE_CPM})
 BY_LEVEL = frozenset({Capability.LEVELS, Capability.RATE_CPM})
 
@@ -86,8 +86,16 @@ def rate(phase: Phase, device_cpm: float | None = None) -> Held:
     return lambda asked: limit_rate(phase, asked, DeviceLimits(rate_cpm=device_cpm))
 
 
-def heat(seconds: float, owner: OwnerLimits = UNCHECKED, device_celsius: float | None = None, **hot: float) -> Held:
-    return lambda asked: limit_heat(asked, seconds, owner, DeviceLimits(celsius=device_celsius), **hot)
+def heat(
+    seconds: float,
+    owner: OwnerLimits = UNCHECKED,
+    device_celsius: float | None = None,
+    *,
+    least_celsius: float | None = None,
+    **more: float,
+) -> Held:
+    device = DeviceLimits(celsius=device_celsius, least_celsius=least_celsius)
+    return lambda asked: limit_heat(asked, seconds, owner, device, **more)
 
 
 def level(
@@ -98,7 +106,11 @@ def level(
 
 
 def seconds(left: float, device_seconds: float | None = None) -> Held:
-    return lambda asked: limit_seconds(asked, left, DeviceLimits(run_seconds=device_seconds))
+    return lambda asked: limit_seconds(asked, left, DeviceLimits(run_seconds=device_seconds), "so much is left")
+
+
+def vibration(owner: OwnerLimits = WILLING, least: float | None = None, *, symptoms: bool = False) -> Held:
+    return lambda asked: limit_vibration(asked, owner, DeviceLimits(least_intensity=least), symptoms=symptoms)
 
 
 ALONE: dict[str, tuple[Held, float, float, str]] = {
@@ -141,7 +153,7 @@ ALONE: dict[str, tuple[Held, float, float, str]] = {
     "level, device": (level(6, 5), 5, 1, "device"),
     "level, symptoms": (level(6, symptoms=True), 1, 1, "symptoms"),
     "level, pace": (level(6, pace=4), 4, 1, "pace"),
-    "seconds, left": (seconds(400), 400, 0.1, "hard"),
+    "seconds, left": (seconds(400), 400, 0.1, "budget"),
     "seconds, device": (seconds(400, 300), 300, 0.1, "device"),
 }
 
@@ -175,9 +187,9 @@ def test_just_above_its_bound_one_layer_decides_alone_and_far_above_it_still_doe
         (heat(60), 39.9, 39.5),
         (heat(60), 39.4, 39),
         (heat(60, device_celsius=40.4), 60, 40),
-        (limit_vibration, 0.119, 0.11),
-        (limit_vibration, 1 / 3, 0.33),
-        (limit_vibration, 1, 0.33),
+        (vibration(), 0.119, 0.11),
+        (vibration(), 1 / 3, 0.33),
+        (vibration(), 1, 0.33),
         (seconds(400), 99.9, 99.9),
     ],
 )
@@ -362,7 +374,50 @@ def test_a_level_is_the_lowest_of_its_limits(
 
 @given(st.floats(0, 1))
 def test_vibration_stays_in_the_lowest_third(asked: float) -> None:
-    assert limit_vibration(asked).allowed <= min(asked + 1e-9, 1 / 3)
+    assert limit_vibration(asked, WILLING, NO_LIMITS).allowed <= min(asked + 1e-9, 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "allowed", "words"),
+    [
+        (vibration(OwnerLimits()), 0.2, 0.0, "vibration is off until you turn it on in the settings"),
+        (vibration(OwnerLimits(), 0.1), 0.2, 0.0, "vibration is off until you turn it on in the settings"),
+        (vibration(symptoms=True), 0.2, 0.0, "no vibration on a day with symptoms"),
+        (vibration(least=0.25), 0.1, 0.25, "the least that it can do"),
+        (vibration(least=1.0), 0.2, 0.0, "even the least that it can do, 1, is more than is allowed"),
+        (vibration(AT_FULL, 1.0), 0.2, 1.0, "the least that it can do"),
+        (vibration(AT_FULL, 1.0, symptoms=True), 0.2, 0.0, "no vibration on a day with symptoms"),
+        (vibration(AT_FULL, 0.25), 1.0, 0.33, "only the lowest third is used"),
+        (heat(60, OwnerLimits(), symptoms=True), 40, 0.0, "no heat on a day with symptoms"),
+        (heat(60, OwnerLimits(heat_celsius=38), least_celsius=39), 40, 0.0, "even the least that it can do, 39"),
+        (heat(60, OwnerLimits(), least_celsius=39), 36, 39.0, "the least that it can do"),
+    ],
+)
+def test_a_device_does_its_least_where_less_was_asked_and_nothing_where_not_even_that_is_allowed(
+    held: Held, asked: float, allowed: float, words: str
+) -> None:
+    limit = held(asked)
+    assert limit.allowed == pytest.approx(allowed)
+    assert limit.must_be_off is (allowed == 0)
+    assert limit.reasons[0].words.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("held", "least", "allowed"),
+    [
+        ([], 30.0, 30),  # less was asked than it can do
+        ([Reason(who="pace", allows=0.0, words="pace")], 30.0, 30),  # the pace keeps no device from its least
+        ([Reason(who="owner", allows=30.0, words="cap")], 30.0, 30),
+        ([Reason(who="owner", allows=29.0, words="cap")], 30.0, 0),
+        ([Reason(who="owner", allows=0.0, words="cap")], 30.0, 0),
+    ],
+)
+def test_the_least_of_a_device_is_held_against_every_layer_but_the_pace(
+    held: list[Reason], least: float, allowed: float
+) -> None:
+    limit = lowest("vacuum_mmhg", 20, held, step=1, least=least)
+    assert limit.allowed == allowed
+    assert limit.must_be_off is (allowed == 0)
 
 
 @given(st.sampled_from(Phase), values, owners, devices, circumstances)

@@ -1,69 +1,90 @@
-"""What the service begins with: whatever is wrong with its store, it starts, and only a second controller does not."""
+"""What a service refuses before it touches a radio."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from controller import serve
-from controller.memory import NotKeptError
-from controller.serve import ServeOptions
-from controller.settings import Settings
-from controller.store.errors import InUseError
-from controller.store.store import Store
-from tests.controller.store.test_memory import LEFT
+from controller import app, serve
+from controller.app import SetupError
+from controller.mqtt.settings import MqttSettings
+from controller.serve import ServeOptions, _clock
+from controller.settings import RadioSettings, Settings, StoreSettings
+from devices import address_locks
+from devices.address_locks import AddressLocks
+from devices.clock import ScaledClock
+from tests.devices.test_address_locks import another_controller
+
+ADDRESS = "C0:00:00:00:00:01"
+BETWEEN_PROCESSES = (
+    *("tcp-client:127.0.0.1:6402", "tcp-server:_:6402", "ws-client:127.0.0.1:6402", "ws-server:_:6402"),
+    *("unix:/run/radio", "unix-client:/run/radio", "unix-server:/run/radio", "pty", "pty:/run/radio"),
+)
+REAL = (
+    *("usb:0", "pyusb:0", "hci-socket:0", "hci-socket", "serial:/dev/ttyACM0,1000000", "file:/dev/ttyACM0", "vhci"),
+    *("android-netsim", "android-emulator", "udp:0.0.0.0:9000,127.0.0.1:9001", "new-in-bumble:0", "", "tcp-client-2:"),
+)
 
 
-@pytest.fixture
-def began_with(monkeypatch: pytest.MonkeyPatch) -> list[Store]:
-    """Let nothing but the store be opened, and note it."""
-    stores: list[Store] = []
-
-    @contextlib.asynccontextmanager
-    async def assembled(settings: object, clock: object, radio: object, store: Store) -> AsyncIterator[None]:
-        stores.append(store)
-        yield
-
-    monkeypatch.setattr(serve, "assembled", assembled)
-    return stores
+class RadioTouchedError(Exception):
+    """Stands for the first touch of a radio."""
 
 
-def nothing(path: Path) -> None:
-    """Leave it: there is no file."""
+@pytest.fixture(autouse=True)
+def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    def touch(*_: object, **__: object) -> NoReturn:
+        raise RadioTouchedError
+
+    monkeypatch.setattr(serve, "open_radio", touch)
+    monkeypatch.setattr(address_locks, "_SHARED", tmp_path / "locks")
+    return
 
 
-def a_folder(path: Path) -> None:
-    path.mkdir()
+def settings(tmp_path: Path, **radio: object) -> Settings:
+    device = {"name": "left-pump", "profile": "open-pump", "side": "left", "address": ADDRESS.lower()}
+    return Settings.model_validate(
+        {
+            "mqtt": MqttSettings(embedded_port=0),
+            "radio": RadioSettings.model_validate(radio),
+            "store": StoreSettings(path=tmp_path / "letdown.db"),
+            "stations": {"home": {"devices": [device]}},
+        }
+    )
 
 
-def a_text(path: Path) -> None:
-    path.write_text("once upon a time\n" * 500, encoding="utf-8")
+class TestSpeed:
+    @pytest.mark.parametrize("transport", BETWEEN_PROCESSES)
+    async def test_is_there_for_virtual_devices_of_another_process(self, tmp_path: Path, transport: str) -> None:
+        assert isinstance(_clock(settings(tmp_path, kind="bumble", transport=transport), 5.0), ScaledClock)
+
+    @pytest.mark.parametrize("transport", REAL)
+    async def test_is_refused_with_a_real_controller(self, tmp_path: Path, transport: str) -> None:
+        for speed in (0.5, 5.0):
+            with pytest.raises(SetupError, match="--speed is for virtual devices"):
+                _clock(settings(tmp_path, kind="bumble", transport=transport), speed)
+
+    async def test_is_refused_with_this_machines_own_bluetooth(self, tmp_path: Path) -> None:
+        with pytest.raises(SetupError, match="--speed is for virtual devices"):
+            _clock(settings(tmp_path), 5.0)
 
 
-@pytest.mark.parametrize(("place", "well"), [(nothing, True), (a_folder, False), (a_text, False)])
-async def test_it_starts_whatever_is_wrong_with_its_store(
-    tmp_path: Path, began_with: list[Store], place: Callable[[Path], None], well: bool
-) -> None:
-    path = tmp_path / "letdown.db"
-    place(path)
-    settings = Settings.model_validate({"store": {"path": path}})
-    async with serve._app(settings, ServeOptions()):
-        (store,) = began_with
-        assert (store.trouble is None) is well
-        refused = contextlib.nullcontext() if well else pytest.raises(NotKeptError, match=f"^the store at {path} ")
-        with refused:
-            await store.memory("home").starting([LEFT])
-    async with serve._app(settings, ServeOptions()):
-        pass  # it was let go of
+class TestADeviceOfAnotherController:
+    async def test_is_not_touched_and_the_process_is_named(self, tmp_path: Path) -> None:
+        with another_controller(tmp_path / "locks", ADDRESS) as other:
+            with pytest.raises(SetupError, match=rf"left-pump: .*\(process {other.pid}\).*--take-over"):
+                await serve.serve(lambda: settings(tmp_path), ServeOptions())
+            other.kill()
+            other.wait()
+            with pytest.raises(RadioTouchedError):
+                await serve.serve(lambda: settings(tmp_path), ServeOptions())
 
+    async def test_is_used_all_the_same_where_that_is_asked_for(self, tmp_path: Path) -> None:
+        with another_controller(tmp_path / "locks", ADDRESS), pytest.raises(RadioTouchedError):
+            await serve.serve(lambda: settings(tmp_path), ServeOptions(take_over=True))
 
-async def test_it_does_not_start_beside_another_controller(tmp_path: Path, began_with: list[Store]) -> None:
-    settings = Settings.model_validate({"store": {"path": tmp_path / "letdown.db"}})
-    async with serve._app(settings, ServeOptions()):
-        with pytest.raises(InUseError):
-            async with serve._app(settings, ServeOptions()):
-                pass
-    assert len(began_with) == 1
+    async def test_is_no_hindrance_to_virtual_devices(self, tmp_path: Path) -> None:
+        with AddressLocks(tmp_path / "locks").hold(ADDRESS):
+            app.check_unused(settings(tmp_path, kind="bumble", transport="tcp-client:127.0.0.1:6402"))

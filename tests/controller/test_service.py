@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from unittest import mock
 
 import pytest
 
@@ -16,7 +15,6 @@ from controller.safety import OwnerLimits
 from controller.service import Service
 from controller.station import Station
 from devices.link import LinkState
-from devices.roles import Side
 from tests.controller.household import ALL, PUMPS, STATION, House, household
 
 STATES = ("idle", "checking", "warm", "stimulate", "express", "paused", "stopped", "tripped")
@@ -24,7 +22,7 @@ RUNNING = ("checking", "warm", "stimulate", "express", "paused")
 SUCKING = ("stimulate", "express")
 ARGS: dict[str, dict[str, object]] = {
     "start": {"routine": "milk", "no_symptoms": True},
-    "set_vacuum": {"mmhg": 50},
+    "set_vacuum": {"mmhg": 40},
     "answer": {"question": "lump", "value": False},
     "log_volume": {"left_ml": 20},
     "choose": {"side": "left"},
@@ -74,6 +72,8 @@ def expected(action: str, state: str) -> tuple[str, str]:  # noqa: PLR0911 - a t
         if state not in SUCKING:
             return "refused", "no pump is running"
         return ("limited", "one step of 20 in 10 s") if action == "vacuum_up" else ("accepted", "")
+    if action in ("not_yet", "start_suction"):
+        return "refused", "no pump is waiting for the flange now"
     return "accepted", ""  # pause, skip, let_down
 
 
@@ -266,8 +266,8 @@ async def test_midnight_does_not_make_a_gentle_session_an_ordinary_one(monkeypat
         await house.send("skip")
         await house.elapse(2)
         assert house.guard.symptoms == {"lump"}
-        tomorrow = datetime.now() + timedelta(days=1)
-        monkeypatch.setattr("controller.station.datetime", mock.Mock(now=lambda: tomorrow))
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        monkeypatch.setattr(house.station.body.answers, "_now", lambda: tomorrow)
         await house.send("answer", question="fever", value=False)
         assert house.station.running
         assert house.guard.symptoms == {"lump"}
@@ -505,7 +505,7 @@ async def test_stations_of_one_service_are_reached_by_their_names() -> None:
     async with household() as house:
         assert house.service.stations == {STATION: house.station}
         assert isinstance(house.station, Station)
-        assert house.guard.pumps(Side.BOTH)
+        assert house.pumps()
 
 
 async def test_a_start_that_names_nothing_takes_what_was_chosen() -> None:
@@ -528,9 +528,12 @@ async def test_no_routine_is_chosen_that_there_is_not() -> None:
 
 async def test_a_comfort_cap_from_outside_lowers_at_once_and_never_raises() -> None:
     async with household() as house:
-        await house.reach("express", run_seconds=60)
+        await house.reach("express", run_seconds=0)
+        await house.sealed_at(150)
         assert house.told.snapshot.target_vacuum_mmhg == 150
         assert (await house.send("choose", comfort_vacuum_mmhg=90)).outcome == "accepted"
+        await house.elapse(0.5)
+        assert house.heard.enforced == []  # no pump did anything that it was not to do
         assert house.told.snapshot.target_vacuum_mmhg == 90
         await house.elapse(60)
         assert house.told.snapshot.target_vacuum_mmhg == 90

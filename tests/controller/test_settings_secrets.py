@@ -44,6 +44,7 @@ PUBLIC = {
     "radio.transport",
     "radio.adapters",
     "radio.power_cycle",
+    "stations.home.body",
     *(
         f"stations.home.devices.0.{name}"
         for name in (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from controller.events import DeviceView, SessionState, Stream
@@ -30,7 +34,9 @@ def classic() -> Routine:
     return routine.model_copy(update={"steps": steps})
 
 
-def station_with(b: Bench) -> tuple[Station, Told]:
+@contextlib.asynccontextmanager
+async def station_with(b: Bench) -> AsyncIterator[tuple[Station, Told]]:
+    """Yield a station with the device of a bench, supervised; the bench keeps its link."""
     stream = Stream()
     told = Told(b.clock, stream)
     owner = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True, heat_without_temperature=True)
@@ -44,7 +50,11 @@ def station_with(b: Bench) -> tuple[Station, Told]:
         words=load_words("en"),
         memory=ShortMemory(),
     )
-    return station, told
+    supervising = asyncio.create_task(station.guard.run())
+    try:
+        yield station, told
+    finally:
+        supervising.cancel()
 
 
 def written(b: Bench) -> list[str]:
@@ -53,8 +63,7 @@ def written(b: Bench) -> list[str]:
 
 @every_role
 async def test_a_classic_session_completes(name: str, role: Role) -> None:
-    async with bench(name) as b:
-        station, told = station_with(b)
+    async with bench(name) as b, station_with(b) as (station, told):
         await b.connected()
         before = len(written(b))
         station.start("classic", Side.LEFT, no_symptoms=True)
@@ -72,8 +81,7 @@ async def test_a_classic_session_completes(name: str, role: Role) -> None:
 
 @every_role
 async def test_pain_stops_it_within_a_second_and_it_says_so_itself(name: str, role: Role) -> None:
-    async with bench(name) as b:
-        station, told = station_with(b)
+    async with bench(name) as b, station_with(b) as (station, told):
         await b.connected()
         station.start("classic", Side.LEFT, no_symptoms=True)
         await b.until(lambda: b.twin.body.duty.on, at_most_seconds=1800)

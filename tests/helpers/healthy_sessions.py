@@ -56,6 +56,7 @@ class Plan:
     comfort_vacuum_mmhg: float | None = 150
     seed: int = 1
     side: Side = Side.BOTH
+    vibration_at_full: bool = False
 
     def __str__(self) -> str:
         """Print what differs from session to session."""
@@ -130,7 +131,10 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
                 stream=stream,
                 devices=[_driver(each, radio, clock) for each in plan.devices],
                 owner=OwnerLimits(
-                    comfort_vacuum_mmhg=plan.comfort_vacuum_mmhg, vibration=True, heat_without_temperature=True
+                    comfort_vacuum_mmhg=plan.comfort_vacuum_mmhg,
+                    vibration=True,
+                    vibration_at_full=plan.vibration_at_full,
+                    heat_without_temperature=True,
                 ),
                 routines=load_routines(),
                 words=load_words("en"),

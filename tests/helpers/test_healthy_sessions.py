@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from controller.events import SessionState
 from controller.station import Station
 from devices.profiles.driver import ProfileDevice
+from devices.profiles.vocabulary import Value
 from devices.roles import Side
 from tests.helpers.healthy_sessions import Plan, profiles_with, run_session, sampled
 
@@ -29,7 +32,12 @@ async def test_a_trip_is_noticed() -> None:
         (left, *_) = station.devices
         assert isinstance(left, ProfileDevice)
         hear = left.told.hear
-        left.told.hear = lambda values: hear({**values, "vacuum_mmhg": 400})  # type: ignore[method-assign]
+
+        def hear_too_much(values: Mapping[str, Value]) -> None:
+            runs = left.values.get("run_state") == "running"
+            hear({**values, "vacuum_mmhg": 400} if runs else values)
+
+        left.told.hear = hear_too_much  # type: ignore[method-assign]
 
     outcome = await run_session(Plan(routine="soften-for-latch", side=Side.LEFT), report_too_much)
     assert not outcome.healthy

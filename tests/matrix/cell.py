@@ -17,7 +17,7 @@ from controller.events import SessionState
 from devices.roles import Side
 from devices.virtual.suction import UnitError
 from tests.controller.household import PUMPS, House, household
-from tests.matrix.fault import End, Fault, GoesOn, stopped
+from tests.matrix.fault import Doubt, End, Fault, GoesOn, stopped
 from tests.matrix.places import Place, pause
 from tests.matrix.truth import Truth
 
@@ -217,7 +217,9 @@ async def _acknowledge(cell: Cell) -> None:
     """Let the person see to whatever is latched; then nothing stands in the way any more, and nothing begins."""
     house = cell.house
     cell.acknowledged_at_seconds = house.clock.now()
-    if cell.latched:
+    if cell.latched and cell.outcome.doubt is Doubt.SAID:
+        await cell.say("acknowledge", "failed")
+    elif cell.latched:
         await cell.say("acknowledge")
         await house.idle(_STOP_SECONDS)
         snapshot = house.told.snapshot

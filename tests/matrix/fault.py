@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from controller.events import EventType, SessionState
-from controller.safety import OwnerLimits, TripKind
+from controller.safety import FOLLOW_SECONDS, OwnerLimits, TripKind
 from devices.virtual.home import DeviceKey
 from tests.matrix.places import EVERYWHERE, Place
 
 if TYPE_CHECKING:
     from tests.matrix.cell import Cell
 
+NOT_FOLLOWED_SECONDS = FOLLOW_SECONDS + 2.5  # it is looked at each second, and a status comes each second
 WILLING = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
 
 
@@ -24,6 +25,7 @@ class Doubt(StrEnum):
     NEVER = "never in doubt"
     SETTLED = "in doubt, and stopped again until it answers"
     KEPT = "in doubt until the person acknowledges it"
+    SAID = "in doubt as long as it says itself that it is on, whatever the person says"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class End:
     """It must end: everything is off within so many seconds of the cause, and the person is told why.
 
     `reason` and `message` (the key of a guide's words) may speak of `{device}`: `device`, or else the place's victim.
+    Without a reason, it is that of the trip, or of the stop that was enforced.
     `doubted`: whether the doubt is about that device, or about all that were on.
     """
 
@@ -91,6 +94,11 @@ def stopped(
 ) -> End:
     """Return the end by somebody's wish: a person's, the controller's owner's, or at a device's button."""
     return End(SessionState.STOPPED, within_seconds, message, reason, events=events, doubt=doubt, device=device)
+
+
+def not_followed(device: DeviceKey | None = None) -> End:
+    """Return the end because a device did more than is allowed, and did not follow when it was lowered."""
+    return End(SessionState.STOPPED, NOT_FOLLOWED_SECONDS, "enforced_stop", events=(EventType.ENFORCED,), device=device)
 
 
 def tripped(

@@ -16,10 +16,17 @@ _TOLD: dict[Doubt, tuple[EventType, ...]] = {
     Doubt.NEVER: (),
     Doubt.SETTLED: (EventType.UNCERTAIN, EventType.SETTLED),
     Doubt.KEPT: (EventType.UNCERTAIN,),
+    Doubt.SAID: (EventType.UNCERTAIN,),
 }
-_LAST_WORDS = {Doubt.SETTLED: "settled", Doubt.KEPT: "uncertain"}
+_LAST_WORDS = {Doubt.SETTLED: "settled", Doubt.KEPT: "uncertain", Doubt.SAID: "uncertain"}
 _A_HAIR_SECONDS = 0.05  # between a decision here and its arrival there
-_AFTERWARDS = (EventType.UNCERTAIN, EventType.SETTLED, EventType.PAIN)  # what may come when a session has ended
+_AFTERWARDS = (  # what may come when a session has ended
+    EventType.UNCERTAIN,
+    EventType.SETTLED,
+    EventType.PAIN,
+    EventType.ENFORCED,
+    EventType.RUNS_OUTSIDE,
+)
 
 
 def went_as_it_should(cell: Cell) -> None:
@@ -182,6 +189,10 @@ def _reason(cell: Cell) -> str:
     if cell.end.reason is not None:
         device = cell.end.device or cell.place.victim
         return cell.end.reason.format(device=device, start=switches.start_of(device))
+    if not cell.end.trips:
+        enforced = cell.house.told.events(EventType.ENFORCED)
+        words = next(event.data["words"] for event in reversed(enforced) if event.data["action"] == "stop")
+        return f"{_device(cell)} was stopped: {words}"
     (trip,) = cell.house.told.events(EventType.TRIP)
     return f"{trip.data['device']}: {trip.data['words']}"
 

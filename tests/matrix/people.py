@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from unittest import mock
 
 from controller.events import EventType, SessionState
+from controller.memory import ShortMemory
 from controller.session import SHUT_DOWN, SYMPTOM
+from tests.controller.household import PUMPS
 from tests.matrix.cell import AT_ONCE_SECONDS, LONG_AGO, Cell
 from tests.matrix.fault import End, Fault, GoesOn, stopped
-from tests.matrix.places import EVERYWHERE
+from tests.matrix.places import EVERYWHERE, where_on
 
 _HOUR_SECONDS = 3600.0
 _STORM = 30
@@ -30,7 +32,7 @@ async def _pause_for_an_hour(cell: Cell) -> None:
     await cell.house.elapse(1)
     with (  # nothing is on, and nobody looks
         mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 300.0),
-        mock.patch("controller.station._VIEW_EVERY_SECONDS", 300.0),
+        mock.patch("controller.device_views.VIEW_EVERY_SECONDS", 300.0),
     ):
         await cell.house.elapse(_HOUR_SECONDS)
 
@@ -115,7 +117,7 @@ def _wall_at(cell: Cell, at: datetime, zone: str = "UTC") -> None:
     cell.stack.enter_context(mock.patch.dict("os.environ", TZ=zone))
     cell.stack.callback(time.tzset)
     time.tzset()
-    for module in ("events", "session", "station", "commands"):
+    for module in ("events", "session", "body", "commands"):
         cell.stack.enter_context(mock.patch(f"controller.{module}.datetime", Wall))
 
 
@@ -125,6 +127,15 @@ async def _wall_forward(cell: Cell) -> None:
 
 async def _wall_back(cell: Cell) -> None:
     _wall_at(cell, datetime.now(UTC) - timedelta(hours=5))
+
+
+async def _lose_store(cell: Cell) -> None:
+    """Let nothing be kept any more: what runs goes on, and nothing else starts."""
+    memory = cell.house.station.body.memory
+    assert isinstance(memory, ShortMemory)
+    memory.trouble = "the disk is full"
+    await cell.house.elapse(2)
+    cell.note_unless(cell.house.told.snapshot.troubles == ("the disk is full",), "nobody was told of the disk")
 
 
 async def _summer_begins(cell: Cell) -> None:
@@ -171,6 +182,14 @@ PEOPLE: tuple[Fault, ...] = (
     Fault("let-down taps", "`let_down` is tapped ten times in half a second", _tap_let_down),
     Fault("clock forward", "the wall clock jumps forward by five hours", _wall_forward),
     Fault("clock back", "the wall clock jumps back by five hours", _wall_back),
+    Fault(
+        "store full",
+        "the store cannot be written any more: what is on goes on, and nothing else starts",
+        _lose_store,
+        where_on() | {"between"},
+        GoesOn(),
+        {"between": GoesOn(stops=PUMPS)},
+    ),
     Fault("summer time", "five seconds later, an hour is left out: summer time begins", _summer_begins),
     Fault("winter time", "five seconds later, an hour comes a second time: summer time ends", _summer_ends),
     Fault(

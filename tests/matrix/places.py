@@ -17,6 +17,7 @@ PAD: tuple[DeviceKey, ...] = ("warm-pad",)
 MASSAGER: tuple[DeviceKey, ...] = ("massager",)
 
 _RUN_SECONDS = 3.0  # long enough that everything has begun, and shorter than any step
+_PULL_SECONDS = 14.0  # of suction: until it has been raised once, so that there is a vacuum that must be released
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Place:
 
 
 async def _step(house: House, name: str) -> None:
-    await house.reach(name, run_seconds=_RUN_SECONDS)
+    await house.reach(name, run_seconds=_PULL_SECONDS if _ON.get(name) == PUMPS else _RUN_SECONDS)
 
 
 async def _paused(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from controller import safety
-from tests.mutation.__main__ import ACCEPTED, MODULE, ROOT, TESTS, report
+from tests.mutation.__main__ import ACCEPTED, MODULES, ROOT, TESTS, report
 from tests.mutation.changes import Change, changes
 from tests.mutation.survivors import Outcome, survivors
 
@@ -112,13 +112,24 @@ def test_each_kind_of_change_is_made(code: str, expected: set[str]) -> None:
     assert becoming(code) == expected
 
 
+def all_changes() -> list[Change]:
+    return [change for module in MODULES for change in changes((ROOT / module).read_text(), module)]
+
+
 def test_every_hard_number_is_changed_up_and_down() -> None:
-    changed = [change.was.split(" = ")[0] for change in changes((ROOT / MODULE).read_text(), MODULE)]
-    assert {name for name in vars(safety) if name.isupper() and changed.count(name) < 2} == set()
+    changed = [change.was.split(" = ")[0] for change in all_changes()]
+    numbers = {name for name, value in vars(safety).items() if name.isupper() and isinstance(value, int | float)}
+    assert {name for name in numbers if changed.count(name) < 2} == set()
+
+
+def test_every_window_is_made_longer_and_shorter_and_allows_more_and_less() -> None:
+    changed = [change.was for change in all_changes()]
+    windows = [was for was in changed if "Window(most_seconds=" in was]
+    assert len(windows) >= 2 * 2 * sum(len(found) for found in safety.BUDGETS.values()) - 2  # one names a number
 
 
 def test_what_is_accepted_has_a_place_and_a_reason() -> None:
-    known = {(change.where, change.was, change.becomes) for change in changes((ROOT / MODULE).read_text(), MODULE)}
+    known = {(change.where, change.was, change.becomes) for change in all_changes()}
     for each in yaml.safe_load(ACCEPTED.read_text()):
         assert (each["in"], each["was"], each["becomes"]) in known
         assert each["why"]

@@ -26,7 +26,7 @@ BACK_SECONDS = 30.0
 # Nothing was read or done yet: these may be unknown while no session runs.
 UNTOLD = re.compile(
     r"^(event|button)\.|"
-    r"_(phase|step|ends_at|target_vacuum|cycle_rate|milk|milk_left|milk_right|let_down_after|peak_vacuum|reason|guide)$|"
+    r"_(phase|step|ends_at|target_vacuum|suction_starts_in|cycle_rate|milk|milk_left|milk_right|let_down_after|peak_vacuum|reason|guide)$|"
     r"^number\.letdown_home_vacuum$"
 )
 

@@ -331,21 +331,26 @@ async def test_the_answers_of_the_day_outlive_a_kill(tmp_path: Path) -> None:
             assert (await ask(service.other, "start", routine="warm"))["outcome"] == "accepted"
             await wait(lambda: bool(latest(service.other, GUIDE).get("words")))
             assert (await ask(service.other, "skip"))["outcome"] == "accepted"  # the advice was read
-            await wait(lambda: session(service.other)["state"] == "completed")
+            await wait(lambda: session(service.other)["state"] == "stopped")  # nothing could start today
             outcomes = {each["name"]: each["outcome"] for each in session(service.other)["steps"]}
             assert outcomes == {"check": "done", "warm": "not_today"}  # not asked again, and the yes still counts
             assert all(each["question"] is None for each in service.other.values(GUIDE))
             assert service.seen.of("on") == []
 
 
-async def test_a_second_controller_is_refused_the_same_store_and_the_first_goes_on(tmp_path: Path) -> None:
+async def test_a_second_controller_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     async with household(tmp_path) as service, service.running() as process:
         await service.ready(process)
         await service.start_and_run("express")
         async with program(tmp_path, "run", "--config", str(service.config)) as second:
             async with asyncio.timeout(60):
-                assert await second.process.wait() == 1
-            assert second.log == (
+                assert await second.process.wait() == 2
+            assert second.log.startswith("letdown: another controller already serves the station home: the node ")
+            assert "--take-over" in second.log
+        async with program(tmp_path, "run", "--take-over", "--config", str(service.config)) as third:
+            async with asyncio.timeout(60):
+                assert await third.process.wait() == 1  # not even so does it get the store of one that runs
+            assert third.log.endswith(
                 f"letdown: the store at {service.store} is in use: another controller uses it; "
                 "end that one, or name another file\n"
             )

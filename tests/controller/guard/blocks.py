@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +23,7 @@ ON = {
 def block(house: House, energy: Energy, *, seconds: float = 120.0) -> AbstractAsyncContextManager[Any]:
     match energy:
         case Energy.SUCTION:
-            pumps = house.guard.pumps(Side.BOTH)
+            pumps = house.pumps()
             return house.guard.suction(pumps, SETTING, at_most_seconds=seconds)
         case Energy.HEAT:
             return house.guard.heat([house.pad], 40, at_most_seconds=seconds)
@@ -34,10 +33,9 @@ def block(house: House, energy: Energy, *, seconds: float = 120.0) -> AbstractAs
 
 @contextlib.asynccontextmanager
 async def everything_on(house: House) -> AsyncIterator[Any]:
-    async with block(house, Energy.HEAT), block(house, Energy.VIBRATION), block(house, Energy.SUCTION) as run:
+    heat, vibration, suction = (
+        block(house, energy, seconds=300) for energy in (Energy.HEAT, Energy.VIBRATION, Energy.SUCTION)
+    )
+    async with heat, vibration, suction as run:
         assert house.on == set(ALL)
         yield run
-
-
-def keepers() -> list[asyncio.Task[Any]]:
-    return [task for task in asyncio.all_tasks() if task.get_name().startswith("keep ") and not task.done()]

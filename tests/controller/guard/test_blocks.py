@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.keeper import Keeper
-from controller.safety import Energy, Trip, TripKind
+from controller.safety import Energy, TripKind
+from controller.supervisor import Supervisor
 from devices.errors import DeviceError, LinkLostError, RefusedError, UncertainError
 from devices.roles import RunState, Side
-from tests.controller.guard.blocks import ON, SETTING, WILLING, block, everything_on, keepers
+from tests.controller.guard.blocks import ON, SETTING, WILLING, block, everything_on
 from tests.controller.household import House, household
 
 
@@ -42,8 +42,10 @@ async def test_leaving_a_block_stops_its_devices_and_they_say_so(energy: Energy,
         assert house.clock.now() - left_at <= 1
         assert house.on == set()
         assert house.reported_off
-        await house.elapse(1)
-        assert keepers() == []
+        renewed = house.commanded(next(iter(ON[energy])), "renew")
+        await house.elapse(10)
+        assert house.commanded(next(iter(ON[energy])), "renew") == renewed
+        assert house.heard.enforced == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ async def test_a_block_of_which_one_device_does_not_start_stops_the_others(
     fault: Callable[[House], None], error: type[DeviceError]
 ) -> None:
     async with household() as house:
-        pumps = house.guard.pumps(Side.BOTH)
+        pumps = house.pumps()
         fault(house)
         with pytest.raises(error):
             async with house.guard.suction(pumps, SETTING, at_most_seconds=60):
@@ -69,10 +71,8 @@ async def test_a_block_of_which_one_device_does_not_start_stops_the_others(
         assert house.pump("left-pump").reading.run_state is RunState.STOPPED
 
 
-async def test_a_block_left_while_its_lease_is_renewed_leaves_no_keeper_behind() -> None:
+async def test_a_block_left_while_its_lease_is_renewed_is_renewed_no_more() -> None:
     async with household() as house:
-        ended: list[str] = []
-        house.guard.on_ended = ended.append
         for turns in range(0, 24, 3):
             renewed = asyncio.Event()
             house.before_command("left-pump", "renew", renewed.set)
@@ -80,22 +80,21 @@ async def test_a_block_left_while_its_lease_is_renewed_leaves_no_keeper_behind()
                 await renewed.wait()
                 for _ in range(turns):
                     await asyncio.sleep(0)
-            await house.elapse(2)
-            assert keepers() == []
+            renewals = house.commanded("left-pump", "renew")
+            await house.elapse(5)
+            assert house.commanded("left-pump", "renew") == renewals
             assert house.on == set()
-        assert ended == []
+        assert house.heard.ended == []
 
 
 async def test_a_block_that_stays_longer_than_it_may_trips() -> None:
     async with household() as house:
-        trips: list[Trip] = []
-        house.guard.on_trip = trips.append
         async with block(house, Energy.SUCTION, seconds=30):
             await house.elapse(31.5)
             assert house.on == ON[Energy.SUCTION]
             await house.elapse(2)
             assert house.on == set()
-        assert [trip.kind for trip in trips] == [TripKind.TIME]
+        assert [trip.kind for trip in house.heard.trips] == [TripKind.TIME]
 
 
 async def test_a_device_gets_its_own_timer_just_longer_than_ours() -> None:
@@ -120,26 +119,50 @@ async def test_a_run_is_kept_alive_for_longer_than_its_lease() -> None:
 
 
 @pytest.mark.parametrize("energy", Energy)
-async def test_the_lease_on_the_device_ends_a_run_whose_keeper_hangs(
+async def test_the_lease_on_the_device_ends_a_run_whose_supervisor_hangs(
     energy: Energy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nothing(_: Keeper) -> None: ...
-
     async with household(owner=WILLING) as house, block(house, energy):
         await house.elapse(20)
-        monkeypatch.setattr(Keeper, "look", lambda _: None)
-        monkeypatch.setattr(Keeper, "_renew", nothing)
+        monkeypatch.setattr(Supervisor, "look", lambda _: None)
+        monkeypatch.setattr(Supervisor, "_look", lambda _, watched: None)  # not on a report either
+        monkeypatch.setattr(Supervisor, "_renew", lambda _: None)
         took = await house.until(lambda: not house.on, within_seconds=11)
         assert took > 5
 
 
-async def test_the_death_of_a_keeper_is_a_trip() -> None:
+async def test_a_supervisor_that_fails_on_a_device_in_a_block_is_a_trip(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Supervisor, *__: object) -> None:
+        raise ZeroDivisionError
+
     async with household() as house, block(house, Energy.SUCTION):
         await house.elapse(5)
-        for keeper in keepers():
-            keeper.cancel()
-        await house.elapse(2)
+        monkeypatch.setattr(Supervisor, "_look_in_block", fail)
+        await house.until(lambda: not house.on, within_seconds=2)
         assert house.guard.trip is not None
+        assert house.guard.trip.kind is TripKind.LEASE
+
+
+async def test_the_death_of_the_supervisor_is_a_trip() -> None:
+    async with household() as house, block(house, Energy.SUCTION):
+        await house.elapse(5)
+        (supervisor,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("supervisor of "))
+        supervisor.cancel()
+        await house.until(lambda: not house.on, within_seconds=2)
+        assert house.guard.trip is not None
+
+
+async def test_a_renewal_that_is_lost_is_sent_again_before_the_lease_ends() -> None:
+    async with household() as house, block(house, Energy.HEAT, seconds=60):
+        await house.elapse(4)
+        codec = house.home.twins["warm-pad"]._codec
+        hears = codec.decode_command
+        house.break_ears("warm-pad", "renew")
+        await house.elapse(5)
+        codec.decode_command = hears  # type: ignore[method-assign]
+        await house.elapse(20)
+        assert house.on == ON[Energy.HEAT]
+        assert house.guard.trip is None
 
 
 async def test_links_that_close_without_a_stop_end_every_run_at_once() -> None:

@@ -18,8 +18,6 @@ from tests.controller.household import House, household
 
 async def test_stopping_all_says_what_each_device_confirmed() -> None:
     async with household(owner=WILLING) as house:
-        uncertain: list[str] = []
-        house.guard.on_uncertain = uncertain.append
         house.lose_link("right-pump", for_good=True)  # while it is off
         async with block(house, Energy.HEAT), block(house, Energy.VIBRATION):
             house.break_ears("warm-pad")
@@ -32,7 +30,7 @@ async def test_stopping_all_says_what_each_device_confirmed() -> None:
             "warm-pad": "uncertain",
             "massager": "uncertain",
         }
-        assert set(uncertain) == {"warm-pad", "massager"}
+        assert set(house.heard.uncertain) == {"warm-pad", "massager"}
 
 
 async def test_one_device_that_does_not_confirm_delays_no_other() -> None:

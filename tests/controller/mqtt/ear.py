@@ -64,6 +64,7 @@ class Ear:
     def __init__(self, client: aiomqtt.Client) -> None:
         self.client = client
         self.heard: list[aiomqtt.Message] = []
+        self._puts_it_on = False
 
     def payloads(self, topic: str) -> list[str]:
         return [bytes(m.payload).decode() for m in self.heard if m.topic.value == topic]
@@ -91,6 +92,14 @@ class Ear:
         with contextlib.suppress(aiomqtt.MqttError):  # the broker went away; what was heard is heard
             async for message in self.client.messages:
                 self.heard.append(message)
+                if message.topic.value == TOPICS.guide(STATION) and not message.retain:
+                    await self._put_flange_on(b'"waits_for":"flange"' in bytes(message.payload))
+
+    async def _put_flange_on(self, waits: bool) -> None:
+        """Put the flange on at once, as somebody who has it in their hand, and say so."""
+        if waits and not self._puts_it_on:
+            await self.command({"action": "start_suction"})
+        self._puts_it_on = waits
 
 
 @contextlib.asynccontextmanager

@@ -62,6 +62,7 @@ async def test_a_lost_link_of_one_pump_stops_both_and_trips(step: str) -> None:
         assert (await house.send("acknowledge")).outcome == "accepted"
         assert house.told.snapshot.trip is None
         await house.start("milk")
+        await house.flange_on()
         await house.elapse(5)
         assert house.on == set(PUMPS)
 
@@ -80,6 +81,7 @@ async def test_a_pump_that_does_not_start_fails_the_session_and_stops_the_other(
     async with household() as house:
         house.break_ears(key, "start")
         await house.start("milk")
+        await house.flange_on()
         snapshot = await house.finished(within_seconds=5)
         assert snapshot.state is SessionState.FAILED
         assert key in (snapshot.reason or "")
@@ -91,6 +93,7 @@ async def test_a_session_that_failed_does_not_go_on_saying_that_the_pump_begins(
     async with household() as house:
         house.break_ears("left-pump", "start")
         await house.start("milk")
+        await house.flange_on()
         await house.finished(within_seconds=5)
         assert house.told.guide.words != house.words.steps["stimulate"].with_device
 

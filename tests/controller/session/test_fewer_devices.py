@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal
 
+from controller.answers import DayAnswers
 from controller.events import SessionState, Stream, Volume
 from controller.guard import Guard
 from controller.memory import ShortMemory
@@ -43,6 +46,7 @@ async def test_with_only_a_pump_warmth_and_massage_go_by_hand() -> None:
         await house.reach("warm")
         assert house.told.guide.words == house.words.steps["warm"].by_hand
         await house.skip_to("stimulate")
+        await house.flange_on()
         await house.elapse(2)
         assert house.on == {"left-pump"}
         assert house.told.guide.words == house.words.steps["stimulate"].with_device
@@ -63,6 +67,7 @@ class LevelPump:
     on_link_loss: Literal["stops"] = "stops"
     max_level: int | None = None
     connected = True
+    can_stop = True
     age_seconds = 0.0
 
     def __init__(self) -> None:
@@ -80,6 +85,7 @@ class LevelPump:
 
     async def adjust(self, setting: PumpSetting) -> None:
         self.told.append(setting)
+        self.reading = PumpReading(run_state=RunState.RUNNING, level=setting.level)
 
     async def pause(self) -> None: ...
 
@@ -92,18 +98,24 @@ class LevelPump:
 async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
     clock, stream, pump = ScaledClock(math.inf), Stream(), LevelPump()
     told = Told(clock, stream)
+    guard = Guard(clock, COMFORTABLE, [pump], ShortMemory())
+    answers = DayAnswers(clock, ShortMemory(), QUESTIONS, lambda: datetime.now(UTC))
+    answers.answer_open(False)
     session = Session(
         station="home",
         routine=routines()["milk"],
         side=Side.BOTH,
         clock=clock,
-        guard=Guard(clock, COMFORTABLE, [pump], ShortMemory()),
+        guard=guard,
         devices=[pump],
         words=words(),
-        answers=dict.fromkeys(QUESTIONS, False),
+        answers=answers,
         stream=stream,
+        health=dict,
     )
+    supervising = asyncio.create_task(guard.run())
     await session.run()
+    supervising.cancel()
     assert [setting.level for setting in pump.told] == [1, 1]
     assert pump.reading.run_state is RunState.STOPPED
     assert told.snapshot.state is SessionState.COMPLETED

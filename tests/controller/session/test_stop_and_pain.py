@@ -130,12 +130,14 @@ async def test_a_device_that_ignores_its_stop_is_told_to_the_person_and_to_who_a
         assert reply.devices["left-pump"] == "uncertain"
         assert reply.devices["right-pump"] == "stopped"
         assert "left-pump" in reply.reasons[0]
-        assert "take the flange off" in reply.reasons[0]
+        assert "switch it off at its button" in reply.reasons[0]
         snapshot = await house.finished(within_seconds=3)
         assert snapshot.state is SessionState.STOPPED
         assert snapshot.reason == "pain"
         assert {event.data["device"] for event in house.told.events(EventType.UNCERTAIN)} == {"left-pump"}
-        assert house.told.guide.words == house.words.message("uncertain", device="left-pump")
+        by_hand = house.words.message("by_hand_pump", device="left-pump")
+        assert house.told.guide.words == house.words.message("not_reached", words=by_hand)
+        assert "take the flange off" in by_hand
         assert house.home.pumps[Side.RIGHT].duty.state == "stopped"
         await house.until(lambda: not house.on, within_seconds=12)  # its lease is not renewed any more
 

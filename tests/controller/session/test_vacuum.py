@@ -16,8 +16,8 @@ def aim(house: House) -> float:
 
 async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
     async with household() as house:
-        await house.reach("express", run_seconds=15)
-        assert aim(house) == 120
+        await house.reach("express", run_seconds=0)
+        await house.sealed_at(120)
         reply = await house.send("vacuum_down")
         assert reply.outcome == "accepted"
         assert aim(house) == 100
@@ -30,6 +30,7 @@ async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
 async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
     async with household() as house:
         await house.reach("express", run_seconds=0)
+        await house.sealed_at(100)
         await house.send("set_vacuum", mmhg=90)
         await house.elapse(11)
         assert (await house.send("vacuum_up")).outcome == "accepted"
@@ -57,25 +58,27 @@ async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
 
 async def test_until_there_is_a_comfort_cap_expression_stays_at_100() -> None:
     async with household(owner=OwnerLimits()) as house:
-        await house.reach("express", run_seconds=45)
+        await house.reach("express", run_seconds=60)
         assert aim(house) == 100
 
 
 async def test_a_vacuum_that_the_person_chose_holds_after_a_pause() -> None:
     async with household() as house:
-        await house.reach("express")
+        await house.reach("express", run_seconds=0)
+        await house.sealed_at(80)
         await house.send("set_vacuum", mmhg=70)
         await house.send("pause")
         await house.elapse(5)
         await house.send("resume")
+        await house.sealed_at(70)
         await house.elapse(30)
         assert aim(house) == 70
 
 
 async def test_a_lowering_that_the_pump_does_not_answer_is_not_followed_by_a_raise() -> None:
     async with household() as house:
-        await house.reach("express", run_seconds=15)
-        assert aim(house) == 120
+        await house.reach("express", run_seconds=0)
+        await house.sealed_at(120)
         codec = house.home.twins["left-pump"]._codec
         hears = codec.decode_command
         house.break_ears("left-pump", "adjust")
