@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
 from controller.safety import LEASE_SECONDS, STALE_SECONDS, TripKind
-from devices.virtual.home import DeviceKey
-from tests.controller.household import ALL, PUMPS
+from devices.profiles.driver import ProfileDevice
+from devices.virtual.home import DEVICES, DeviceKey
+from devices.virtual.radio import radio_on_air
+from tests.controller.household import ALL, PUMPS, _is, _profile
 from tests.matrix import switches
 from tests.matrix.cell import AT_ONCE_SECONDS, Cell
 from tests.matrix.fault import WILLING, Doubt, End, Fault, GoesOn, failed, not_followed, stopped, tripped
@@ -133,6 +136,24 @@ async def _mute_stop(cell: Cell) -> None:
     victim = cell.place.victim
     switches.make_mute(cell.house, victim, switches.stop_of(victim))
     cell.say("stop")
+
+
+async def _second_controller(cell: Cell) -> None:
+    """Look for the same devices with a radio of another controller: they are taken, and it must leave them alone."""
+    house = cell.house
+    async with contextlib.AsyncExitStack() as stack:
+        with house.clock.held():
+            radio = await stack.enter_async_context(radio_on_air(house.clock, house.air))
+        others = [
+            ProfileDevice(radio, house.clock, name=each.key, side=each.side, profile=_profile(each), wanted=_is(each))
+            for each in DEVICES
+        ]
+        links = [asyncio.create_task(each.run(), name=f"second link to {each.name}") for each in others]
+        await house.elapse(5)
+        cell.notes += [f"a second controller connected {each.name}" for each in others if each.link.connected]
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
 
 
 async def _silence(cell: Cell) -> None:
@@ -276,6 +297,11 @@ RADIO: tuple[Fault, ...] = (
         _mute_start,
         where_starts(),
         failed(_ANSWER_SECONDS + AT_ONCE_SECONDS, "{device} did not answer {start}"),
+    ),
+    Fault(
+        "second controller",
+        "another controller looks for the same devices, with a radio of its own",
+        _second_controller,
     ),
     Fault(
         "change not heard",
