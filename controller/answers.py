@@ -43,6 +43,7 @@ class DayAnswers:
 
     def new_day(self) -> None:
         """Ask anew where the day is over."""
+        before = (self._on, dict(self.values), self.standing)
         today, over = self._now().date(), self._clock.now() >= self._ends_seconds
         symptoms = frozenset(name for name, yes in self.values.items() if yes)
         if over and (self._on is None or today > self._on):
@@ -55,6 +56,8 @@ class DayAnswers:
             if over:
                 self._ends_seconds = self._clock.now() + _DAY_SECONDS
         self._asked_on = today
+        if (self._on, self.values, self.standing) != before:
+            self._keep()  # or a crash would bring back a no that has ended
 
     def answer(self, question: str, yes: bool) -> str | None:
         """Note an answer to a question, or to `asked`, the one that is open. Return why not, if it cannot be."""

@@ -239,3 +239,11 @@ def test_a_restart_in_the_evening_does_not_make_a_no_count_on_the_next_day() -> 
 def test_a_question_that_is_asked_no_longer_keeps_no_symptom_standing_for_ever() -> None:
     known = Answers(on=MORNING.date() - DAY, standing=frozenset({"cough"}))
     assert Person(known).symptoms == set()
+
+
+def test_a_no_that_ended_with_its_date_does_not_come_back_with_a_restart_and_the_old_date() -> None:
+    person = Person()
+    person.answers.answer_open(False)
+    person.set_wall(DAY)
+    assert person.open == list(QUESTIONS)
+    assert person.restart(wall=MORNING).open == list(QUESTIONS)
