@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 
 from controller import safety
-from controller.blocks import Block, Held, MustStopError, finished
+from controller.blocks import Block, Held, MustStopError
 from controller.envelope import Allowance, Felt
 from controller.limits import limit_pump
 from controller.safety import Energy, Limit
@@ -21,6 +22,7 @@ _HAIR = 1.0  # mmHg: what a pump says is rounded
 class Suction(Block):
     """Pumps, all at one setting. `wish`: what a routine or a person asked for; `setting`: what the pumps confirmed.
 
+    `told`: what each confirmed; they may start with limits of their own, and one may refuse what the other does.
     `come_down_to`: what each was told last where that was less, until it says that it follows. `tell(limits)`: what a
     person's wish met.
     """
@@ -46,8 +48,7 @@ class Suction(Block):
         self._pumps = {pump.name: pump for pump in pumps}
         self._raised_at_seconds = clock.now()
         self._lowered_at_seconds = -safety.FOLLOW_SECONDS
-        self._unsure: float | None = None  # the lowest that a pump may be at: a change was sent that not all answered
-        self._sent: float | None = None  # what that change was
+        self._sent: float | None = None  # a change that not all have answered
         self._reported: dict[str, float] = {}  # what each pump said last that it is set to
         first = safety.FIRST_EXPRESSION_VACUUM_MMHG if wish.phase is Phase.EXPRESSION else None
         self.limits = tuple(limit for pump in pumps for limit in self._limits_of(pump, wish)[1])
@@ -56,6 +57,8 @@ class Suction(Block):
             pump.name: self._limits_of(pump, self.wish, pace_mmhg=first, alone=True)[0] for pump in pumps
         }
         self.setting = self._lowest(self.told.values())
+        # The lowest that each may be at: raising begins there. A change that was not answered may have arrived.
+        self._at = {name: self._value(setting) for name, setting in self.told.items()}
 
     @property
     def pumps(self) -> tuple[Pump, ...]:
@@ -76,6 +79,7 @@ class Suction(Block):
         """Go on without a pump that is out of reach."""
         super().lose(device)
         self.told.pop(device, None)
+        self._at.pop(device, None)
 
     def wait_to_rise(self) -> None:
         """Raise nothing for 10 s: the pumps have just begun, or have no seal yet."""
@@ -99,7 +103,7 @@ class Suction(Block):
         self.wish = self._with(wanted, max(limit.allowed, asked_before))
         if by_person:
             self._tell([limit])
-        await self.refresh(again=self._unsure is not None)
+        await self.refresh(again=self._sent is not None)
         return limit
 
     def take_in(self, pump: str, seen: Felt, most: float) -> bool:
@@ -124,17 +128,15 @@ class Suction(Block):
         self.come_down_to.pop(pump, None)
         if value == self._reported.get(pump) or self.changing or not self.settled:
             return False  # what it says once the change is over, or has had its time, counts
-        self._reported[pump] = value
+        self._reported[pump] = self._at[pump] = value
         if self._sent is not None and abs(value - self._sent) <= _HAIR:
-            self._unsure = self._sent = None
-        elif abs(value - self._value(self.setting)) <= _HAIR:
-            self._unsure = None
+            self._sent = None
+        elif abs(value - self._value(self.told[pump])) <= _HAIR:
             return False
         else:
             self.wish = self._with(self.wish, value)
             self.by_person = True
             self._raised_at_seconds = self._clock.now()
-            self._unsure = min(value, *map(self._value, self.told.values()))  # the other pump is where it was
         self.setting = self._with(self.setting, value)
         self.told = dict.fromkeys(self.told, self.setting)
         return True
@@ -158,7 +160,6 @@ class Suction(Block):
             # What the body's layers came to since is not asked for again when they are lifted.
             self.wish = self._lowest([self._limits_of(pump, self.wish, alone=False)[0] for pump in self.pumps])
             current = self._value(self.setting)
-            lowest_now = current if self._unsure is None else min(current, self._unsure)
             limits = [limit for pump in self.pumps for limit in self._limits_now(pump, self.wish)]
             changed = [limit for limit in limits if limit.quantity in _SET]
             if not changed:
@@ -168,11 +169,11 @@ class Suction(Block):
                 raise MustStopError(limit.reasons[0].words)
             if not again and limit.allowed == current and not self._above(limit):
                 return
-            await self._set(limit, current, lowest_now, limits)
+            await self._set(limit, current, limits)
 
-    async def _set(self, limit: Limit, current: float, lowest_now: float, limits: Sequence[Limit]) -> None:
+    async def _set(self, limit: Limit, current: float, limits: Sequence[Limit]) -> None:
         now_seconds = self._clock.now()
-        if limit.allowed > lowest_now:
+        if limit.allowed > self._lowest_now:
             self._raised_at_seconds = now_seconds
         if limit.allowed < current or self._above(limit):
             if limit.allowed != self._sent:  # the same once more gives no more time to follow
@@ -183,17 +184,23 @@ class Suction(Block):
         setting = self._with(self.setting, limit.allowed)
         if rates := [each.allowed for each in limits if each.quantity == "rate_cpm"]:
             setting = setting.model_copy(update={"rate_cpm": min(rates)})
-        self._unsure, self._sent = min(lowest_now, limit.allowed), limit.allowed
-        try:
-            await finished(pump.adjust(setting) for pump in self.pumps)
-        except RefusedError:
-            self._unsure = self._sent = None  # nothing has changed, and nothing of it restricts what is asked next
-            if limit.allowed > current:
-                self.wish = self._with(self.wish, current)
-            raise
-        self._unsure = self._sent = None
-        self.told = dict.fromkeys(self.told, setting)
-        self.setting = setting  # only now: what was not confirmed is not remembered as done
+        pumps, before, self._sent = self.pumps, dict(self._at), limit.allowed
+        self._at = {name: min(at, limit.allowed) for name, at in self._at.items()}
+        results = await asyncio.gather(*(pump.adjust(setting) for pump in pumps), return_exceptions=True)
+        for pump, result in zip(pumps, results, strict=True):
+            if result is None and pump.name in self.told:
+                self.told[pump.name], self._at[pump.name] = setting, limit.allowed
+            elif isinstance(result, RefusedError) and pump.name in self.told:
+                self._at[pump.name] = before[pump.name]  # nothing of it restricts what is asked next
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if all(isinstance(error, RefusedError) for error in errors):
+            self._sent = None
+        if not errors:
+            self.setting = setting  # only now: what was not confirmed is not remembered as done
+            return
+        if self._sent is None and limit.allowed > current:
+            self.wish = self._with(self.wish, current)
+        raise errors[0]
 
     async def _start(self, device: Role) -> None:
         pump = self._pumps[device.name]
@@ -203,15 +210,17 @@ class Suction(Block):
     def _early(self) -> bool:
         return self._clock.now() - self._raised_at_seconds < safety.RAISE_EVERY_SECONDS
 
+    @property
+    def _lowest_now(self) -> float:
+        return min(self._at.values(), default=0.0)
+
     def _above(self, limit: Limit) -> bool:
         """Say whether any of several pumps was told more than this: they may have started with limits of their own."""
         return any((getattr(told, limit.quantity) or 0) > limit.allowed for told in self.told.values())
 
     def _limits_now(self, pump: Pump, wanted: PumpSetting) -> tuple[Limit, ...]:
         """Return what limits a wanted setting of a running pump now: everything, and the pace of raising."""
-        current = self._value(self.setting)
-        lowest_now = current if self._unsure is None else min(current, self._unsure)
-        early = self._early
+        lowest_now, early = self._lowest_now, self._early
         return self._limits_of(
             pump,
             wanted,

@@ -15,6 +15,7 @@ from controller.commands import Action
 from controller.mqtt.topics import Topics
 from tests.controller.mqtt.ear import ear, until
 from tests.system.mosquitto import find, mosquitto
+from tests.system.test_service import availability
 from tests.test_cli import LETDOWN, ROOT, environment, letdown
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -99,7 +100,8 @@ async def test_the_service_does_over_mqtt_what_it_says(tmp_path: Path) -> None:
         followers = []
         try:
             state = "letdown/home/state"
-            await until(lambda: bool(other.payloads("letdown/home/device/massager/availability")), 60)
+            # All of them: else the reply to pain says that one was not reached.
+            await until(lambda: availability(other) == ["online"] * 4, 60)
             for number, (program, *options) in enumerate(clients):
                 where = ("-h", broker.host, "-p", str(broker.port))
                 client = await asyncio.create_subprocess_exec(

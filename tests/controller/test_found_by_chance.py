@@ -271,3 +271,21 @@ async def test_a_pump_is_not_raised_by_more_than_a_step_because_the_other_was_se
         await house.send("set_vacuum", mmhg=150)
         await house.elapse(1)
         assert left.suction.target_mmhg <= before_mmhg + 20
+
+
+async def test_a_pump_that_refuses_to_come_down_does_not_let_the_other_be_raised_at_once() -> None:
+    async with household() as house:
+        left, right = house.home.pumps[Side.LEFT], house.home.pumps[Side.RIGHT]
+        await house.start("milk", "right")
+        await house.flange_on()
+        await house.elapse(1)
+        await house.send("stop")
+        right.least_mmhg = 60.0
+        await house.start("milk")
+        await house.flange_on()
+        # The right pump had a seal a moment ago, and begins at more than the left one, which has none yet.
+        assert (left.suction.target_mmhg, right.suction.target_mmhg) == (40, 70)
+        for _ in range(40):
+            await house.elapse(0.1)
+            assert left.suction.target_mmhg == 40
+        assert not house.on  # the right one has not followed
