@@ -23,7 +23,7 @@ test-system: $(VENV)/.dev ## the tests that need system programs; installs what 
 	$(BIN)/python -m pytest -q tests -m system
 
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)
-	tests/bluez/boot $(BIN)/python -q
+	tests/bluez/boot $(BIN)/python -v
 
 fault-matrix: $(VENV)/.dev ## every fault in every step of a session, on virtual devices; renews docs/fault-matrix.md
 	$(BIN)/python -m tests.matrix

@@ -13,7 +13,8 @@ import pytest
 
 from controller.commands import Action
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import ear, until
+from tests.controller.mqtt.ear import ear
+from tests.helpers.patience import until
 from tests.system.mosquitto import find, mosquitto
 from tests.system.test_service import availability
 from tests.test_cli import LETDOWN, ROOT, environment, letdown

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.controller.mqtt.ear import TOPICS
-
-_LOOK_SECONDS = 0.05
+from tests.helpers.patience import until
 
 
 class Forked:
     """One process, known by the files beside its log. Looks like one of asyncio's."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, name: str = "letdown") -> None:
+        self.name = name
         self._log = log
 
     @property
@@ -41,24 +41,20 @@ class Forked:
 
     async def began(self) -> None:
         """Wait until it has begun."""
-        while _number(self._log.with_suffix(".pid")) is None:  # noqa: ASYNC110 - another process has no event
-            await asyncio.sleep(_LOOK_SECONDS)
+        await self._until(lambda: _number(self._log.with_suffix(".pid")) is not None, "begun")
 
-    async def wait(self) -> int:
-        """Wait for its end."""
-        while (code := self.returncode) is None:  # noqa: ASYNC110 - the same
-            await asyncio.sleep(_LOOK_SECONDS)
-        return code
+    async def wait(self, seconds: float = 60.0) -> int:
+        """Wait for its end, and return its code."""
+        await self._until(lambda: self.returncode is not None, "ended", seconds)
+        return self.returncode or 0
 
-    async def logged(self, words: str, seconds: float = 60.0) -> None:
+    async def logged(self, words: str) -> None:
         """Wait until it has written these words."""
-        try:
-            async with asyncio.timeout(seconds):
-                while words not in self.log:
-                    assert self.returncode is None, f"it ended before it wrote {words!r}"
-                    await asyncio.sleep(_LOOK_SECONDS)
-        except TimeoutError:
-            raise AssertionError(f"it has not written {words!r} in {seconds:g} s") from None
+        await self._until(lambda: words in self.log or self.returncode is not None, f"written {words!r}")
+        assert words in self.log, f"{self.name} ended before it wrote {words!r}"
+
+    async def _until(self, done: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+        await until(done, seconds, lambda: f"{self.name} has not {what}; the last it wrote: {self.log[-1000:]}")
 
 
 class Forker:
@@ -81,16 +77,14 @@ class Forker:
         line = json.dumps({"arguments": arguments, "log": str(log), "env": env})
         self._server.stdin.write(line.encode() + b"\n")
         self._server.stdin.flush()
-        begun = Forked(log)
-        async with asyncio.timeout(60):
-            await begun.began()
+        begun = Forked(log, f"letdown {' '.join(arguments)}")
+        await begun.began()
         return begun
 
     async def run(self, *arguments: str, seconds: float = 60.0) -> tuple[int, str]:
         """Run it to its end; return its code and what it wrote."""
         begun = await self.begin(*arguments)
-        async with asyncio.timeout(seconds):
-            return await begun.wait(), begun.log
+        return await begun.wait(seconds), begun.log
 
 
 def _number(file: Path) -> int | None:

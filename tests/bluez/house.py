@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +13,7 @@ from devices.virtual.twin import Twin
 from tests.bluez.forked import Forked, Forker
 from tests.bluez.world import World, world
 from tests.controller.mqtt.ear import TOPICS, Ear, ear
+from tests.helpers.patience import until
 from tests.system.test_service import HOME, PUMPS, ask, reading, run_states, session, start, wait
 
 SETTINGS = """
@@ -100,11 +100,13 @@ class House:
         await wait(lambda: session(self.other).get("uncertain") == [])
         assert (await ask(self.other, "acknowledge"))["outcome"] == "accepted"
 
-    async def within(self, seconds: float, happens: Callable[[], bool]) -> None:
-        """Wait for something that must not take longer."""
-        async with asyncio.timeout(seconds):
-            while not happens():  # noqa: ASYNC110 - what is waited for has no event
-                await asyncio.sleep(0.05)
+    async def off(self, seconds: float = 30.0) -> dict[str, str | None]:
+        """Wait until nothing is on, in truth. Return what ended each pump's last run, as the pump tells it.
+
+        What ended it counts here, not how soon: a slow machine is late with everything.
+        """
+        await until(lambda: not self.on, seconds)
+        return {pump: self.twin(pump).body.duty.record_end for pump in PUMPS}
 
 
 @contextlib.asynccontextmanager

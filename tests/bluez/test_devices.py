@@ -21,8 +21,8 @@ from devices.yaml_file import load_yaml
 from tests.bluez.forked import Forker
 from tests.bluez.house import House, house
 from tests.bluez.world import run, typed, until_ok
-from tests.controller.mqtt.ear import until
 from tests.devices.tuya.bench import DEVICE_ID, LOCAL_KEY, UUID, credentials
+from tests.helpers.patience import until
 from tests.system.test_service import reading
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="module")]

@@ -30,7 +30,7 @@ async def home(forker: Forker) -> AsyncIterator[House]:
         yield home
 
 
-async def doctor(home: House, seconds: float = 3) -> tuple[int, dict[str, dict[str, Any]]]:
+async def doctor(home: House, seconds: float = 6) -> tuple[int, dict[str, dict[str, Any]]]:
     code, said = await home.forker.run("doctor", "--config", str(home.config), "--seconds", str(seconds), "--json")
     return code, {row["about"]: row for row in json.loads(said)}
 

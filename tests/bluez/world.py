@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from devices.catalog import Catalog
 from devices.clock import RealClock
 from devices.virtual.air import Air, serve_controller
 from devices.virtual.home import DEVICES, Described, Home
+from tests.helpers.patience import patient
 from tests.system.mosquitto import Mosquitto, find, mosquitto
 
 DAEMON = next(
@@ -74,12 +76,12 @@ async def run(*command: str, seconds: float = 20.0) -> tuple[int, str]:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             said, _ = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise
+        raise TimeoutError(f"`{' '.join(command)}` has not ended in {patient(seconds):g} s") from None
     return process.returncode or 0, said.decode()
 
 
@@ -94,8 +96,8 @@ async def typed(program: str, *lines: str, until: str) -> str:
         await asyncio.sleep(0.5)
         process.stdin.write(line.encode() + b"\n")
     said = b""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(20):
+    with contextlib.suppress(TimeoutError):  # what it said instead shows where it hung
+        async with asyncio.timeout(patient(20)):
             while until.encode() not in said and (piece := await process.stdout.read(4096)):
                 said += piece
     more, _ = await process.communicate(b"quit\n")
@@ -104,12 +106,14 @@ async def typed(program: str, *lines: str, until: str) -> str:
 
 async def until_ok(*command: str, seconds: float = 20.0) -> str:
     """Run a command until it succeeds."""
-    async with asyncio.timeout(seconds):
-        while True:
-            code, said = await run(*command)
-            if code == 0:
-                return said
-            await asyncio.sleep(0.1)
+    code, said = await run(*command)
+    end_seconds = time.monotonic() + patient(seconds)
+    while code != 0:
+        if time.monotonic() > end_seconds:
+            raise TimeoutError(f"`{' '.join(command)}` still ends with {code} after {patient(seconds):g} s: {said}")
+        await asyncio.sleep(0.1)
+        code, said = await run(*command)
+    return said
 
 
 class World:

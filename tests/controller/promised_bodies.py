@@ -275,6 +275,8 @@ class Bodies:
         seen.off_since_seconds = since(seen.why_off is not None, seen.off_since_seconds, now_seconds)
         if mishaps.no_lease:
             seen.leaseless_at_seconds = now_seconds
+        if not mishaps.obeys_stop:
+            self.stop_first.discard(key)  # it may miss that stop, and end by its lease
         if self.pulls(key):
             seen.active_at_seconds = now_seconds
         else:

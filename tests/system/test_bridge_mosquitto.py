@@ -25,9 +25,9 @@ from tests.controller.mqtt.ear import (
     snapshot,
     task_of,
     telemetry,
-    until,
 )
 from tests.controller.mqtt.ear import bridge_to as any_bridge_to
+from tests.helpers.patience import until
 from tests.system.mosquitto import find, mosquitto
 
 pytestmark = pytest.mark.system

@@ -22,7 +22,7 @@ import pytest
 from controller import safety
 from controller.memory import CUT_OFF
 from controller.store.sessions import SessionRow
-from tests.controller.mqtt.ear import until
+from tests.helpers.patience import until
 from tests.system.controlled import COMFORT_MMHG, ROUTINES, Service, household
 from tests.system.test_service import (
     DEVICES,

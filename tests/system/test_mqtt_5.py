@@ -13,8 +13,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from controller.mqtt.broker import embedded_broker
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, ear, event, running, until
+from tests.controller.mqtt.ear import STATION, TOPICS, Desk, ear, event, running
 from tests.controller.mqtt.ear import bridge_to as any_bridge_to
+from tests.helpers.patience import until
 from tests.system.mosquitto import mosquitto
 
 pytestmark = pytest.mark.system

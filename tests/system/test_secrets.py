@@ -11,7 +11,8 @@ import pytest
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, running, task_of, until
+from tests.controller.mqtt.ear import STATION, TOPICS, Desk, running, task_of
+from tests.helpers.patience import until
 from tests.system.mosquitto import Mosquitto, find, mosquitto
 
 pytestmark = pytest.mark.system

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from controller.mqtt.settings import BrokerUrl
-from tests.controller.mqtt.ear import TOPICS, Ear, ear, until
+from tests.controller.mqtt.ear import TOPICS, Ear, ear
+from tests.helpers.patience import until
 from tests.system.mosquitto import Mosquitto, find, free_port, mosquitto
 from tests.test_cli import LETDOWN, environment
 

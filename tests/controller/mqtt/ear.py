@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiomqtt
@@ -18,6 +18,7 @@ from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
 from devices.link import LinkState
 from devices.roles import PumpReading, Side
+from tests.helpers.patience import until
 
 TOPICS = Topics("letdown", "test")
 STATION = "home"
@@ -49,13 +50,6 @@ def device(*, available: bool = True, **reading: Any) -> DeviceView:
 
 def telemetry(vacuum: float, device_name: str = "pump") -> Telemetry:
     return Telemetry(station=STATION, device=device_name, values={"vacuum_mmhg": vacuum})
-
-
-async def until(done: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for something to become true."""
-    async with asyncio.timeout(seconds):
-        while not done():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)
 
 
 class Ear:

@@ -28,8 +28,8 @@ from tests.controller.mqtt.ear import (
     snapshot,
     task_of,
     telemetry,
-    until,
 )
+from tests.helpers.patience import until
 
 STATUS = TOPICS.status()
 

@@ -12,7 +12,8 @@ import aiomqtt
 import pytest
 
 from controller.mqtt.broker import BrokerError, embedded_broker
-from tests.controller.mqtt.ear import ear, until
+from tests.controller.mqtt.ear import ear
+from tests.helpers.patience import until
 
 
 async def test_a_client_finds_what_was_retained_before_it_came() -> None:

@@ -16,7 +16,8 @@ from controller.mqtt.bridge import Bridge
 from controller.mqtt.discovery import Discovery
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.safety import OwnerLimits
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, Ear, ear, guide, running, until
+from tests.controller.mqtt.ear import STATION, TOPICS, Desk, Ear, ear, guide, running
+from tests.helpers.patience import until
 from tests.system.mosquitto import mosquitto
 
 CONFIG = "homeassistant/device/letdown_home/config"

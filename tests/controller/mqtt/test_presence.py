@@ -22,8 +22,9 @@ from controller.mqtt.presence import Presence
 from controller.mqtt.rivals import find_rival, find_rivals
 from controller.mqtt.settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, Ear, running, until
+from tests.controller.mqtt.ear import STATION, TOPICS, Desk, Ear, running
 from tests.controller.mqtt.test_instance import NOON, instance
+from tests.helpers.patience import until
 
 STATUS, INSTANCE = TOPICS.status(), TOPICS.instance()
 START = {"action": "start", "args": {"routine": "gentle"}}

@@ -15,7 +15,8 @@ from controller.mqtt.bridge import V311
 from controller.mqtt.connection import _ANSWER_SECONDS, connection
 from controller.mqtt.reconnect import SESSION_SECONDS, Reconnect
 from controller.mqtt.settings import BrokerUrl, MqttSettings
-from tests.controller.mqtt.ear import bridge_to, guide, snapshot, task_of, until
+from tests.controller.mqtt.ear import bridge_to, guide, snapshot, task_of
+from tests.helpers.patience import until
 
 IDLE, RUNNING = snapshot(SessionState.IDLE), snapshot(SessionState.RUNNING)
 
