@@ -14,6 +14,11 @@ from tests.test_cli import ROOT, environment
 SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say how often to try what goes wrong seldom."""
+    parser.addoption("--quick-disconnects", type=int, default=5, help="how many quick disconnects to try")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server at once, in the guest: it imports `letdown` while pytest looks for tests."""
     if "LETDOWN_TEST_GUEST" in os.environ:
