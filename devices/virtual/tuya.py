@@ -37,7 +37,7 @@ from devices.tuya.frames import encode as encode_message
 from devices.tuya.session import MANUFACTURER, WAYS
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
 from devices.virtual.tuya_body import TuyaBody
-from devices.virtual.tuya_sdk import TuyaFaults, TuyaSdk, taken_in
+from devices.virtual.tuya_sdk import TuyaFaults, TuyaSdk, taken_in, without_ranges
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +94,9 @@ class TuyaTwin:
         self._credentials = credentials
         self._now = now
         self._way = next(way for way in WAYS if way.service == full_uuid(service))
-        self._codec = TuyaCodec(self._spec, self._spec.ids(credentials.datapoints))
+        ids = self._spec.ids(credentials.datapoints)
+        self._codec = TuyaCodec(self._spec, ids)
+        self._reporting = TuyaCodec(without_ranges(self._spec), ids)  # a range bounds what is written to it
         self._keys: dict[int, bytes] = {}
         self._joiner = Joiner()
         self._seq = self._heard_seq = self._reports = 0
@@ -293,9 +295,9 @@ class TuyaTwin:
             elif described.trigger:
                 continue
             elif described.fields:
-                yield self._codec.point(name, values)
+                yield self._reporting.point(name, values)
             elif values.get(name) is not None:
-                yield self._codec.point(name, values[name])
+                yield self._reporting.point(name, values[name])
 
     def _answer(self, code: int, data: bytes, to: Message, *, flag: int | None = None) -> None:
         if self.faults.keeps_answers:

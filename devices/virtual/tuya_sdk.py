@@ -14,7 +14,7 @@ from devices.errors import ProtocolError
 from devices.profiles.fields import unpack
 from devices.tuya.codec import in_range
 from devices.tuya.datapoints import Code, DataPoint, Kind
-from devices.tuya.schema import DatapointSpec
+from devices.tuya.schema import DatapointSpec, TuyaSpec
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ def taken_in(described: DatapointSpec, point: DataPoint, product: tuple[float, f
         return point.value in described.meanings
     number = point.value * described.scale + described.offset
     return in_range(described, number) and (product is None or product[0] <= number <= product[1])
+
+
+def without_ranges(spec: TuyaSpec) -> TuyaSpec:
+    """Return the description of a product that reports whatever it comes to."""
+    unbounded = {name: each.model_copy(update={"range": None}) for name, each in spec.datapoints.items()}
+    return spec.model_copy(update={"datapoints": unbounded})
 
 
 def _whole(described: DatapointSpec, value: bytes) -> bool:
