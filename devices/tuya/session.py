@@ -20,8 +20,9 @@ from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, Place
 from devices.profiles.vocabulary import full_uuid
+from devices.tuya import remedies
 from devices.tuya.credentials import TuyaCredentials
-from devices.tuya.crypto import AUTHENTICATION, BLOCK, login_key, open_envelope, seal, session_key
+from devices.tuya.crypto import BLOCK, login_key, open_envelope, seal, session_key
 from devices.tuya.datapoints import (
     REPORTS,
     TIME_REQUESTS,
@@ -46,14 +47,10 @@ _PATIENCE_SECONDS = 0.5  # how often a wait in the handshake looks whether there
 _REPLIES = 32  # that wait to be sent; of a device that asks for more, the oldest are forgotten
 _INFO_BYTES = 46
 _PROTOCOLS = (3, 4)
-_PAIRED, _ALREADY_PAIRED = 0, 2
 _FALLBACK_VERSION = 3  # in the first packets, before the device has said its own
 _WANTS_PACKET_BYTES = 4  # from this protocol on, the first request says how long packets may be
 _BOUND = 0x80
 _FIRST_OF_THE_DEVICES_OWN = 0x8000  # codes from here on are not answers
-
-_ADD = "add it in the Tuya app first, and then"
-_FETCH = "fetch the local key again from your Tuya account: it changes whenever the device is paired with the app"
 
 
 class Way(NamedTuple):
@@ -130,12 +127,13 @@ class Session:
             raise ProtocolError(f"{self._name} speaks protocol {info[2]} of Tuya BLE; 3 and 4 are understood here")
         if not info[5]:
             # Pairing it now would bind it to whatever key stands in the settings.
-            raise self._not_bound()
+            raise remedies.not_bound(self._name)
         secret = self._credentials.material
         self._flag = secret.session_flag
         self._keys = {self._flag: session_key(secret, info[6:12])}
-        answer = await self._shake(Code.PAIR, self._credentials.pair_request(), self._no_pairing)
-        self._check_pairing(read_result(Code.PAIR, answer.data))
+        answer = await self._shake(Code.PAIR, self._credentials.pair_request(), lambda: remedies.no_pairing(self._name))
+        if refused := remedies.pairing_refused(self._name, read_result(Code.PAIR, answer.data)):
+            raise refused
         _LOGGER.debug("%s: session open, protocol %d", self._name, self.protocol)
 
     def end(self) -> None:
@@ -193,36 +191,16 @@ class Session:
                         return await asyncio.shield(request.answer)
                 except TimeoutError:
                     if not self._link.has(self._notify):
-                        raise LinkLostError(
-                            f"{self._name}: the link was lost in the handshake; if that goes on, {_FETCH}"
-                        ) from None
+                        raise remedies.lost_in_handshake(self._name) from None
             raise unanswered()
         finally:
             self._forget(request)
 
-    def _not_bound(self) -> RefusedError:
-        return RefusedError(f"{self._name} is not bound to any account: {_ADD} {_FETCH}")
-
     def _no_device_info(self) -> DeviceError:
         advertised = self._advertised()
         if advertised and not advertised[0] & _BOUND:
-            return self._not_bound()  # it has forgotten its local key, so it cannot read what was sent
-        return RefusedError(
-            f"{self._name} did not answer the first message. Most often its local key is not the one in the settings: "
-            f"{_FETCH}. Or another phone or gateway is connected to it"
-        )
-
-    def _no_pairing(self) -> DeviceError:
-        return RefusedError(f"{self._name} did not answer the request to pair: {_FETCH}, with uuid and device id")
-
-    def _check_pairing(self, result: int) -> None:
-        if result == 1:
-            raise RefusedError(
-                f"{self._name} is bound to another account, or uuid and device id are another device's: "
-                f"fetch all three again from your Tuya account, or pair the device with your Tuya app first"
-            )
-        if result not in (_PAIRED, _ALREADY_PAIRED):
-            raise RefusedError(f"{self._name} turned the pairing down with code {result}: {_FETCH}")
+            return remedies.not_bound(self._name)  # it has forgotten its local key, so it cannot read what was sent
+        return remedies.no_device_info(self._name)
 
     # ---- requests ----
 
@@ -299,7 +277,7 @@ class Session:
         except ProtocolError:
             request = next((each for each in self._waiting.values() if each.code == Code.DEVICE_INFO), None)
             if request is not None and not request.answer.done():
-                request.answer.set_exception(self._cannot_be_read(envelope[0]))
+                request.answer.set_exception(remedies.cannot_be_read(self._name, envelope[0]))
             raise
         self.heard += 1
         if message.code < _FIRST_OF_THE_DEVICES_OWN:
@@ -313,12 +291,6 @@ class Session:
             self._reply(message, time_reply(message.code, self._now()))
         else:
             _LOGGER.debug("%s: passed over a message %#06x", self._name, message.code)
-
-    def _cannot_be_read(self, flag: int) -> RefusedError:
-        """Return what is wrong with a device that answered the first request, and whose answer no key here opens."""
-        if flag == AUTHENTICATION:  # a key that only the vendor has; a device uses it until it is bound
-            return self._not_bound()
-        return RefusedError(f"{self._name} does not share this local key: {_FETCH}")
 
     def _on_answer(self, message: Message) -> None:
         """Take an answer for that of the request whose number it carries, and of no other."""

@@ -177,7 +177,7 @@ class TuyaTwin:
             _LOGGER.debug("%s ignores a message: it is not paired", self.name)
         elif message.code in REPORTS or message.code in TIME_REQUESTS:
             self.replies.append(message)
-            if message.code == Code.TIME_MILLISECONDS:
+            if message.code == Code.TIME_MILLISECONDS and message.data[:_MILLISECOND_DIGITS].isdigit():
                 self._unix_at_zero_seconds = int(message.data[:_MILLISECOND_DIGITS]) / 1000 - self._now()
         elif message.code == Code.STATUS:
             refused = "status" in self.faults.refuses
