@@ -1,8 +1,8 @@
 """The conversation with one device over a link: handshake, numbered requests and their answers, reports, the time.
 
-Source of the facts: published MIT-licensed integrations for Tuya BLE and four published copies of Tuya's own
-Apache-licensed device SDK, which differ: one answers a status request with the code of a write, so an answer belongs to
-the request whose number it carries, whatever its code.
+Source of the facts: published MIT-licensed integrations for Tuya BLE and published copies of Tuya's own Apache-licensed
+device SDK, which differ: an older one answers a status request with the code of a write. So an answer belongs to the
+request whose number it carries, whatever its code.
 """
 
 from __future__ import annotations

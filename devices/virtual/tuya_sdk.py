@@ -1,6 +1,6 @@
 """What a virtual device that speaks Tuya BLE can be told to do differently: as another copy of the SDK, or wrongly.
 
-Source of the facts: four published copies of Tuya's Apache-licensed device SDK (protocols 3.3, 4.1 and 4.4), and the
+Source of the facts: published copies of Tuya's Apache-licensed device SDK (protocols 3.3, 4.1 and 4.4), and the
 example product in one of them, a lock.
 """
 
