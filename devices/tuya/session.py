@@ -1,6 +1,8 @@
 """The conversation with one device over a link: handshake, numbered requests and their answers, reports, the time.
 
-Source of the facts: published MIT-licensed integrations for Tuya BLE and Tuya's own Apache-licensed device SDK.
+Source of the facts: published MIT-licensed integrations for Tuya BLE and published copies of Tuya's own Apache-licensed
+device SDK, which differ: an older one answers a status request with the code of a write. So an answer belongs to the
+request whose number it carries, whatever its code.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, Place
 from devices.profiles.vocabulary import full_uuid
+from devices.tuya import remedies
 from devices.tuya.credentials import TuyaCredentials
 from devices.tuya.crypto import BLOCK, login_key, open_envelope, seal, session_key
 from devices.tuya.datapoints import (
     REPORTS,
+    TIME_REQUESTS,
     Code,
     DataPoint,
     Report,
@@ -43,10 +47,10 @@ _PATIENCE_SECONDS = 0.5  # how often a wait in the handshake looks whether there
 _REPLIES = 32  # that wait to be sent; of a device that asks for more, the oldest are forgotten
 _INFO_BYTES = 46
 _PROTOCOLS = (3, 4)
-_PAIRED, _ALREADY_PAIRED = 0, 2
 _FALLBACK_VERSION = 3  # in the first packets, before the device has said its own
-
-_FETCH = "fetch the local key again from your Tuya account: it changes whenever the device is paired with the app"
+_WANTS_PACKET_BYTES = 4  # from this protocol on, the first request says how long packets may be
+_BOUND = 0x80
+_FIRST_OF_THE_DEVICES_OWN = 0x8000  # codes from here on are not answers
 
 
 class Way(NamedTuple):
@@ -115,7 +119,7 @@ class Session:
         self.end()
         self._begin()
         await self._link.subscribe(self._notify, self._on_packet)
-        info = (await self._shake(Code.DEVICE_INFO, self._spec.hello, self._no_device_info)).data
+        info = (await self._shake(Code.DEVICE_INFO, self._hello(), self._no_device_info)).data
         if len(info) < _INFO_BYTES:
             raise ProtocolError(f"{self._name} told {len(info)} bytes about itself, not {_INFO_BYTES}")
         self.protocol = self._spec.protocol or info[2]
@@ -123,14 +127,13 @@ class Session:
             raise ProtocolError(f"{self._name} speaks protocol {info[2]} of Tuya BLE; 3 and 4 are understood here")
         if not info[5]:
             # Pairing it now would bind it to whatever key stands in the settings.
-            raise RefusedError(
-                f"{self._name} is not bound to any account: add it in the Tuya app first, and then {_FETCH}"
-            )
+            raise remedies.not_bound(self._name)
         secret = self._credentials.material
         self._flag = secret.session_flag
         self._keys = {self._flag: session_key(secret, info[6:12])}
-        answer = await self._shake(Code.PAIR, self._credentials.pair_request(), self._no_pairing)
-        self._check_pairing(read_result(Code.PAIR, answer.data))
+        answer = await self._shake(Code.PAIR, self._credentials.pair_request(), lambda: remedies.no_pairing(self._name))
+        if refused := remedies.pairing_refused(self._name, read_result(Code.PAIR, answer.data)):
+            raise refused
         _LOGGER.debug("%s: session open, protocol %d", self._name, self.protocol)
 
     def end(self) -> None:
@@ -139,6 +142,7 @@ class Session:
             if not request.answer.done():
                 request.answer.set_exception(UncertainError(f"{self._name}: the link was lost before it answered"))
                 request.answer.exception()  # looked at once, so that asyncio does not complain when nobody waits
+        self._waiting.clear()  # the next session counts anew, and its numbers are not theirs
         self._keys = {}
         self._replies.clear()
         if self._replier is not None:
@@ -163,9 +167,18 @@ class Session:
         self.protocol = self._spec.protocol or self._advertised_protocol()
 
     def _advertised_protocol(self) -> int:
-        sighting = self._link.sighting
-        data = sighting.manufacturers.get(MANUFACTURER, b"") if sighting else b""
+        data = self._advertised()
         return data[1] if len(data) > 1 and data[1] in (2, *_PROTOCOLS) else _FALLBACK_VERSION
+
+    def _advertised(self) -> bytes:
+        sighting = self._link.sighting
+        return sighting.manufacturers.get(MANUFACTURER, b"") if sighting else b""
+
+    def _hello(self) -> bytes:
+        """Return the data of the first request. Devices of protocol 4 end the connection unless it is two bytes."""
+        if self._spec.hello or self.protocol < _WANTS_PACKET_BYTES:
+            return self._spec.hello
+        return self._spec.packet_bytes.to_bytes(2, "big")
 
     async def _shake(self, code: Code, data: bytes, unanswered: Callable[[], DeviceError]) -> Message:
         """Request something in the handshake, and notice early when the link goes: nobody else watches it yet."""
@@ -178,30 +191,16 @@ class Session:
                         return await asyncio.shield(request.answer)
                 except TimeoutError:
                     if not self._link.has(self._notify):
-                        raise LinkLostError(
-                            f"{self._name}: the link was lost in the handshake; if that goes on, {_FETCH}"
-                        ) from None
+                        raise remedies.lost_in_handshake(self._name) from None
             raise unanswered()
         finally:
-            self._waiting.pop(request.seq, None)
+            self._forget(request)
 
     def _no_device_info(self) -> DeviceError:
-        return RefusedError(
-            f"{self._name} did not answer the first message. Most often its local key is not the one in the settings: "
-            f"{_FETCH}. Or another phone or gateway is connected to it"
-        )
-
-    def _no_pairing(self) -> DeviceError:
-        return RefusedError(f"{self._name} did not answer the request to pair: {_FETCH}, with uuid and device id")
-
-    def _check_pairing(self, result: int) -> None:
-        if result == 1:
-            raise RefusedError(
-                f"{self._name} is bound to another account, or uuid and device id are another device's: "
-                f"fetch all three again from your Tuya account, or pair the device with your Tuya app first"
-            )
-        if result not in (_PAIRED, _ALREADY_PAIRED):
-            raise RefusedError(f"{self._name} turned the pairing down with code {result}: {_FETCH}")
+        advertised = self._advertised()
+        if advertised and not advertised[0] & _BOUND:
+            return remedies.not_bound(self._name)  # it has forgotten its local key, so it cannot read what was sent
+        return remedies.no_device_info(self._name)
 
     # ---- requests ----
 
@@ -232,10 +231,15 @@ class Session:
         except TimeoutError:
             raise UncertainError(f"{self._name} did not answer") from None
         finally:
-            self._waiting.pop(request.seq, None)
+            self._forget(request)
         if result := read_result(code, answer.data):
             raise RefusedError(f"{self._name} turned a request down with code {result}")
         return request.heard
+
+    def _forget(self, request: _Request) -> None:
+        """Wait for an answer no longer: one that comes now belongs to nothing."""
+        if self._waiting.get(request.seq) is request:
+            del self._waiting[request.seq]
 
     async def _send(
         self, code: int, data: bytes, *, request: _Request | None = None, response_to: int = 0, urgent: bool = False
@@ -273,24 +277,29 @@ class Session:
         except ProtocolError:
             request = next((each for each in self._waiting.values() if each.code == Code.DEVICE_INFO), None)
             if request is not None and not request.answer.done():
-                # It answered, and its answer cannot be read.
-                request.answer.set_exception(RefusedError(f"{self._name} does not share this local key: {_FETCH}"))
+                request.answer.set_exception(remedies.cannot_be_read(self._name, envelope[0]))
             raise
         self.heard += 1
-        if message.response_to:
-            request = self._waiting.get(message.response_to)
-            if request is not None and request.code == message.code and not request.answer.done():
-                request.heard = self.heard
-                request.answer.set_result(message)
+        if message.code < _FIRST_OF_THE_DEVICES_OWN:
+            self._on_answer(message)
         elif message.code in REPORTS:
             report = decode_report(message.code, message.data)
             if report.answer is not None:
                 self._reply(message, report.answer)
             self._on_report(report)
-        elif message.code in (Code.TIME_MILLISECONDS, Code.TIME_DATE):
+        elif message.code in TIME_REQUESTS:
             self._reply(message, time_reply(message.code, self._now()))
         else:
             _LOGGER.debug("%s: passed over a message %#06x", self._name, message.code)
+
+    def _on_answer(self, message: Message) -> None:
+        """Take an answer for that of the request whose number it carries, and of no other."""
+        request = self._waiting.get(message.response_to)
+        if request is None or request.answer.done():
+            _LOGGER.debug("%s: an answer to message %d, which waits for none", self._name, message.response_to)
+            return
+        request.heard = self.heard
+        request.answer.set_result(message)
 
     def _drop(self, error: ProtocolError) -> None:
         self.dropped += 1

@@ -17,6 +17,7 @@ from controller.station import Station
 from devices.catalog import Catalog
 from devices.profiles.vocabulary import START_VERB, Role
 from devices.roles import RunState, Side
+from devices.tuya.datapoints import DataPoint, Kind
 from tests.controller.household import Told
 from tests.devices.tuya.bench import Bench, bench
 
@@ -95,3 +96,32 @@ async def test_pain_stops_it_within_a_second_and_it_says_so_itself(name: str, ro
         assert {each.reading.run_state for each in station.roles} == {RunState.STOPPED}
         await b.clock.sleep(600)
         assert not b.twin.body.duty.on
+
+
+async def test_a_pump_whose_reports_make_no_sense_is_stopped_after_ten_seconds() -> None:
+    async with bench() as b, station_with(b) as (station, told):
+        await b.connected()
+        station.start("classic", Side.LEFT, no_symptoms=True)
+        await b.until(lambda: b.twin.body.duty.on, at_most_seconds=1800)
+        await b.clock.sleep(30)
+        assert b.twin.body.duty.on
+        b.twin.faults.says = {"status": DataPoint(105, Kind.RAW, b"")}
+        began_seconds = b.clock.now()
+        await b.until(lambda: not b.twin.body.duty.on, at_most_seconds=15)
+        assert b.clock.now() - began_seconds >= 5  # one bad report is no reason
+        await station.finished()
+        assert told.snapshot.state is SessionState.TRIPPED
+        await b.clock.sleep(600)
+        assert not b.twin.body.duty.on
+
+
+@pytest.mark.parametrize("celsius", [43.5, 60.0])
+async def test_a_compress_that_says_it_is_set_too_high_is_stopped(celsius: float) -> None:
+    async with bench("tuya-warmer") as b, station_with(b) as (station, _):
+        await b.connected()
+        station.start("classic", Side.LEFT, no_symptoms=True)
+        await b.until(lambda: b.twin.body.duty.on, at_most_seconds=1800)
+        await b.clock.sleep(10)
+        b.twin.faults.deaf_to = {"target_celsius"}  # it cannot be lowered
+        b.twin.body.press(target_celsius=celsius)
+        await b.until(lambda: not b.twin.body.duty.on, at_most_seconds=30)

@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from controller.events import EventType, SessionState, Stream
@@ -204,10 +205,17 @@ def _driver(each: Described, radio: Radio, clock: Clock) -> Driver:
         return sighting.name == each.advertised_name
 
     if profile.tuya is not None:
+        own, now = credentials(), _simulated_time(clock)
         return TuyaDevice(
-            radio, clock, name=each.key, side=each.side, profile=profile, credentials=credentials(), wanted=wanted
+            radio, clock, name=each.key, side=each.side, profile=profile, credentials=own, wanted=wanted, now=now
         )
     return ProfileDevice(radio, clock, name=each.key, side=each.side, profile=profile, wanted=wanted)
+
+
+def _simulated_time(clock: Clock) -> Callable[[], datetime]:
+    """Return a wall clock that goes as fast as the simulation: the twins keep the time that they are told."""
+    began, began_seconds = datetime.now(UTC), clock.now()
+    return lambda: began + timedelta(seconds=clock.now() - began_seconds)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

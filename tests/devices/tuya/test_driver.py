@@ -292,6 +292,7 @@ async def test_a_warmer_of_the_owners_ids_warms_and_is_switched_off() -> None:
             ("target_celsius", 39.5),
             ("countdown", 600),
             ("switch", True),
+            ("countdown", 600),
             ("switch", False),
             ("switch", False),
         ]

@@ -15,7 +15,8 @@ from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
 from devices.roles import Capability
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.datapoints import DataPoint, Kind, encode
-from devices.tuya.schema import TuyaSpec
+from devices.tuya.proof import prove_tuya
+from devices.tuya.schema import TuyaExample, TuyaSpec
 from devices.yaml_file import FileError, parse_yaml
 from tests.devices.tuya.bench import OWNERS_IDS, PROFILES, profile
 
@@ -52,19 +53,32 @@ def test_what_can_be_started_can_be_stopped_and_read_back(file: Path) -> None:
 
 @every_profile
 def test_examples_hold(file: Path) -> None:
-    described = profile(file.stem)
-    each = codec(file.stem)
-    for example in described.tuya.examples:
-        if example.receive is not None:
-            name, data = example.receive
-            number = described.tuya.ids(OWNERS_IDS)[name]
-            assert each.decode(DataPoint(number, Kind.RAW, data)) == example.gives
-        for verb, values in (example.send or {}).items():
-            written = [
-                tuple((each.name_of(point), encode([point], 3)[3:]) for point in points)
-                for points in each.encode(verb, values, {})
-            ]
-            assert tuple(written) == example.writes
+    findings = list(prove_tuya(profile(file.stem).tuya))
+    assert [finding for finding in findings if not finding.holds] == []
+
+
+@every_profile
+def test_every_verb_and_every_datapoint_has_an_example(file: Path) -> None:
+    spec = profile(file.stem).tuya
+    assert {verb for example in spec.examples for verb in example.send or {}} == set(spec.verbs)
+    assert {example.receive[0] for example in spec.examples if example.receive} == set(spec.datapoints)
+
+
+@pytest.mark.parametrize(
+    ("example", "says"),
+    [
+        ({"receive": ["battery_level", "00 00 00 02"], "gives": {"battery_level": 3}}, "it means {'battery_level': 2}"),
+        ({"receive": ["battery_level", "00 00 00 09"], "gives": {"battery_level": 9}}, "outside its range"),
+        ({"receive": ["battery_level", "00 00 00 00 02"], "gives": {"battery_level": 2}}, "is a value, not raw"),
+        ({"send": {"stop": {}}, "writes": [[["stop", "00"]]]}, "stop writes stop 01"),
+        ({"send": {"adjust": {"phase": "expression", "level": 4}}, "writes": [[["stop", "00"]]]}, "not said its phase"),
+    ],
+)
+def test_an_example_that_does_not_hold_is_named(example: dict[str, Any], says: str) -> None:
+    spec = profile("sporramom-w3").tuya.model_copy(update={"examples": (TuyaExample.model_validate(example),)})
+    wrong = [finding for finding in prove_tuya(spec) if not finding.holds]
+    assert [finding.what for finding in wrong] == ["tuya.examples.0"]
+    assert says in wrong[0].shows
 
 
 def test_the_w3_has_levels_and_no_vacuum_in_mmhg() -> None:
@@ -140,6 +154,7 @@ def test_a_warmer_gets_its_target_and_timer_before_it_is_switched_on() -> None:
         "02 02 04 00 00 01 90",  # 40.0: rounded down
         "03 02 04 00 00 02 58",
         "01 01 01 01",
+        "03 02 04 00 00 02 58",
     ]
     assert wire(codec("tuya-warmer").encode("off", {}, {})) == ["01 01 01 00"]
 
@@ -147,7 +162,8 @@ def test_a_warmer_gets_its_target_and_timer_before_it_is_switched_on() -> None:
 @pytest.mark.parametrize(("intensity", "level"), [(0.33, 1), (0.65, 1), (0.99, 2), (1.0, 3)])
 def test_a_massager_never_does_more_than_asked(intensity: float, level: int) -> None:
     messages = codec("tuya-massage-chair").encode("run", {"intensity": intensity, "duration_seconds": 61}, {})
-    assert wire(messages) == ["05 01 01 00", f"06 04 01 0{level}", "07 02 04 00 00 00 02", "01 01 01 01"]
+    timer = "07 02 04 00 00 00 02"
+    assert wire(messages) == ["05 01 01 00", f"06 04 01 0{level}", timer, "01 01 01 01", timer]
     with pytest.raises(RefusedError, match="at least"):
         codec("tuya-massage-chair").encode("run", {"intensity": 0.1, "duration_seconds": 61}, {})
 
