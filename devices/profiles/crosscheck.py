@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec
-from devices.profiles.vocabulary import NUMBERS, START_VERB, STOP_VERB
+from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec, names_in
+from devices.profiles.vocabulary import NUMBERS, SETTING_OF, START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
@@ -26,7 +26,20 @@ _CLOCK = frozenset(
 
 def problems_in(profile: Profile) -> list[str]:
     """Return a sentence for everything that does not fit together."""
-    rules = (_names, _ways, _opcodes, _starts, _stops, _sequences, _answers, _duties, _patterns, _values, _levels)
+    rules = (
+        _names,
+        _ways,
+        _opcodes,
+        _starts,
+        _beginnings,
+        _stops,
+        _sequences,
+        _answers,
+        _duties,
+        _patterns,
+        _values,
+        _levels,
+    )
     return [problem for rule in rules for problem in rule(profile)]
 
 
@@ -95,6 +108,25 @@ def _starts(profile: Profile) -> Iterator[str]:
         start, stop = START_VERB[role], STOP_VERB[role]
         if start in profile.commands and stop not in profile.commands:
             yield f"commands.{start}: what can be started must be stoppable, and there is no command {stop}"
+
+
+def _beginnings(profile: Profile) -> Iterator[str]:
+    """What a device begins at by itself can be read beforehand, and held against what its start asks for."""
+    readable = {name for channel in profile.channels.values() if channel.read for name in names_in(channel.gives or ())}
+    for key, command in profile.commands.items():
+        begins_at = command.begins_at
+        if begins_at is None:
+            continue
+        where = f"commands.{key}.begins_at"
+        if key not in START_VERB.values():
+            yield f"{where}: only a start begins something ({', '.join(START_VERB.values())})"
+        elif begins_at not in SETTING_OF:
+            yield f"{where}: {begins_at} says nothing that a start asks for{_there_are(SETTING_OF)}"
+        elif SETTING_OF[begins_at] not in profile.carried_by(key):
+            yield f"{where}: {key} carries no {SETTING_OF[begins_at]} to hold {begins_at} against"
+        for name in (begins_at, "run_state"):
+            if name not in readable:
+                yield f"{where}: {name} must be in a channel that can be read{_there_are(sorted(readable))}"
 
 
 def _stops(profile: Profile) -> Iterator[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from devices.clock import Clock
-from devices.errors import LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
+from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Channel, Profile
-from devices.profiles.vocabulary import Value
+from devices.profiles.vocabulary import SETTING_OF, Value
 from devices.radio import Radio
 from devices.roles import RunState, Side
 from devices.sighting import Sighting
@@ -25,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0
 _READ_BACK_SECONDS = 0.1
+_STOP_PART_SECONDS = 0.4  # what comes first in a stop must not hold up what ends it
+_TINY = 0.01  # °F are told to two digits of a °C
 _NOT_RUNNING = (RunState.STOPPED, RunState.FAULT)
 
 
@@ -54,6 +57,7 @@ class ProfileDevice:
         self.clock = clock
         self._codec = Codec(profile)
         self._places = {name: _place(channel) for name, channel in profile.channels.items()}
+        self._units = units_of(profile)
         self._counter = 0
         self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
         self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
@@ -88,6 +92,7 @@ class ProfileDevice:
         async def send() -> None:
             if not self.link.connected:
                 raise LinkLostError(f"{self.name} is not connected")
+            await self._expect_gentle_beginning(name, values)
             if undone_by is not None:
                 self._stopper.started(undone_by)
                 start, before = self._running.get(undone_by, (name, {}))
@@ -95,6 +100,29 @@ class ProfileDevice:
             await self.send(name, values)
 
         await self.link.lane.run(send)
+
+    async def _expect_gentle_beginning(self, name: str, values: Mapping[str, Value]) -> None:
+        """Raise `RefusedError` where a start would begin with more than is asked, or nobody knows with how much."""
+        begins_at = self.profile.commands[name].begins_at if name in self.profile.commands else None
+        if begins_at is None:
+            return
+        mark = self.told.messages
+        try:
+            for value in ("run_state", begins_at):
+                await self.read_all(only=value)
+        except ProtocolError as error:
+            raise RefusedError(f"{self.name} is not started, as what it begins at was not read: {error}") from error
+        if self.values.get("run_state") == RunState.RUNNING:
+            return  # it has begun, and whatever it is told now it does at once
+        asked, own = values.get(SETTING_OF[begins_at]), self.values.get(begins_at)
+        known = self.told.since(begins_at, mark) and isinstance(own, int | float) and isinstance(asked, int | float)
+        if not known:
+            raise RefusedError(f"{self.name} is not started, as what it begins at is not known")
+        if _number(own) > _number(asked) + _TINY:
+            raise RefusedError(
+                f"{self.name} would begin at {own:.3g}, where it was set last, and only {asked:.3g} is asked: "
+                "set it lower at the device first"
+            )
 
     async def renew(self, values: Mapping[str, Value]) -> None:
         """Renew the lease of what runs: by the device's own command, or by sending its last start once more."""
@@ -156,12 +184,33 @@ class ProfileDevice:
 
     async def write_urgently(self, verb: str) -> None:
         """Write a command at once, part by part, without waiting for acknowledgements where there need be none."""
-        for part, values, _ in self._codec.packets(verb, {}):
-            await self._write(self._encode(part, values), urgent=True)
+        await self._every_part(
+            partial(self._write, self._encode(part, values), urgent=True)
+            for part, values, _ in self._codec.packets(verb, {})
+        )
 
     async def send_again(self, verb: str, within_seconds: float) -> None:
         """Send a command and wait for its answer."""
-        await self.send(verb, {}, within_seconds=within_seconds)
+        await self._every_part(
+            partial(self._exchange, part, values, within_seconds, None)
+            for part, values, _ in self._codec.packets(verb, {})
+        )
+
+    async def _every_part(self, parts: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """Do every part of a stop, whatever becomes of those before it. Raise the first error at the end."""
+        *first, last = parts
+        failed: DeviceError | None = None
+        for part in first:
+            try:
+                async with self.clock.timeout(_STOP_PART_SECONDS):
+                    await part()
+            except TimeoutError:
+                failed = failed or UncertainError(f"{self.name} did not acknowledge a write")
+            except DeviceError as error:
+                failed = failed or error
+        await last()
+        if failed is not None:
+            raise failed
 
     async def read_back_stopped(self, since: int) -> None:
         """Wait until the device itself says that it does not run.
@@ -236,7 +285,7 @@ class ProfileDevice:
         for name, channel in self.profile.channels.items():
             if (channel.notify or channel.indicate) and self.link.has(self._places[name]):
                 joiner = self._codec.joiner(name)
-                hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_packet, name)
+                hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_value, name)
                 await self.link.subscribe(self._places[name], hear, acquire_notify=self.profile.link.acquire_notify)
         await duties.greet(self, self.profile.session)
         await self._stopper.end_what_runs()
@@ -263,7 +312,11 @@ class ProfileDevice:
 
     async def read(self, channel: str) -> None:
         """Read one channel, and take in what it says."""
-        self._on_packet(channel, await self.link.read(self._places[channel]))
+        data = await self.link.read(self._places[channel])
+        if channel in self._units:
+            await self._hear_in_its_unit(channel, data)
+        else:
+            self._on_packet(channel, data)
 
     def _can_be_asked(self, value: str) -> bool:
         return any(
@@ -289,6 +342,23 @@ class ProfileDevice:
     def _on_piece(self, channel: str, join: Callable[[bytes], list[bytes]], data: bytes) -> None:
         for whole in join(data):
             self._on_packet(channel, whole)
+
+    def _on_value(self, channel: str, data: bytes) -> None:
+        if channel in self._units:
+            self._begin(self._hear_in_its_unit(channel, data))
+        else:
+            self._on_packet(channel, data)
+
+    async def _hear_in_its_unit(self, channel: str, data: bytes) -> None:
+        """Take in a value whose unit the device says elsewhere, and can change at any time.
+
+        It counts only where the unit was the same before and after it came.
+        """
+        unit_channel, unit = self._units[channel]
+        before = self.values.get(unit)
+        await self.read(unit_channel)
+        if before is not None and self.values.get(unit) == before:
+            self._on_packet(channel, data)
 
     def _on_packet(self, channel: str, data: bytes) -> None:
         try:
@@ -341,8 +411,23 @@ class ProfileDevice:
         self.told.changed()
 
 
+def units_of(profile: Profile) -> Mapping[str, tuple[str, str]]:
+    """Return for each channel whose values have a unit that another channel says: that one, and its value's name."""
+    says = {name: key for key, each in profile.channels.items() if each.read for name in names_in(each.gives)}
+    return {
+        key: (says[field.unit], field.unit)
+        for key, channel in profile.channels.items()
+        for field in channel.gives or ()
+        if field.unit in says and says[field.unit] != key
+    }
+
+
 def _place(channel: Channel) -> Place:
     return Place(channel.service, channel.characteristic, channel.handle)
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _whole(value: Value) -> int:

@@ -140,6 +140,8 @@ class Command(Frozen):
 
     Its name is the verb of a role, or a part of a sequence. `answered: false`: no answer is waited for.
     `answered_by`: the report that answers it, where the answer does not name the command.
+    `begins_at`: a start after which the device does what it did last, until ours arrives; the reported value that says
+    how much that is. It is read first, and where it is more than is asked, or not known, nothing is sent.
     """
 
     channel: Name | None = None
@@ -151,6 +153,7 @@ class Command(Frozen):
     repeat: Name | None = None
     answered: bool = True
     answered_by: Name | None = None
+    begins_at: Name | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
@@ -214,13 +217,14 @@ class Levels(Frozen):
 
 
 class Example(Frozen):
-    """The file's own proof: bytes from the source, beside what they mean."""
+    """The file's own proof: bytes from the source, beside what they mean. `known`: values that were heard before."""
 
     send: Mapping[str, Mapping[str, Value]] | None = None
     receive: HexBytes | None = None
     says: str | None = None
     channel: Name | None = None
     counter: int = 0
+    known: Mapping[str, Value] = Field(default_factory=dict)
     bytes_: HexBytes | None = Field(None, alias="bytes")
     text: str | None = None
     writes: tuple[tuple[Name, HexBytes], ...] = ()

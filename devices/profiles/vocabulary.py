@@ -17,6 +17,14 @@ Value = bool | int | float | str | None
 STOP_VERB: dict[Role, str] = {"pump": "stop", "warmer": "off", "massager": "stop"}
 START_VERB: dict[Role, str] = {"pump": "start", "warmer": "set_target", "massager": "run"}
 
+# What a start asks for, by the reported value that says what a device is set to.
+SETTING_OF = {
+    "target_celsius": "celsius",
+    "target_vacuum_mmhg": "vacuum_mmhg",
+    "level": "level",
+    "intensity": "intensity",
+}
+
 # What a reading holds as a number. A word in its place would be "nan" one day, and no limit would notice.
 NUMBERS = frozenset(
     name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Role
 from devices.roles import Side
@@ -10,9 +12,13 @@ from devices.virtual.breast import Mother
 from devices.virtual.duty import Body
 from devices.virtual.joined import JoinedBody
 from devices.virtual.massager import MassagerBody
+from devices.virtual.ooler import OolerBody
 from devices.virtual.pump_ranges import PumpRanges
 from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
+
+_OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {"ooler": OolerBody}
+"""Products that do what no profile can say."""
 
 
 def embody(profile: Profile, side: Side, mother: Mother, seed: int | str, ranges: PumpRanges | None = None) -> Body:
@@ -35,4 +41,6 @@ def parts_of(body: Body) -> list[Body]:
 def _simple(profile: Profile, role: Role, side: Side, seed: int | str, ranges: PumpRanges | None) -> SimpleBody:
     if role == "pump":
         return SimplePump(profile, side, seed, ranges)
+    if profile.id in _OWN:
+        return _OWN[profile.id](profile, side, seed)
     return SimpleWarmer(profile, side, seed) if role == "warmer" else SimpleMassager(profile, side)

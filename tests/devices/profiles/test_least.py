@@ -26,7 +26,7 @@ SHIPPED: dict[tuple[str, Role], dict[str, float]] = {
     ("lovense", "massager"): {"least_intensity": 1 / 20},
     ("lovense-gen1", "massager"): {"least_intensity": 1 / 20},
     ("magic-motion-v1", "massager"): {"least_intensity": 1 / 100},
-    ("ooler", "warmer"): {"least_celsius": (56 - 32) / 1.8},  # 13 °C is between 55 °F and 56 °F
+    ("ooler", "warmer"): {"least_celsius": (55 - 32) / 1.8},
     ("open-massager", "massager"): {"least_intensity": 1 / 100},  # 0 is accepted, and does not vibrate
     ("open-pump", "pump"): {},  # from 0 mmHg
     ("open-warm-pad", "warmer"): {"least_celsius": 30},
