@@ -28,6 +28,7 @@ def problems_in(profile: Profile) -> list[str]:
     """Return a sentence for everything that does not fit together."""
     rules = (
         _names,
+        _models,
         _ways,
         _opcodes,
         _starts,
@@ -57,6 +58,13 @@ def _names(profile: Profile) -> Iterator[str]:
             yield f"commands.{key}: say through which channel, as not exactly one can be written"
         elif name in profile.channels and not profile.channels[name].write:
             yield f"commands.{key}: its channel {name} cannot be written"
+
+
+def _models(profile: Profile) -> Iterator[str]:
+    """What tells a model apart is there to be held against."""
+    for key, channel in profile.channels.items():
+        if channel.must_be == "manufacturer" and not profile.beginnings(key):
+            yield f"channels.{key}.must_be: match.manufacturer has no data, so say the bytes here"
 
 
 def _ways(profile: Profile) -> Iterator[str]:

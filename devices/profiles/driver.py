@@ -15,7 +15,7 @@ from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Channel, Profile
-from devices.profiles.vocabulary import SETTING_OF, Value
+from devices.profiles.vocabulary import SETTING_OF, Value, begins_like
 from devices.radio import Radio
 from devices.roles import RunState, Side
 from devices.sighting import Sighting
@@ -289,6 +289,9 @@ class ProfileDevice:
                 await self.link.subscribe(self._places[name], hear, acquire_notify=self.profile.link.acquire_notify)
         await duties.greet(self, self.profile.session)
         await self._stopper.end_what_runs()
+        for name in self.profile.channels:
+            if self.profile.beginnings(name) and self.link.has(self._places[name]):
+                await self._expect_model(name)
         await self.read_all()
         for duty in duties.periodic(self, self.profile.session):
             self._begin(duty)
@@ -301,6 +304,12 @@ class ProfileDevice:
             raise ProtocolError(f"{self.name} is no {self.profile.name}: it has no characteristic for {name}")
         if missing := channel.needs - has:
             raise ProtocolError(f"{self.name} is no {self.profile.name}: {name} cannot {', '.join(sorted(missing))}")
+
+    async def _expect_model(self, name: str) -> None:
+        """Raise `ProtocolError` where the device says that it is another model. Nothing but a stop came before."""
+        said = await self.link.read(self._places[name])
+        if not any(begins_like(pattern, said) for pattern in self.profile.beginnings(name)):
+            raise ProtocolError(f"{self.name} is no {self.profile.name}: its {name} is {said.hex(' ') or 'empty'}")
 
     async def read_all(self, only: str | None = None) -> None:
         """Read every readable channel, or those that carry the value `only`."""

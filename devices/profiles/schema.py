@@ -18,6 +18,7 @@ from devices.profiles.vocabulary import (
     OWNER,
     START_VERB,
     ByteOrder,
+    BytePatterns,
     HexBytes,
     Name,
     Names,
@@ -25,6 +26,7 @@ from devices.profiles.vocabulary import (
     Role,
     Uuid,
     Value,
+    begins_like,
     full_uuid,
     one_or_more,
 )
@@ -35,18 +37,14 @@ _OFTEN_SECONDS = 5.0  # half of the silence that a running device is allowed
 
 
 class Manufacturer(Frozen):
-    """Manufacturer data of an advertisement: the company's id, and how the data begins (`..` for any byte)."""
+    """Manufacturer data of an advertisement: the company's id, and how the data begins, in one way or several."""
 
     id: int = Field(ge=0, le=0xFFFF)
-    data: str = Field("", pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")
+    data: BytePatterns = ()
 
     def fits(self, data: bytes | None) -> bool:
         """Say whether an advertisement's data begins like this."""
-        pieces = self.data.replace(" ", "")
-        wanted = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
-        if data is None or len(data) < len(wanted):
-            return False
-        return all(piece == ".." or int(piece, 16) == byte for piece, byte in zip(wanted, data, strict=False))
+        return data is not None and (not self.data or any(begins_like(pattern, data) for pattern in self.data))
 
 
 def _manufacturer(value: object) -> object:
@@ -54,18 +52,28 @@ def _manufacturer(value: object) -> object:
 
 
 class Match(Frozen):
-    """How the device is known by its advertisement: all that is given must fit. `*` is any text, `?` any letter."""
+    """How the device is known by its advertisement: all that is given must fit. `*` is any text, `?` any letter.
+
+    `not_name`: names that fit `name` and belong to other models. `partial`: some advertise only a part of it: what they
+    do advertise must fit, and one part is enough.
+    """
 
     name: Names = ()
+    not_name: Names = ()
     services: Annotated[tuple[Uuid, ...], BeforeValidator(one_or_more)] = ()
     manufacturer: Annotated[Manufacturer | None, BeforeValidator(_manufacturer)] = None
     address: str | None = Field(None, pattern=r"^[0-9A-Fa-f:*?]+$")
     ambiguous: bool = False
+    partial: bool = False
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.name or self.services or self.manufacturer or self.address):
             raise ValueError("say at least one of: name, services, manufacturer, address")
+        if self.partial and sum(map(bool, (self.name, self.services, self.manufacturer))) <= 1:
+            raise ValueError("partial: of name, services and manufacturer, two or more are given")
+        if self.not_name and not self.name:
+            raise ValueError("not_name: say name as well, from which these are excepted")
         return self
 
 
@@ -75,6 +83,8 @@ class Channel(Frozen):
     `gives`: the layout of its value where that is always the same; `every_seconds`: how often it comes by itself, if it
     does. `framed: false`: the profile's frame or text
     protocol does not apply here. A `handle` is matched after discovery, together with what the channel must be able to.
+    `must_be`: how its value begins, in one way or several; a device that says anything else here is another model.
+    The word `manufacturer` stands for the data of the advertisement.
     """
 
     service: Uuid | None = None
@@ -88,9 +98,12 @@ class Channel(Frozen):
     every_seconds: float | None = Field(None, gt=0)
     framed: bool = True
     optional: bool = False
+    must_be: Literal["manufacturer"] | BytePatterns = ()
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
+        if self.must_be and not self.read:
+            raise ValueError("must_be: what it must be has to be read, so say read: true")
         if not (self.write or self.read or self.notify or self.indicate):
             raise ValueError("say what it does: write, read, notify or indicate")
         if (self.handle is None) == (self.characteristic is None):
@@ -318,6 +331,13 @@ class Profile(Frozen):
         answers = {self.commands[poll.command].answered_by for poll in polls if poll.command}
         told += [name for key, report in self.reports.items() if key in answers for name in report.names]
         return frozenset(told)
+
+    def beginnings(self, channel: str) -> tuple[str, ...]:
+        """Return how the value of a channel must begin for it to be this model; nothing where it may be anything."""
+        must_be = self.channels[channel].must_be
+        if must_be == "manufacturer":
+            return self.match.manufacturer.data if self.match.manufacturer else ()
+        return must_be
 
     @property
     def template(self) -> tuple[str, ...]:

@@ -62,12 +62,23 @@ def hex_bytes(value: object) -> object:
         raise ValueError('bytes are pairs of hex digits, like "55 aa"') from None
 
 
+def begins_like(pattern: str, data: bytes) -> bool:
+    """Say whether bytes begin like a pattern of hex digits, in which `..` is any byte."""
+    pieces = pattern.replace(" ", "")
+    wanted = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
+    if len(data) < len(wanted):
+        return False
+    return all(piece == ".." or int(piece, 16) == byte for piece, byte in zip(wanted, data, strict=False))
+
+
 def one_or_more(value: object) -> object:
     """Let one thing stand for a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
 Uuid = Annotated[str, BeforeValidator(full_uuid)]
+BytePattern = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")]
+BytePatterns = Annotated[tuple[BytePattern, ...], BeforeValidator(one_or_more)]
 HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -14,10 +14,14 @@ from devices.virtual.joined import JoinedBody
 from devices.virtual.massager import MassagerBody
 from devices.virtual.ooler import OolerBody
 from devices.virtual.pump_ranges import PumpRanges
+from devices.virtual.satisfyer import SatisfyerBody
 from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
 
-_OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {"ooler": OolerBody}
+_OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {
+    "ooler": OolerBody,
+    "satisfyer": lambda profile, side, _: SatisfyerBody(profile, side),
+}
 """Products that do what no profile can say."""
 
 

@@ -251,4 +251,5 @@ class Twin:
 
 def _manufacturer_data(wanted: Manufacturer | None) -> dict[int, bytes]:
     """Return manufacturer data that fits what a profile looks for."""
-    return {} if wanted is None else {wanted.id: bytes.fromhex(wanted.data.replace("..", "00"))}
+    first = wanted.data[0] if wanted is not None and wanted.data else ""
+    return {} if wanted is None else {wanted.id: bytes.fromhex(first.replace("..", "00"))}

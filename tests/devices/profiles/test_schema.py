@@ -151,9 +151,17 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
     "match": [
         ('{name: "Test*"}', "{}", "say at least one of: name, services, manufacturer, address"),
         ('{name: "Test*"}', "{ambiguous: true}", "say at least one of: name, services, manufacturer, address"),
+        ('"Test*"}', '"Test*", partial: true}', "partial: of name, services and manufacturer, two or more are given"),
+        ('{name: "Test*"}', '{services: "ffb0", not_name: Lamp}', "not_name: say name as well, from which these are"),
     ],
     "match.manufacturer": [
         ('{name: "Test*"}', "{manufacturer: 0x10000}", "less than or equal to 65535"),
+    ],
+    "match.manufacturer.data.1": [
+        ('{name: "Test*"}', '{manufacturer: {id: 93, data: ["01", "0"]}}', "(found '0')"),
+    ],
+    "channels.battery.must_be": [
+        ("read: true, gives", "read: true, must_be: manufacturer, gives", "match.manufacturer has no data, so say the"),
     ],
     "match.manufacturer.data": [
         ('{name: "Test*"}', '{manufacturer: {id: 93, data: "01 ?? 03"}}', "(found '01 ?? 03')"),
@@ -168,6 +176,11 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ('service: "ffb0"', "service: fffb0", "four hex digits (180f, in quotes)"),
     ],
     "channels.control": [
+        (
+            "write: both, notify: true",
+            'write: both, must_be: "01"',
+            "what it must be has to be read, so say read: true",
+        ),
         ("write: both, notify: true", "optional: true", "say what it does: write, read, notify or indicate"),
         ('service: "ffb0", characteristic: "ffb1", write', "write", "say which it is: its service and characteristic"),
         ('service: "ffb0", characteristic: "ffb1"', 'characteristic: "ffb1"', "say in which service"),
