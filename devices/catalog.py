@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from devices.profiles.families import is_member
 from devices.profiles.schema import Match, Profile
 from devices.shipped import SHIPPED
 from devices.sighting import Sighting
@@ -63,7 +64,7 @@ def _name(match: Match, sighting: Sighting) -> _Part | None:
 def _services(match: Match, sighting: Sighting) -> _Part | None:
     if not match.services:
         return None
-    missing = [uuid for uuid in match.services if uuid not in sighting.services]
+    missing = [each for each in match.services if not any(is_member(uuid, each) for uuid in sighting.services)]
     if missing:
         return _Part(f"it does not advertise the service {missing[0]}", missing=len(missing) == len(match.services))
     return _Part()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from devices.profiles.families import problems_with_families
 from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec, names_in
 from devices.profiles.vocabulary import NUMBERS, SETTING_OF, START_VERB, STOP_VERB
 
@@ -29,6 +30,7 @@ def problems_in(profile: Profile) -> list[str]:
     rules = (
         _names,
         _models,
+        problems_with_families,
         _ways,
         _opcodes,
         _starts,
@@ -176,6 +178,10 @@ def _answers(profile: Profile) -> Iterator[str]:
             yield f"answer.{key}: the report {answer.report} carries no {name}{_there_are(report.names)}"
     if answer.counter is not None and (profile.frame is None or "counter" not in profile.frame.layout):
         yield "answer.counter: the frame has no counter"
+    if answer.refused_by is not None and answer.refused_by not in profile.reports:
+        yield f"answer.refused_by: {answer.refused_by} is no report{_there_are(profile.reports)}"
+    elif answer.refused_by == answer.report:
+        yield "answer.refused_by: it is another report than the one that means yes"
     field = next((field for field in report.payload if field.name == answer.result), None)
     if answer.result is not None and not answer.accepted:
         yield "answer.result: say which results mean yes, like accepted: [done]"

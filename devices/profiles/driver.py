@@ -13,6 +13,7 @@ from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedErr
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
+from devices.profiles.families import member_among
 from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Channel, Profile
 from devices.profiles.vocabulary import SETTING_OF, Value, begins_like
@@ -56,7 +57,7 @@ class ProfileDevice:
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
         self.clock = clock
         self._codec = Codec(profile)
-        self._places = {name: _place(channel) for name, channel in profile.channels.items()}
+        self._places = _places(profile)
         self._units = units_of(profile)
         self._counter = 0
         self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
@@ -241,26 +242,37 @@ class ProfileDevice:
             return
         opcode = int.from_bytes(command.opcode or b"", "big") if answer.opcode else None
         key = (answer.report, opcode, self._counter if answer.counter else None)
+        if answer.silence == "accepted":
+            within_seconds = answer.within_seconds  # nothing comes later, and nothing is to wait for it
         message = await self._answered(packet, key, within_seconds or answer.within_seconds)
+        if message is None:
+            return
         if answer.result is not None and message.values[answer.result] not in answer.accepted:
             words = str(message.values[answer.result]).replace("_", " ")
             raise RefusedError(f"{self.name} answered {name} with {words}")
 
     async def _answered(
         self, packet: Packet, key: tuple[str, int | None, int | None], within_seconds: float
-    ) -> Message:
+    ) -> Message | None:
+        """Write, and return the answer; `None` where none came and its silence means yes."""
+        answer = self.profile.answer
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[key] = future
         try:
             await self._write(packet)
             async with self.clock.timeout(within_seconds):
-                return await future
+                message = await future
         except TimeoutError:
+            if answer is not None and answer.silence == "accepted" and key[0] == answer.report:
+                return None
             raise UncertainError(f"{self.name} did not answer {packet.command}") from None
         finally:
             self._answers.pop(key, None)
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, in case the write failed first
+        if answer is not None and message.name == answer.refused_by:
+            raise RefusedError(f"{self.name} turned {packet.command.replace('_', ' ')} down")
+        return message
 
     def _encode(self, name: str, values: Mapping[str, Value]) -> Packet:
         counter_bytes = self.profile.frame.counter_bytes if self.profile.frame else 1
@@ -280,6 +292,7 @@ class ProfileDevice:
 
     async def _set_up(self) -> None:
         """Check the model, subscribe, end what a lost link left on, greet, and read everything once."""
+        self._places = _places(self.profile.with_member(member_among(self.profile.channels, self.link.offered())))
         for name, channel in self.profile.channels.items():
             self._check(name, channel)
         for name, channel in self.profile.channels.items():
@@ -380,6 +393,10 @@ class ProfileDevice:
         if report is not None and report.acknowledge is not None:
             self._begin(self._acknowledge(report.acknowledge, message.values))
         answer = self.profile.answer
+        if answer is not None and message.name == answer.refused_by:
+            for waiting in list(self._answers):
+                self._resolve(waiting, message)
+            return
         if answer is not None and message.name == answer.report:
             opcode = _whole(message.values[answer.opcode]) if answer.opcode else None
             counter = _whole(message.values[answer.counter]) if answer.counter else None
@@ -431,8 +448,11 @@ def units_of(profile: Profile) -> Mapping[str, tuple[str, str]]:
     }
 
 
-def _place(channel: Channel) -> Place:
-    return Place(channel.service, channel.characteristic, channel.handle)
+def _places(profile: Profile) -> Mapping[str, Place]:
+    return {
+        name: Place(channel.service, channel.characteristic, channel.handle)
+        for name, channel in profile.channels.items()
+    }
 
 
 def _number(value: Value) -> float:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from devices.profiles.duty_spec import Answer, Duties, Quirks
+from devices.profiles.families import filled, follows, is_family
 from devices.profiles.field_spec import FieldSpec, Payload, names_in
 from devices.profiles.frame_spec import Frame, Text
 from devices.profiles.text import names_in as names_in_pattern
@@ -25,6 +26,7 @@ from devices.profiles.vocabulary import (
     ProfileId,
     Role,
     Uuid,
+    UuidOrFamily,
     Value,
     begins_like,
     full_uuid,
@@ -60,7 +62,7 @@ class Match(Frozen):
 
     name: Names = ()
     not_name: Names = ()
-    services: Annotated[tuple[Uuid, ...], BeforeValidator(one_or_more)] = ()
+    services: Annotated[tuple[UuidOrFamily, ...], BeforeValidator(one_or_more)] = ()
     manufacturer: Annotated[Manufacturer | None, BeforeValidator(_manufacturer)] = None
     address: str | None = Field(None, pattern=r"^[0-9A-Fa-f:*?]+$")
     ambiguous: bool = False
@@ -87,8 +89,8 @@ class Channel(Frozen):
     The word `manufacturer` stands for the data of the advertisement.
     """
 
-    service: Uuid | None = None
-    characteristic: Uuid | None = None
+    service: UuidOrFamily | None = None
+    characteristic: UuidOrFamily | None = None
     handle: int | None = Field(None, ge=1, le=0xFFFF)
     write: Literal["with-response", "without-response", "both"] | None = None
     read: bool = False
@@ -110,6 +112,10 @@ class Channel(Frozen):
             raise ValueError("say which it is: its service and characteristic, or its handle")
         if self.characteristic is not None and self.service is None:
             raise ValueError("say in which service the characteristic is")
+        if self.service is not None and not follows(self.characteristic or "", self.service):
+            raise ValueError(
+                "a characteristic leaves open (?) only digits that its service leaves open, at their places"
+            )
         return self
 
     @property
@@ -257,7 +263,7 @@ class Example(Frozen):
 
 
 class Profile(Frozen):
-    """One device model."""
+    """One device model. `member`: of a family of services one that was published; the virtual twin has it."""
 
     id: ProfileId
     name: str
@@ -266,6 +272,7 @@ class Profile(Frozen):
     confidence: Literal["verified", "unverified"]
     provenance: str = Field(min_length=10)
     match: Match
+    member: Uuid | None = None
     byte_order: ByteOrder = "little"
     channels: Mapping[Name, Channel] = Field(min_length=1)
     frame: Frame | None = None
@@ -357,6 +364,22 @@ class Profile(Frozen):
     def starts(self, role: Role) -> bool:
         """Say whether a role can be started from here."""
         return START_VERB[role] in self.commands
+
+    def with_member(self, service: str | None) -> Profile:
+        """Return the profile with one service of its family; as it is, where it has none."""
+        if service is None:
+            return self
+        channels = {
+            name: each.model_copy(
+                update={"service": service, "characteristic": filled(each.characteristic or "", service)}
+            )
+            if is_family(each.service)
+            else each
+            for name, each in self.channels.items()
+        }
+        services = tuple(service if is_family(each) else each for each in self.match.services)
+        match = self.match.model_copy(update={"services": services})
+        return self.model_copy(update={"channels": channels, "match": match, "member": None})
 
     def with_uuids(self, uuids: Mapping[str, tuple[str, str]]) -> Profile:
         """Return the profile with the owner's (service, characteristic) for each channel that asks for them."""

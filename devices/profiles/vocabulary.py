@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from devices.profiles.families import family
 from devices.roles import Frozen, MassagerReading, PumpReading, WarmerReading
 
 Role = Literal["pump", "warmer", "massager"]
@@ -76,7 +77,13 @@ def one_or_more(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def uuid_or_family(value: object) -> str:
+    """Return a UUID as `full_uuid` does, or a family of UUIDs, with `?` for the digits that differ."""
+    return family(value) or full_uuid(value)
+
+
 Uuid = Annotated[str, BeforeValidator(full_uuid)]
+UuidOrFamily = Annotated[str, BeforeValidator(uuid_or_family)]
 BytePattern = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")]
 BytePatterns = Annotated[tuple[BytePattern, ...], BeforeValidator(one_or_more)]
 HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]

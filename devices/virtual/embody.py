@@ -11,6 +11,7 @@ from devices.virtual.bodies import PadBody, PumpBody
 from devices.virtual.breast import Mother
 from devices.virtual.duty import Body
 from devices.virtual.joined import JoinedBody
+from devices.virtual.lovense import LovenseBody
 from devices.virtual.massager import MassagerBody
 from devices.virtual.ooler import OolerBody
 from devices.virtual.pump_ranges import PumpRanges
@@ -19,6 +20,7 @@ from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
 
 _OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {
+    **dict.fromkeys(("lovense", "lovense-gen1", "lovense-gen3"), lambda profile, side, _: LovenseBody(profile, side)),
     "ooler": OolerBody,
     "satisfyer": lambda profile, side, _: SatisfyerBody(profile, side),
 }

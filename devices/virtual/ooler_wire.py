@@ -51,6 +51,8 @@ _PLACES = {
 class OolerWire:
     """The device's end of its bytes. `kept`: what stands in the characteristics that change nothing here."""
 
+    gone = False
+
     def __init__(self, body: OolerBody) -> None:
         self.kept = dict(_EMPTY)
         self._body = body

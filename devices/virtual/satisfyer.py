@@ -67,6 +67,8 @@ class SatisfyerBody(SimpleMassager):
 class SatisfyerWire:
     """The device's end of its bytes. `product`: the number of the product, four bytes with the highest first."""
 
+    gone = False
+
     def __init__(self, body: SatisfyerBody, profile: Profile) -> None:
         maker = profile.match.manufacturer
         self.product = bytes.fromhex(maker.data[0]) if maker is not None else bytes(4)

@@ -23,6 +23,7 @@ from devices.virtual.ears import Ears
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer
 from devices.virtual.places import services_at_handles, services_of, uuids_of
 from devices.virtual.simple import SimpleBody
+from devices.virtual.undisturbed import in_background
 from devices.virtual.wire import Wire
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Twin:
     """Decodes commands, encodes reports, and keeps the session duties that the profile promises."""
 
     def __init__(self, profile: Profile, body: Body, name: str, now: Callable[[], float]) -> None:
-        self.profile = profile
+        self.profile = profile = profile.with_member(profile.member)
         self.body = body
         self.name = name
         self.server: GattServer | None = None
@@ -178,6 +179,8 @@ class Twin:
         for name, each in self.profile.channels.items():  # what the write changed
             if each.gives and each.notify:
                 self._send(name, only_changed=True)
+        if wire.gone and self.server is not None:
+            in_background(self.server.stop())
 
     def _obey(self, message: Message) -> None:
         if self._is_old(message.counter) and message.name not in STOP_VERB.values():

@@ -17,7 +17,12 @@ Obey = Callable[[Message], Result]
 
 
 class Wire(Protocol):
-    """What a virtual device makes of what is written to it, and what can be read there."""
+    """What a virtual device makes of what is written to it, and what can be read there.
+
+    `gone`: it switched itself off altogether, and is on the air no more.
+    """
+
+    gone: bool
 
     def hear(self, channel: str, data: bytes, obey: Obey) -> Iterable[tuple[str, bytes]]:
         """Take in a write: let the body obey what it says, and yield what is notified at once, with its channel."""

@@ -25,6 +25,7 @@ SHIPPED: dict[tuple[str, Role], dict[str, float]] = {
     ("kiturami-kdm-851", "warmer"): {"least_celsius": 25},
     ("lovense", "massager"): {"least_intensity": 1 / 20},
     ("lovense-gen1", "massager"): {"least_intensity": 1 / 20},
+    ("lovense-gen3", "massager"): {"least_intensity": 1 / 20},
     ("magic-motion-v1", "massager"): {"least_intensity": 1 / 100},
     ("ooler", "warmer"): {"least_celsius": (55 - 32) / 1.8},
     ("open-massager", "massager"): {"least_intensity": 1 / 100},  # 0 is accepted, and does not vibrate

@@ -43,6 +43,9 @@ examples:
 """
 
 
+FAMILY = "??300001-0023-4bd4-bbd5-a6920e4c5653"
+
+
 def changed(old: str, new: str) -> str:
     assert GOOD.count(old) == 1, f"{old!r} stands in the good profile once"
     return GOOD.replace(old, new)
@@ -142,6 +145,14 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
     "reports.result.payload.2.is.51": [
         ("0x33: refused}", "0x33: 1}", "(found 1)"),  # a number is not a meaning
     ],
+    "answer.refused_by": [
+        (
+            "answer: {report: result",
+            "answer: {refused_by: failed, report: result",
+            "failed is no report, there is result",
+        ),
+        ("answer: {report: result", "answer: {refused_by: result, report: result", "another report than the one that"),
+    ],
     "reports.result.length": [
         ("channel: control\n", "channel: control\n    length: many\n", "(found 'many')"),
     ],
@@ -173,9 +184,37 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ('{name: "Test*"}', '{services: "18"}', "four hex digits (180f, in quotes) or 32 in the form 8-4-4-4-12"),
     ],
     "channels.control.service": [
+        ('service: "ffb0"', 'service: "ff?0"', "a family of UUIDs has 32 hex digits in the form 8-4-4-4-12, with ?"),
+        ('service: "ffb0"', 'service: "????????-?300-4bd4-bbd5-a6920e4c5653"', "8 digits open at most, and this 9"),
         ('service: "ffb0"', "service: fffb0", "four hex digits (180f, in quotes)"),
     ],
+    "member": [
+        ('match: {name: "Test*"}', f'match: {{services: "{FAMILY}"}}', f"say one service of the family {FAMILY} that"),
+        (
+            'match: {name: "Test*"}',
+            f'match: {{services: "{FAMILY}"}}\nmember: 4c310001-0023-4bd4-bbd5-a6920e4c5653',
+            f"4c310001-0023-4bd4-bbd5-a6920e4c5653 is not of the family {FAMILY}",
+        ),
+        (
+            'match: {name: "Test*"}',
+            'match: {name: "Test*"}\nmember: "ffb0"',
+            "no service here has digits that are open",
+        ),
+    ],
+    "channels": [
+        (
+            'match: {name: "Test*"}\nchannels:\n  control: {service: "ffb0", characteristic: "ffb1"',
+            f'match: {{services: "{FAMILY}"}}\nchannels:\n'
+            '  control: {service: "????0001-0023-4bd4-bbd5-a6920e4c5653", characteristic: "ffb1"',
+            "there is one family of services in a profile, and here are",
+        ),
+    ],
     "channels.control": [
+        (
+            'characteristic: "ffb1"',
+            f'characteristic: "{FAMILY}"',
+            "leaves open (?) only digits that its service leaves",
+        ),
         (
             "write: both, notify: true",
             'write: both, must_be: "01"',
