@@ -19,6 +19,8 @@ SHIPPED: dict[tuple[str, Role], dict[str, float]] = {
     ("heating-mat", "warmer"): {"least_level": 1, "least_celsius": 36},
     ("htk-breast-massager", "massager"): {"least_intensity": 1},  # it is on or off
     ("joyhub", "massager"): {"least_intensity": 3 / 255},  # 0.01 is between its second step and its third
+    ("joyhub-melody", "massager"): {"least_intensity": 3 / 255},
+    ("joyhub-melody", "warmer"): {},
     ("joyhub", "warmer"): {},  # it is on or off, and nobody says how warm
     ("kiiroo-prowand", "massager"): {"least_intensity": 3 / 255},
     ("kindly-cuddle", "pump"): {},  # its vacuum is set at the pump
