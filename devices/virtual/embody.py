@@ -18,9 +18,11 @@ from devices.virtual.pump_ranges import PumpRanges
 from devices.virtual.satisfyer import SatisfyerBody
 from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
+from devices.virtual.we_vibe import WeVibeBody
 
 _OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {
     **dict.fromkeys(("lovense", "lovense-gen1", "lovense-gen3"), lambda profile, side, _: LovenseBody(profile, side)),
+    **dict.fromkeys(("we-vibe-8bit", "we-vibe-wand"), lambda profile, side, _: WeVibeBody(profile, side)),
     "ooler": OolerBody,
     "satisfyer": lambda profile, side, _: SatisfyerBody(profile, side),
 }
