@@ -35,6 +35,14 @@ class Told:
             self._in_message[name] = self.messages
         self.changed()
 
+    def doubt(self, names: Iterable[str]) -> None:
+        """Take values for unknown, because what the device said of them makes no sense. They go on ageing."""
+        self.messages += 1
+        for name in names:
+            self.values[name] = None
+            self._in_message[name] = self.messages
+        self.changed()
+
     def forget(self) -> None:
         """Forget what was true a moment ago: the link is gone."""
         self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from devices.errors import ProtocolError, RefusedError
+from devices.profiles.field_spec import names_in
 from devices.profiles.fields import pack, unpack
 from devices.profiles.vocabulary import Value
 from devices.tuya.datapoints import DataPoint, Datum, Kind
@@ -21,6 +22,7 @@ class TuyaCodec:
         self.spec = spec
         self._ids = ids
         self._names = {number: name for name, number in ids.items()}
+        self._written = {name for steps in spec.verbs.values() for step in steps for name in step.write}
 
     def encode(self, verb: str, values: Mapping[str, Value], known: Mapping[str, Value]) -> list[list[DataPoint]]:
         """Return the messages, each a list of datapoints, that carry out a verb. `known` is what the device last said.
@@ -50,16 +52,31 @@ class TuyaCodec:
         return DataPoint(self._ids[name], kind, _to_wire(described, name, value))
 
     def decode(self, point: DataPoint) -> dict[str, Value]:
-        """Return what a reported datapoint means; nothing for one that is not described. Raise `ProtocolError`."""
+        """Return what a reported datapoint means; nothing for one that is not described. Raise `ProtocolError`.
+
+        A target or level above its range is told as it came: safety must see it, and stop what is set to it.
+        """
         name = self._names.get(point.id)
         if name is None or self.spec.datapoints[name].trigger:
             return {}
         values = self.fields(name, point)
+        for told in () if name in self._written else values.values():
+            if isinstance(told, int | float) and not in_range(self.spec.datapoints[name], told):
+                raise ProtocolError(f"{name} = {told:g} is outside its range")
         for ours, derived in self.spec.means.items():
             if derived.of in values:
-                told = values[derived.of]
-                values[ours] = None if told is None or isinstance(told, float) else derived.meanings.get(told)
+                code = values[derived.of]
+                values[ours] = None if code is None or isinstance(code, float) else derived.meanings.get(code)
         return values
+
+    def names_told_by(self, point: DataPoint) -> set[str]:
+        """Return the names of what a datapoint tells: its own, or its fields, and what follows from them."""
+        name = self._names.get(point.id)
+        if name is None or self.spec.datapoints[name].trigger:
+            return set()
+        described = self.spec.datapoints[name]
+        told = set(names_in((*described.fields, *described.optional)) or [name])
+        return told | {ours for ours, derived in self.spec.means.items() if derived.of in told}
 
     def name_of(self, point: DataPoint) -> str | None:
         """Return our name of a datapoint."""
@@ -134,6 +151,11 @@ def _number(name: str, value: Value) -> float:
     return float(value)
 
 
+def in_range(described: DatapointSpec, number: float) -> bool:
+    """Say whether a number, in the unit of its name, is within what a datapoint's description says."""
+    return described.range is None or described.range[0] - _TINY <= number <= described.range[1] + _TINY
+
+
 def _to_wire(described: DatapointSpec, name: str, value: Value) -> Datum:
     if described.type == "string":
         return str(value)
@@ -147,8 +169,9 @@ def _to_wire(described: DatapointSpec, name: str, value: Value) -> Datum:
             raise RefusedError(f"{name} is one of {', '.join(map(str, codes))}, not {value}")
         return codes[value]
     number = _number(name, value)
-    if described.range is not None and not described.range[0] <= number <= described.range[1]:
-        raise RefusedError(f"{name} is from {described.range[0]:g} to {described.range[1]:g}, not {number:g}")
+    if not in_range(described, number):
+        lowest, highest = described.range or (-math.inf, math.inf)
+        raise RefusedError(f"{name} is from {lowest:g} to {highest:g}, not {number:g}")
     steps = (number - described.offset) / described.scale
     if described.round == "nearest":
         return round(steps)

@@ -19,6 +19,7 @@ LOCAL_KEY_BYTES = 6  # of the local key, only these take part
 SECRET_KEY_CHARACTERS = 16
 _SRAND_BYTES = 6
 
+AUTHENTICATION = 1  # flag of a key that the vendor keeps: devices use it while they are not bound
 LOGIN, SESSION = 4, 5
 LOGIN_WITH_SECRET, SESSION_WITH_SECRET = 14, 15
 

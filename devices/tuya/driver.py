@@ -28,6 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 _REPORT_SECONDS = 0.5  # how long a report may take that was asked for
 
 _READ_BACK_SECONDS = 0.1
+_NOW_SECONDS = 10.0  # how far a device's clock may be from ours, in a report of what is now
 _FRESH = frozenset({"run_state", "vacuum_mmhg", "surface_celsius"})  # what must not grow old while a device runs
 
 _STOPPED = (RunState.STOPPED, RunState.FAULT)
@@ -67,6 +68,7 @@ class TuyaDevice:
         self.told = Told(clock)
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
         self.clock = clock
+        self._now = now
         self._spec = profile.tuya
         self._codec = TuyaCodec(self._spec, self._spec.ids(credentials.datapoints))
         self._session = Session(self.link, clock, credentials, self._spec, self._on_report, now)
@@ -199,11 +201,17 @@ class TuyaDevice:
                     _LOGGER.debug("%s: %s", self.name, error)
 
     def _on_report(self, report: Report) -> None:
+        if report.unix_seconds is not None and abs(report.unix_seconds - self._now().timestamp()) > _NOW_SECONDS:
+            # Devices keep what they could not report, and report it later with its time: no word on what is now.
+            self._dropped_points += len(report.points)
+            _LOGGER.debug("%s: passed over a report that is not of this moment", self.name)
+            return
         for point in report.points:
             try:
                 values = self._codec.decode(point)
             except ProtocolError as error:
                 self._dropped_points += 1
+                self.told.doubt(self._codec.names_told_by(point))
                 _LOGGER.debug("%s: dropped a datapoint: %s", self.name, error)
                 continue
             if "run_state" in values:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from devices.errors import DeviceError
 from devices.profiles.vocabulary import OWNER, Finding, Value
 from devices.tuya.codec import TuyaCodec
-from devices.tuya.datapoints import DataPoint, Kind, encode
+from devices.tuya.datapoints import DataPoint, Kind, decode, encode
 from devices.tuya.schema import VERBS, TuyaExample, TuyaSpec
 
 _HEAD_BYTES = 3  # id, type and length before a value, in the older protocol
@@ -43,15 +43,21 @@ def prove_tuya(spec: TuyaSpec) -> Iterator[Finding]:
             yield Finding(what=f"tuya.verbs.{verb}", holds=True, shows=", ".join(written))
 
 
+def as_told(spec: TuyaSpec, number: int, name: str, data: bytes) -> DataPoint:
+    """Return a datapoint that a device reports with these value bytes, under the type that the profile says."""
+    kind = Kind[spec.datapoints[name].type.upper()]
+    return decode(bytes([number, kind, len(data)]) + data, 3)[0]
+
+
 def _wrong(codec: TuyaCodec, ids: dict[str, int], example: TuyaExample) -> str | None:
     if example.receive is not None:
         name, data = example.receive
-        told = codec.decode(DataPoint(ids[name], Kind.RAW, data))
+        told = codec.decode(as_told(codec.spec, ids[name], name, data))
         return None if told == example.gives else f"it means {told}"
     for verb, values in (example.send or {}).items():
         written = tuple(
             tuple((codec.name_of(point), encode([point], 3)[_HEAD_BYTES:]) for point in points)
-            for points in codec.encode(verb, values, {})
+            for points in codec.encode(verb, values, example.known)
         )
         if written != example.writes:
             return f"{verb} writes " + ", ".join(f"{name} {data.hex(' ')}" for step in written for name, data in step)

@@ -119,9 +119,11 @@ Steps = Annotated[tuple[Step, ...], BeforeValidator(one_or_more), Field(min_leng
 class DatapointSpec(Frozen):
     """One datapoint under our name. `id: owner`: its standard `code` is known, and the owner's settings give the id.
 
-    A number on the wire means `wire * scale + offset`. `round` says where a value between two steps goes; down unless
-    said otherwise, because most of them act on a body. `trigger`: written to make something happen; what the device
-    reports back says nothing. `fields`: the layout of a raw datapoint; `optional` may follow them, as far as it comes.
+    A number on the wire means `wire * scale + offset`. `range`: what may be written; of a datapoint that no verb
+    writes, what may be told, and anything else is unknown. `round` says where a value between two steps goes; down
+    unless said otherwise, because most of them act on a body. `trigger`: written to make something happen; what the
+    device reports back says nothing. `fields`: the layout of a raw datapoint; `optional` may follow them, as far as it
+    comes.
     """
 
     id: Annotated[int, Field(ge=1, le=255)] | Literal["owner"]
@@ -163,9 +165,13 @@ class Derived(Frozen):
 
 
 class TuyaExample(Frozen):
-    """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean."""
+    """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean.
+
+    `known`: what the device last said, for verbs that depend on it.
+    """
 
     send: Mapping[Verb, Mapping[str, Value]] | None = None
+    known: Mapping[str, Value] = Field(default_factory=dict)
     writes: tuple[tuple[tuple[Name, HexBytes], ...], ...] = ()
     receive: tuple[Name, HexBytes] | None = None
     gives: Mapping[str, Value] | None = None

@@ -1,6 +1,8 @@
 """The conversation with one device over a link: handshake, numbered requests and their answers, reports, the time.
 
-Source of the facts: published MIT-licensed integrations for Tuya BLE and Tuya's own Apache-licensed device SDK.
+Source of the facts: published MIT-licensed integrations for Tuya BLE and four published copies of Tuya's own
+Apache-licensed device SDK, which differ: one answers a status request with the code of a write, so an answer belongs to
+the request whose number it carries, whatever its code.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedErr
 from devices.link import Link, Place
 from devices.profiles.vocabulary import full_uuid
 from devices.tuya.credentials import TuyaCredentials
-from devices.tuya.crypto import BLOCK, login_key, open_envelope, seal, session_key
+from devices.tuya.crypto import AUTHENTICATION, BLOCK, login_key, open_envelope, seal, session_key
 from devices.tuya.datapoints import (
     REPORTS,
+    TIME_REQUESTS,
     Code,
     DataPoint,
     Report,
@@ -45,7 +48,11 @@ _INFO_BYTES = 46
 _PROTOCOLS = (3, 4)
 _PAIRED, _ALREADY_PAIRED = 0, 2
 _FALLBACK_VERSION = 3  # in the first packets, before the device has said its own
+_WANTS_PACKET_BYTES = 4  # from this protocol on, the first request says how long packets may be
+_BOUND = 0x80
+_FIRST_OF_THE_DEVICES_OWN = 0x8000  # codes from here on are not answers
 
+_ADD = "add it in the Tuya app first, and then"
 _FETCH = "fetch the local key again from your Tuya account: it changes whenever the device is paired with the app"
 
 
@@ -115,7 +122,7 @@ class Session:
         self.end()
         self._begin()
         await self._link.subscribe(self._notify, self._on_packet)
-        info = (await self._shake(Code.DEVICE_INFO, self._spec.hello, self._no_device_info)).data
+        info = (await self._shake(Code.DEVICE_INFO, self._hello(), self._no_device_info)).data
         if len(info) < _INFO_BYTES:
             raise ProtocolError(f"{self._name} told {len(info)} bytes about itself, not {_INFO_BYTES}")
         self.protocol = self._spec.protocol or info[2]
@@ -123,9 +130,7 @@ class Session:
             raise ProtocolError(f"{self._name} speaks protocol {info[2]} of Tuya BLE; 3 and 4 are understood here")
         if not info[5]:
             # Pairing it now would bind it to whatever key stands in the settings.
-            raise RefusedError(
-                f"{self._name} is not bound to any account: add it in the Tuya app first, and then {_FETCH}"
-            )
+            raise self._not_bound()
         secret = self._credentials.material
         self._flag = secret.session_flag
         self._keys = {self._flag: session_key(secret, info[6:12])}
@@ -139,6 +144,7 @@ class Session:
             if not request.answer.done():
                 request.answer.set_exception(UncertainError(f"{self._name}: the link was lost before it answered"))
                 request.answer.exception()  # looked at once, so that asyncio does not complain when nobody waits
+        self._waiting.clear()  # the next session counts anew, and its numbers are not theirs
         self._keys = {}
         self._replies.clear()
         if self._replier is not None:
@@ -163,9 +169,18 @@ class Session:
         self.protocol = self._spec.protocol or self._advertised_protocol()
 
     def _advertised_protocol(self) -> int:
-        sighting = self._link.sighting
-        data = sighting.manufacturers.get(MANUFACTURER, b"") if sighting else b""
+        data = self._advertised()
         return data[1] if len(data) > 1 and data[1] in (2, *_PROTOCOLS) else _FALLBACK_VERSION
+
+    def _advertised(self) -> bytes:
+        sighting = self._link.sighting
+        return sighting.manufacturers.get(MANUFACTURER, b"") if sighting else b""
+
+    def _hello(self) -> bytes:
+        """Return the data of the first request. Devices of protocol 4 end the connection unless it is two bytes."""
+        if self._spec.hello or self.protocol < _WANTS_PACKET_BYTES:
+            return self._spec.hello
+        return self._spec.packet_bytes.to_bytes(2, "big")
 
     async def _shake(self, code: Code, data: bytes, unanswered: Callable[[], DeviceError]) -> Message:
         """Request something in the handshake, and notice early when the link goes: nobody else watches it yet."""
@@ -183,9 +198,15 @@ class Session:
                         ) from None
             raise unanswered()
         finally:
-            self._waiting.pop(request.seq, None)
+            self._forget(request)
+
+    def _not_bound(self) -> RefusedError:
+        return RefusedError(f"{self._name} is not bound to any account: {_ADD} {_FETCH}")
 
     def _no_device_info(self) -> DeviceError:
+        advertised = self._advertised()
+        if advertised and not advertised[0] & _BOUND:
+            return self._not_bound()  # it has forgotten its local key, so it cannot read what was sent
         return RefusedError(
             f"{self._name} did not answer the first message. Most often its local key is not the one in the settings: "
             f"{_FETCH}. Or another phone or gateway is connected to it"
@@ -232,10 +253,15 @@ class Session:
         except TimeoutError:
             raise UncertainError(f"{self._name} did not answer") from None
         finally:
-            self._waiting.pop(request.seq, None)
+            self._forget(request)
         if result := read_result(code, answer.data):
             raise RefusedError(f"{self._name} turned a request down with code {result}")
         return request.heard
+
+    def _forget(self, request: _Request) -> None:
+        """Wait for an answer no longer: one that comes now belongs to nothing."""
+        if self._waiting.get(request.seq) is request:
+            del self._waiting[request.seq]
 
     async def _send(
         self, code: int, data: bytes, *, request: _Request | None = None, response_to: int = 0, urgent: bool = False
@@ -273,24 +299,35 @@ class Session:
         except ProtocolError:
             request = next((each for each in self._waiting.values() if each.code == Code.DEVICE_INFO), None)
             if request is not None and not request.answer.done():
-                # It answered, and its answer cannot be read.
-                request.answer.set_exception(RefusedError(f"{self._name} does not share this local key: {_FETCH}"))
+                request.answer.set_exception(self._cannot_be_read(envelope[0]))
             raise
         self.heard += 1
-        if message.response_to:
-            request = self._waiting.get(message.response_to)
-            if request is not None and request.code == message.code and not request.answer.done():
-                request.heard = self.heard
-                request.answer.set_result(message)
+        if message.code < _FIRST_OF_THE_DEVICES_OWN:
+            self._on_answer(message)
         elif message.code in REPORTS:
             report = decode_report(message.code, message.data)
             if report.answer is not None:
                 self._reply(message, report.answer)
             self._on_report(report)
-        elif message.code in (Code.TIME_MILLISECONDS, Code.TIME_DATE):
+        elif message.code in TIME_REQUESTS:
             self._reply(message, time_reply(message.code, self._now()))
         else:
             _LOGGER.debug("%s: passed over a message %#06x", self._name, message.code)
+
+    def _cannot_be_read(self, flag: int) -> RefusedError:
+        """Return what is wrong with a device that answered the first request, and whose answer no key here opens."""
+        if flag == AUTHENTICATION:  # a key that only the vendor has; a device uses it until it is bound
+            return self._not_bound()
+        return RefusedError(f"{self._name} does not share this local key: {_FETCH}")
+
+    def _on_answer(self, message: Message) -> None:
+        """Take an answer for that of the request whose number it carries, and of no other."""
+        request = self._waiting.get(message.response_to)
+        if request is None or request.answer.done():
+            _LOGGER.debug("%s: an answer to message %d, which waits for none", self._name, message.response_to)
+            return
+        request.heard = self.heard
+        request.answer.set_result(message)
 
     def _drop(self, error: ProtocolError) -> None:
         self.dropped += 1

@@ -90,6 +90,11 @@ class Duty:
             self._lease_until_seconds = math.inf
             self._run_for(seconds)
 
+    def run_for(self, seconds: float) -> None:
+        """Let what is on end so long from now."""
+        if self.on:
+            self._until_seconds = self.now_seconds + min(seconds, self.limit_run_seconds)
+
     def _run_for(self, seconds: float) -> None:
         self._began_seconds = self.now_seconds
         self._until_seconds = self.now_seconds + min(seconds, self.limit_run_seconds)

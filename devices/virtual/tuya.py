@@ -1,7 +1,8 @@
 """A virtual device that speaks Tuya BLE: the device side of the protocol on a GATT server.
 
-It holds controllers to what published devices do: it drops a connection whose sequence numbers do not climb, answers
-nothing that its keys do not open, and nothing but the handshake before it is paired.
+It holds controllers to what the published device SDKs do: it drops a connection whose sequence numbers do not climb,
+or whose first request does not say how long packets may be (protocol 4); it answers nothing that its keys do not open,
+and nothing but the handshake before it is paired; it asks for the time right after that, and has no clock before.
 """
 
 from __future__ import annotations
@@ -10,25 +11,33 @@ import hashlib
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Set
 
 from bumble.device import Device
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from devices.errors import DeviceError, ProtocolError
+from devices.errors import ProtocolError
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Value, full_uuid
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.credentials import TuyaCredentials
-from devices.tuya.crypto import BLOCK, login_key, open_envelope, seal, session_key
-from devices.tuya.datapoints import REPORTS, Code, DataPoint, decode, encode
-from devices.tuya.frames import Joiner, Message, split
+from devices.tuya.crypto import (
+    AUTHENTICATION,
+    BLOCK,
+    LOCAL_KEY_BYTES,
+    login_key,
+    open_envelope,
+    seal,
+    session_key,
+)
+from devices.tuya.datapoints import REPORTS, TIME_REQUESTS, Code, DataPoint, decode, encode
+from devices.tuya.frames import PACKET_BYTES, Joiner, Message, split
 from devices.tuya.frames import decode as decode_message
 from devices.tuya.frames import encode as encode_message
 from devices.tuya.session import MANUFACTURER, WAYS
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
 from devices.virtual.tuya_body import TuyaBody
+from devices.virtual.tuya_sdk import TuyaFaults, TuyaSdk, taken_in
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,26 +45,19 @@ _REPORT_EVERY_SECONDS = 1.0
 _PRODUCT_RECORD = b"letdown1"
 _BOUND = 0x80
 _V4 = 4
+_V4_WRITE_HEAD = 5  # version and number
+_REST_OF_INFO_BYTES = 70  # an authentication key of 32 bytes, and what the newer copies add
+_LONGEST_PACKET_BYTES = 244
+_MILLISECOND_DIGITS = 13
+_AROUND_DATA_BYTES = 14  # header and CRC
 _REFUSED, _ALREADY_PAIRED, _DONE = b"\1", b"\2", b"\0"
-
-
-@dataclass
-class TuyaFaults:
-    """Switches for what goes wrong. Numbers count down, one for each frame that is spoiled."""
-
-    mute: bool = False  # answers and reports nothing
-    reportless: bool = False  # answers, and reports nothing
-    lose_packets: int = 0  # frames that lack their second packet
-    swap_packets: int = 0  # frames whose last two packets change places
-    garble: int = 0  # frames with a flipped bit
-    deaf_to: set[str] = field(default_factory=set)  # datapoints that are acknowledged and ignored
-    refuses: set[str] = field(default_factory=set)  # datapoints that are turned down; "status" for the question
 
 
 class TuyaTwin:
     """The device side of a `tuya:` section. `service` is the short UUID of the service it has: a201, 1910 or fd50.
 
-    `writes`: how its characteristic can be written, in bleak's words.
+    `writes`: how its characteristic can be written, in bleak's words. `ranges`: what the product takes in, where that
+    is less than its profile says.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class TuyaTwin:
         service: str = "a201",
         bound: bool = True,
         writes: Set[str] = frozenset({"write", "write-without-response"}),
+        sdk: TuyaSdk | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         if profile.tuya is None:
             raise ValueError(f"{profile.name} does not speak Tuya")
@@ -80,10 +84,13 @@ class TuyaTwin:
         self.protocol = protocol
         self.bound = bound
         self.faults = TuyaFaults()
+        self.sdk = sdk or TuyaSdk()
         self.server: GattServer | None = None
-        self.writes: list[tuple[str, Value | Mapping[str, Value]]] = []  # what it was told, in order
+        self.writes: list[tuple[str, Value | Mapping[str, Value]]] = []  # what it was told and took in, in order
+        self.ignored: list[DataPoint] = []  # what it acknowledged, and does not fit
         self.replies: list[Message] = []  # the answers to its own reports and requests
         self._properties = writes
+        self._ranges = dict(ranges or {})
         self._credentials = credentials
         self._now = now
         self._way = next(way for way in WAYS if way.service == full_uuid(service))
@@ -92,6 +99,9 @@ class TuyaTwin:
         self._joiner = Joiner()
         self._seq = self._heard_seq = self._reports = 0
         self._paired = False
+        self._packet_bytes = PACKET_BYTES
+        self._unix_at_zero_seconds: float | None = None  # its clock, once it has been told the time
+        self._kept: list[tuple[int, bytes, int]] = []  # answers
         self._reported_at_seconds = 0.0
         self._reported_state = body.duty.state
 
@@ -129,10 +139,14 @@ class TuyaTwin:
 
     def _on_connection(self) -> None:
         secret = self._credentials.material
-        self._keys = {secret.login_flag: login_key(secret)}
+        self._keys = {secret.login_flag: login_key(secret), AUTHENTICATION: os.urandom(BLOCK)}
+        if not self.bound and self.sdk.unbound_info == "nothing":
+            self._keys[secret.login_flag] = login_key(secret._replace(secret=bytes(LOCAL_KEY_BYTES)))  # forgotten
         self._joiner = Joiner()
         self._seq = self._heard_seq = 0
         self._paired = False
+        self._packet_bytes = PACKET_BYTES
+        self._kept.clear()
 
     # ---- what it hears ----
 
@@ -154,111 +168,159 @@ class TuyaTwin:
 
     async def _on_message(self, flag: int, message: Message) -> None:
         if message.code == Code.DEVICE_INFO:
-            self._answer_info(flag, message)
+            await self._answer_info(flag, message)
         elif message.code == Code.PAIR:
             await self._pair(message)
         elif not self._paired:
             _LOGGER.debug("%s ignores a message: it is not paired", self.name)
-        elif message.code in REPORTS or message.code in (Code.TIME_MILLISECONDS, Code.TIME_DATE):
+        elif message.code in REPORTS or message.code in TIME_REQUESTS:
             self.replies.append(message)
+            if message.code == Code.TIME_MILLISECONDS:
+                self._unix_at_zero_seconds = int(message.data[:_MILLISECOND_DIGITS]) / 1000 - self._now()
         elif message.code == Code.STATUS:
             refused = "status" in self.faults.refuses
-            self._send(Code.STATUS, _REFUSED if refused else _DONE, message.seq)
+            self._answer(self.sdk.status_code, _REFUSED if refused else _DONE, message)
             if not refused:
                 self._report()
         elif message.code == (Code.WRITE_V4 if self.protocol >= _V4 else Code.WRITE):
             self._write(message)
 
-    def _answer_info(self, flag: int, message: Message) -> None:
+    async def _answer_info(self, flag: int, message: Message) -> None:
+        if self.protocol >= _V4:
+            if len(message.data) != 2:  # noqa: PLR2004
+                _LOGGER.info("%s drops the link: it was not told how long packets may be", self.name)
+                await self._drop_link()
+                return
+            asked = int.from_bytes(message.data, "big")
+            self._packet_bytes = asked if PACKET_BYTES <= asked <= _LONGEST_PACKET_BYTES else PACKET_BYTES
         srand = os.urandom(6)
-        info = bytes([1, 0, self.protocol, 0, 0, self.bound]) + srand + bytes([1, 0]) + bytes(32)
-        self._send(Code.DEVICE_INFO, info, message.seq, flag=flag)
+        info = bytes([1, 0, self.protocol, 0, 0, self.bound]) + srand + bytes([1, 0]) + bytes(_REST_OF_INFO_BYTES)
+        unknown = not self.bound and self.sdk.unbound_info == "vendor's key"
+        self._answer(Code.DEVICE_INFO, info, message, flag=AUTHENTICATION if unknown else flag)
         secret = self._credentials.material
         self._keys[secret.session_flag] = session_key(secret, srand)
 
     async def _pair(self, message: Message) -> None:
         if message.data != self._credentials.pair_request():
-            self._send(Code.PAIR, _REFUSED, message.seq)
+            self._answer(Code.PAIR, _REFUSED, message)
             await self._drop_link()
             return
         self._paired = True
-        self._send(Code.PAIR, _ALREADY_PAIRED, message.seq)
-        self._send(Code.TIME_MILLISECONDS, b"")
-        self._send(Code.TIME_DATE, b"")
+        self._answer(Code.PAIR, _ALREADY_PAIRED, message)
+        for code in self.sdk.asks_for_time:
+            self._send(code, b"")
 
     async def _drop_link(self) -> None:
         if self.server is not None:
             await self.server.drop_link()
 
     def _write(self, message: Message) -> None:
-        head = 5 if self.protocol >= _V4 else 0
+        head = _V4_WRITE_HEAD if self.protocol >= _V4 else 0
         try:
-            points = decode(message.data[head:], self.protocol)
-            taken = [self._taken(point) for point in points]
-        except DeviceError as error:
+            points = self._written(message.data, head)
+        except ProtocolError as error:
             _LOGGER.info("%s turns a write down: %s", self.name, error)
-            self._send(message.code, message.data[:head] + _REFUSED, message.seq)
+            self._answer(message.code, message.data[:head].ljust(head, b"\0") + _REFUSED, message)
             return
-        self._send(message.code, message.data[:head] + _DONE, message.seq)
+        self._answer(message.code, message.data[:head] + _DONE, message)
         self.body.advance(self._now())
-        for name, values in taken:
-            self.writes.append((name, values.get(name, values)))
-            if name not in self.faults.deaf_to:
-                self.body.write(name, values)
+        for point in points:
+            self._take_in(point)
+        if self.faults.echoes:
+            self._send_points(points)
         self._report()
 
-    def _taken(self, point: DataPoint) -> tuple[str, dict[str, Value]]:
+    def _written(self, data: bytes, head: int) -> tuple[DataPoint, ...]:
+        """Return the datapoints of a write. Raise `ProtocolError` for what the SDK itself turns down."""
+        points = decode(data[head:], self.protocol)
+        if not points or any(data[: head and 1]):
+            raise ProtocolError("no datapoints, or another version of them")
+        if refused := self.faults.refuses & {self._codec.name_of(point) for point in points}:
+            raise ProtocolError(f"it refuses {', '.join(sorted(map(str, refused)))}")
+        return points
+
+    def _take_in(self, point: DataPoint) -> None:
         name = self._codec.name_of(point)
-        if name is None or name in self.faults.refuses:
-            raise ProtocolError(f"datapoint {point.id} cannot be written")
-        return name, self._codec.fields(name, point)
+        if name is None or not taken_in(self._spec.datapoints[name], point, self._ranges.get(name)):
+            self.ignored.append(point)
+            return
+        values = self._codec.fields(name, point)
+        self.writes.append((name, values.get(name, values)))
+        if name not in self.faults.deaf_to:
+            self.body.write(name, values)
 
     # ---- what it says ----
 
     def _report(self, *, timed: bool = False) -> None:
-        if self.server is None or not self.server.connected or not self._paired or self.faults.reportless:
+        if self.faults.reportless:
             return
         self._reported_at_seconds = self._now()
         self._reported_state = self.body.duty.state
+        self._send_points(self._points(self.body.values()), timed=timed)
+
+    def report_again(self, points: Iterable[DataPoint], *, seconds_ago: float) -> None:
+        """Report what was so a while ago, with its time: devices keep what they could not report, and do so later."""
+        self._send_points(points, timed=True, seconds_ago=seconds_ago)
+
+    def _send_points(self, points: Iterable[DataPoint], *, timed: bool = False, seconds_ago: float = 0.0) -> None:
+        if self.server is None or not self.server.connected or not self._paired:
+            return
         self._reports += 1
-        time = struct.pack(">BI", 1, int(self._now())) if timed else b""
-        data = encode(self._points(self.body.values()), self.protocol)
+        time = self._time(seconds_ago) if timed else b""
+        data = time + encode(points, self.protocol)
         if self.protocol >= _V4:
             head = struct.pack(">BIBB", 0, self._reports, 0, 0)
-            self._send(Code.TIMED_REPORT_V4 if timed else Code.REPORT_V4, head + time + data)
+            self._send(Code.TIMED_REPORT_V4 if time else Code.REPORT_V4, head + data)
+        elif self.sdk.flagged:
+            head = struct.pack(">HB", self._reports & 0xFFFF, 0)
+            self._send(Code.FLAGGED_TIMED_REPORT if time else Code.FLAGGED_REPORT, head + data)
         else:
-            self._send(Code.TIMED_REPORT if timed else Code.REPORT, time + data)
+            self._send(Code.TIMED_REPORT if time else Code.REPORT, data)
+
+    def _time(self, seconds_ago: float) -> bytes:
+        """Return the Unix time as a report carries it; nothing as long as nobody has told it the time."""
+        if self._unix_at_zero_seconds is None:
+            return b""
+        unix_seconds = self._unix_at_zero_seconds + self._now() - seconds_ago
+        if self.sdk.time_as == "milliseconds":
+            return b"\0" + f"{round(unix_seconds * 1000):0{_MILLISECOND_DIGITS}d}".encode()
+        return struct.pack(">BI", 1, round(unix_seconds))
 
     def _points(self, values: Mapping[str, Value]) -> Iterable[DataPoint]:
         for name, described in self._spec.datapoints.items():
-            if described.trigger:
+            if name in self.faults.says:
+                yield self.faults.says[name]
+            elif described.trigger:
                 continue
-            if described.fields:
+            elif described.fields:
                 yield self._codec.point(name, values)
             elif values.get(name) is not None:
                 yield self._codec.point(name, values[name])
+
+    def _answer(self, code: int, data: bytes, to: Message, *, flag: int | None = None) -> None:
+        if self.faults.keeps_answers:
+            self._kept.append((code, data, to.seq))
+            return
+        self._send(code, data, to.seq + self.faults.answers_beside_seq, flag=flag)
+
+    def answer_at_last(self) -> None:
+        """Send the answers that were kept."""
+        kept, self._kept = self._kept, []
+        for code, data, seq in kept:
+            self._send(code, data, seq)
 
     def _send(self, code: int, data: bytes, response_to: int = 0, *, flag: int | None = None) -> None:
         if flag is None:
             flag = self._credentials.material.session_flag
         self._seq += 1
-        plaintext = encode_message(Message(self._seq, response_to, code, data))
+        plaintext = _padded(encode_message(Message(self._seq, response_to, code, data)), len(data))
         envelope = seal(flag, self._keys[flag], os.urandom(BLOCK), plaintext)
-        for packet in self._spoiled(split(envelope, self.protocol)):
+        for packet in self.faults.spoiled(split(envelope, self.protocol, self._packet_bytes)):
             if self.server is not None:
                 self.server.notify(self._way.notify, packet)
 
-    def _spoiled(self, packets: list[bytes]) -> Sequence[bytes]:
-        faults = self.faults
-        if faults.mute:
-            return ()
-        if faults.lose_packets:
-            faults.lose_packets -= 1
-            return packets[:1] + packets[2:]
-        if faults.swap_packets:
-            faults.swap_packets -= 1
-            return [*packets[:-2], packets[-1], packets[-2]]
-        if faults.garble:
-            faults.garble -= 1
-            return [*packets[:-1], packets[-1][:-1] + bytes([packets[-1][-1] ^ 0x10])]
-        return packets
+
+def _padded(plaintext: bytes, data_bytes: int) -> bytes:
+    """Return a message padded as devices do: with bytes that say how many they are."""
+    end = _AROUND_DATA_BYTES + data_bytes
+    return plaintext[:end] + bytes([len(plaintext) - end]) * (len(plaintext) - end)

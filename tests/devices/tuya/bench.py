@@ -93,7 +93,10 @@ async def bench(
     described = profile(name)
     described = described.model_copy(update={"tuya": described.tuya.model_copy(update=spec or {})})
     peripheral = await air.add_peripheral("TY")
-    twin = TuyaTwin(described, TuyaBody(state), "TY", clock.now, credentials=twins or own or credentials(), **options)
+    # One that publishes no limit of its own runs on for a day.
+    body = TuyaBody(state, int(described.limits.run_seconds or 86_400))
+    twin = TuyaTwin(described, body, "TY", clock.now, credentials=twins or own or credentials(), **options)
+    began_seconds = clock.now()
     await twin.serve(peripheral)
 
     async def tick() -> None:
@@ -111,7 +114,7 @@ async def bench(
             credentials=own or credentials(),
             wanted=lambda sighting: sighting.name == "TY",
             may_control=may_control,
-            now=lambda: NOW,
+            now=lambda: NOW + timedelta(seconds=clock.now() - began_seconds),
         )
         tasks = [asyncio.create_task(device.run()), asyncio.create_task(tick())]
         try:
