@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from devices.profiles.schema import Profile
+from devices.profiles.families import is_member
+from devices.profiles.schema import Match, Profile
 from devices.shipped import SHIPPED
 from devices.sighting import Sighting
 from devices.yaml_file import FileError, Problem, load_yaml
@@ -23,21 +24,61 @@ class Fit:
 
 
 def fit(profile: Profile, sighting: Sighting) -> Fit:
-    """Hold one profile against one advertisement. Everything the profile's `match` names must be there."""
+    """Hold one profile against one advertisement. Everything the profile's `match` names must be there.
+
+    Where a part is enough, all that is advertised must fit, and something of it must be.
+    """
     match = profile.match
-    if match.name and not any(fnmatchcase(sighting.name or "", pattern) for pattern in match.name):
-        return Fit(profile, False, f"its name is {sighting.name or 'not advertised'}, not {' or '.join(match.name)}")
-    missing = [uuid for uuid in match.services if uuid not in sighting.services]
-    if missing:
-        return Fit(profile, False, f"it does not advertise the service {missing[0]}")
-    wanted = match.manufacturer
-    if wanted is not None and not wanted.fits(sighting.manufacturers.get(wanted.id)):
-        return Fit(profile, False, f"its manufacturer data is not {wanted.id:#06x} {wanted.data}".rstrip())
+    parts = [part for part in (_name(match, sighting), _services(match, sighting), _maker(match, sighting)) if part]
+    for part in parts:
+        if part.wrong is not None and not (match.partial and part.missing):
+            return Fit(profile, False, part.wrong)
+    if match.partial and all(part.missing for part in parts):
+        return Fit(profile, False, parts[0].wrong or "")
     if match.address is not None and not fnmatchcase(sighting.address.upper(), match.address.upper()):
         return Fit(profile, False, f"its address is not like {match.address}")
     if match.ambiguous:
         return Fit(profile, True, "it fits, but so do devices of other kinds: name the address")
     return Fit(profile, True, "it fits")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is wrong with one part of an advertisement, if anything; `missing`: that it is not advertised at all."""
+
+    wrong: str | None = None
+    missing: bool = False
+
+
+def _name(match: Match, sighting: Sighting) -> _Part | None:
+    if not match.name:
+        return None
+    name = sighting.name or ""
+    if not any(fnmatchcase(name, pattern) for pattern in match.name):
+        return _Part(f"its name is {name or 'not advertised'}, not {' or '.join(match.name)}", missing=not name)
+    if any(fnmatchcase(name, pattern) for pattern in match.not_name):
+        return _Part(f"its name is {name}, which is another model")
+    return _Part()
+
+
+def _services(match: Match, sighting: Sighting) -> _Part | None:
+    if not match.services:
+        return None
+    missing = [each for each in match.services if not any(is_member(uuid, each) for uuid in sighting.services)]
+    if missing:
+        return _Part(f"it does not advertise the service {missing[0]}", missing=len(missing) == len(match.services))
+    return _Part()
+
+
+def _maker(match: Match, sighting: Sighting) -> _Part | None:
+    wanted = match.manufacturer
+    if wanted is None:
+        return None
+    data = sighting.manufacturers.get(wanted.id)
+    if wanted.fits(data):
+        return _Part()
+    words = wanted.data[0] if len(wanted.data) == 1 else f"with one of {len(wanted.data)} beginnings"
+    return _Part(f"its manufacturer data is not {wanted.id:#06x} {words if wanted.data else ''}".rstrip(), data is None)
 
 
 class Catalog:

@@ -89,6 +89,21 @@ class Link:
         """Whether commands may pass now."""
         return self.state is LinkState.CONNECTED
 
+    @property
+    def has_link(self) -> bool:
+        """Whether there is a connection, though it may still be being set up."""
+        return self._client is not None and not self._lost.is_set()
+
+    def offered(self) -> list[tuple[str, str]]:
+        """Return all characteristics of the device, as (service, characteristic)."""
+        if self._client is None:
+            return []
+        try:
+            characteristics = list(self._client.services.characteristics.values())
+        except BLEAK_ERRORS:  # the table of services is gone
+            return []
+        return [(each.service_uuid.lower(), each.uuid.lower()) for each in characteristics]
+
     async def run(self) -> None:
         """Keep the device connected, until cancelled. A lost link is searched again, with growing pauses."""
         backoff_seconds = _FIRST_BACKOFF_SECONDS

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec
-from devices.profiles.vocabulary import NUMBERS, START_VERB, STOP_VERB
+from devices.profiles.families import problems_with_families
+from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec, names_in
+from devices.profiles.vocabulary import NUMBERS, SETTING_OF, START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
@@ -26,7 +27,22 @@ _CLOCK = frozenset(
 
 def problems_in(profile: Profile) -> list[str]:
     """Return a sentence for everything that does not fit together."""
-    rules = (_names, _ways, _opcodes, _starts, _stops, _sequences, _answers, _duties, _patterns, _values, _levels)
+    rules = (
+        _names,
+        _models,
+        problems_with_families,
+        _ways,
+        _opcodes,
+        _starts,
+        _beginnings,
+        _stops,
+        _sequences,
+        _answers,
+        _duties,
+        _patterns,
+        _values,
+        _levels,
+    )
     return [problem for rule in rules for problem in rule(profile)]
 
 
@@ -44,6 +60,13 @@ def _names(profile: Profile) -> Iterator[str]:
             yield f"commands.{key}: say through which channel, as not exactly one can be written"
         elif name in profile.channels and not profile.channels[name].write:
             yield f"commands.{key}: its channel {name} cannot be written"
+
+
+def _models(profile: Profile) -> Iterator[str]:
+    """What tells a model apart is there to be held against."""
+    for key, channel in profile.channels.items():
+        if channel.must_be == "manufacturer" and not profile.beginnings(key):
+            yield f"channels.{key}.must_be: match.manufacturer has no data, so say the bytes here"
 
 
 def _ways(profile: Profile) -> Iterator[str]:
@@ -97,6 +120,25 @@ def _starts(profile: Profile) -> Iterator[str]:
             yield f"commands.{start}: what can be started must be stoppable, and there is no command {stop}"
 
 
+def _beginnings(profile: Profile) -> Iterator[str]:
+    """What a device begins at by itself can be read beforehand, and held against what its start asks for."""
+    readable = {name for channel in profile.channels.values() if channel.read for name in names_in(channel.gives or ())}
+    for key, command in profile.commands.items():
+        begins_at = command.begins_at
+        if begins_at is None:
+            continue
+        where = f"commands.{key}.begins_at"
+        if key not in START_VERB.values():
+            yield f"{where}: only a start begins something ({', '.join(START_VERB.values())})"
+        elif begins_at not in SETTING_OF:
+            yield f"{where}: {begins_at} says nothing that a start asks for{_there_are(SETTING_OF)}"
+        elif SETTING_OF[begins_at] not in profile.carried_by(key):
+            yield f"{where}: {key} carries no {SETTING_OF[begins_at]} to hold {begins_at} against"
+        for name in (begins_at, "run_state"):
+            if name not in readable:
+                yield f"{where}: {name} must be in a channel that can be read{_there_are(sorted(readable))}"
+
+
 def _stops(profile: Profile) -> Iterator[str]:
     """A stop is one or more plain commands, and needs to be told nothing."""
     for verb in sorted({STOP_VERB[role] for role in profile.roles} & set(profile.commands)):
@@ -136,6 +178,10 @@ def _answers(profile: Profile) -> Iterator[str]:
             yield f"answer.{key}: the report {answer.report} carries no {name}{_there_are(report.names)}"
     if answer.counter is not None and (profile.frame is None or "counter" not in profile.frame.layout):
         yield "answer.counter: the frame has no counter"
+    if answer.refused_by is not None and answer.refused_by not in profile.reports:
+        yield f"answer.refused_by: {answer.refused_by} is no report{_there_are(profile.reports)}"
+    elif answer.refused_by == answer.report:
+        yield "answer.refused_by: it is another report than the one that means yes"
     field = next((field for field in report.payload if field.name == answer.result), None)
     if answer.result is not None and not answer.accepted:
         yield "answer.result: say which results mean yes, like accepted: [done]"

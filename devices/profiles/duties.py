@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from devices.errors import DeviceError, NotFoundError, UncertainError
+from devices.errors import DeviceError, NotFoundError, RefusedError, UncertainError
 from devices.profiles.duty_spec import Duties, Periodic
 from devices.profiles.vocabulary import Value
 
@@ -27,7 +27,13 @@ async def greet(device: ProfileDevice, duties: Duties) -> None:
                 await device.send(
                     hello.command, hello.values, within_seconds=hello.within_seconds, answered_by=hello.answered_by
                 )
+        except RefusedError:
+            if not hello.optional:
+                raise
+            _LOGGER.info("%s turned down its greeting %s", device.name, hello.command)
         except (TimeoutError, UncertainError):
+            if hello.optional and device.link.has_link:
+                continue
             words = f"{device.name} did not answer its greeting {hello.command} in {hello.within_seconds:g} s"
             raise NotFoundError(words) from None
     if duties.clock is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -15,6 +15,8 @@ class Answer(Frozen):
     """Which report answers a command: it names the command's opcode and counter, and says yes or no.
 
     Without `opcode` any such report answers the command that waits; without `result` its coming means yes.
+    `refused_by`: a report that turns down whatever waits. `silence`: what it means when no answer came in time; some
+    devices say yes only now and then.
     """
 
     report: Name
@@ -23,15 +25,21 @@ class Answer(Frozen):
     result: Name | None = None
     accepted: Names = ()
     within_seconds: float = Field(2.0, gt=0, le=30)
+    refused_by: Name | None = None
+    silence: Literal["uncertain", "accepted"] = "uncertain"
 
 
 class Hello(Frozen):
-    """What must be said first, and by when. `answered_by`: the report that must come."""
+    """What must be said first, and by when. `answered_by`: the report that must come.
+
+    `optional`: a device that turns it down, or says nothing, is used all the same.
+    """
 
     command: Name
     values: Mapping[str, Value] = Field(default_factory=dict)
     answered_by: Name | None = None
     within_seconds: float = Field(5.0, gt=0, le=60)
+    optional: bool = False
 
 
 class Periodic(Frozen):

@@ -50,9 +50,9 @@ def _received(codec: Codec, example: Example) -> tuple[str | None, str]:
     channel = example.channel or next(
         (name for name, each in codec.profile.channels.items() if each.notify or each.indicate), ""
     )
-    known = dict(example.gives or {})
-    message = codec.decode_report(channel, data, known)
-    wrong = {name: message.values.get(name) for name, value in known.items() if message.values.get(name) != value}
+    gives = example.gives or {}
+    message = codec.decode_report(channel, data, {**example.known, **gives})
+    wrong = {name: message.values.get(name) for name, value in gives.items() if message.values.get(name) != value}
     return (f"it means {dict(message.values)}" if wrong else None), f"{message.name}: {dict(message.values)}"
 
 

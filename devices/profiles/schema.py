@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from devices.profiles.duty_spec import Answer, Duties, Quirks
+from devices.profiles.families import filled, follows, is_family
 from devices.profiles.field_spec import FieldSpec, Payload, names_in
 from devices.profiles.frame_spec import Frame, Text
 from devices.profiles.text import names_in as names_in_pattern
@@ -18,13 +19,16 @@ from devices.profiles.vocabulary import (
     OWNER,
     START_VERB,
     ByteOrder,
+    BytePatterns,
     HexBytes,
     Name,
     Names,
     ProfileId,
     Role,
     Uuid,
+    UuidOrFamily,
     Value,
+    begins_like,
     full_uuid,
     one_or_more,
 )
@@ -35,18 +39,14 @@ _OFTEN_SECONDS = 5.0  # half of the silence that a running device is allowed
 
 
 class Manufacturer(Frozen):
-    """Manufacturer data of an advertisement: the company's id, and how the data begins (`..` for any byte)."""
+    """Manufacturer data of an advertisement: the company's id, and how the data begins, in one way or several."""
 
     id: int = Field(ge=0, le=0xFFFF)
-    data: str = Field("", pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")
+    data: BytePatterns = ()
 
     def fits(self, data: bytes | None) -> bool:
         """Say whether an advertisement's data begins like this."""
-        pieces = self.data.replace(" ", "")
-        wanted = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
-        if data is None or len(data) < len(wanted):
-            return False
-        return all(piece == ".." or int(piece, 16) == byte for piece, byte in zip(wanted, data, strict=False))
+        return data is not None and (not self.data or any(begins_like(pattern, data) for pattern in self.data))
 
 
 def _manufacturer(value: object) -> object:
@@ -54,18 +54,28 @@ def _manufacturer(value: object) -> object:
 
 
 class Match(Frozen):
-    """How the device is known by its advertisement: all that is given must fit. `*` is any text, `?` any letter."""
+    """How the device is known by its advertisement: all that is given must fit. `*` is any text, `?` any letter.
+
+    `not_name`: names that fit `name` and belong to other models. `partial`: some advertise only a part of it: what they
+    do advertise must fit, and one part is enough.
+    """
 
     name: Names = ()
-    services: Annotated[tuple[Uuid, ...], BeforeValidator(one_or_more)] = ()
+    not_name: Names = ()
+    services: Annotated[tuple[UuidOrFamily, ...], BeforeValidator(one_or_more)] = ()
     manufacturer: Annotated[Manufacturer | None, BeforeValidator(_manufacturer)] = None
     address: str | None = Field(None, pattern=r"^[0-9A-Fa-f:*?]+$")
     ambiguous: bool = False
+    partial: bool = False
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.name or self.services or self.manufacturer or self.address):
             raise ValueError("say at least one of: name, services, manufacturer, address")
+        if self.partial and sum(map(bool, (self.name, self.services, self.manufacturer))) <= 1:
+            raise ValueError("partial: of name, services and manufacturer, two or more are given")
+        if self.not_name and not self.name:
+            raise ValueError("not_name: say name as well, from which these are excepted")
         return self
 
 
@@ -75,10 +85,12 @@ class Channel(Frozen):
     `gives`: the layout of its value where that is always the same; `every_seconds`: how often it comes by itself, if it
     does. `framed: false`: the profile's frame or text
     protocol does not apply here. A `handle` is matched after discovery, together with what the channel must be able to.
+    `must_be`: how its value begins, in one way or several; a device that says anything else here is another model.
+    The word `manufacturer` stands for the data of the advertisement.
     """
 
-    service: Uuid | None = None
-    characteristic: Uuid | None = None
+    service: UuidOrFamily | None = None
+    characteristic: UuidOrFamily | None = None
     handle: int | None = Field(None, ge=1, le=0xFFFF)
     write: Literal["with-response", "without-response", "both"] | None = None
     read: bool = False
@@ -88,15 +100,22 @@ class Channel(Frozen):
     every_seconds: float | None = Field(None, gt=0)
     framed: bool = True
     optional: bool = False
+    must_be: Literal["manufacturer"] | BytePatterns = ()
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
+        if self.must_be and not self.read:
+            raise ValueError("must_be: what it must be has to be read, so say read: true")
         if not (self.write or self.read or self.notify or self.indicate):
             raise ValueError("say what it does: write, read, notify or indicate")
         if (self.handle is None) == (self.characteristic is None):
             raise ValueError("say which it is: its service and characteristic, or its handle")
         if self.characteristic is not None and self.service is None:
             raise ValueError("say in which service the characteristic is")
+        if self.service is not None and not follows(self.characteristic or "", self.service):
+            raise ValueError(
+                "a characteristic leaves open (?) only digits that its service leaves open, at their places"
+            )
         return self
 
     @property
@@ -140,6 +159,8 @@ class Command(Frozen):
 
     Its name is the verb of a role, or a part of a sequence. `answered: false`: no answer is waited for.
     `answered_by`: the report that answers it, where the answer does not name the command.
+    `begins_at`: a start after which the device does what it did last, until ours arrives; the reported value that says
+    how much that is. It is read first, and where it is more than is asked, or not known, nothing is sent.
     """
 
     channel: Name | None = None
@@ -151,6 +172,7 @@ class Command(Frozen):
     repeat: Name | None = None
     answered: bool = True
     answered_by: Name | None = None
+    begins_at: Name | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
@@ -214,13 +236,14 @@ class Levels(Frozen):
 
 
 class Example(Frozen):
-    """The file's own proof: bytes from the source, beside what they mean."""
+    """The file's own proof: bytes from the source, beside what they mean. `known`: values that were heard before."""
 
     send: Mapping[str, Mapping[str, Value]] | None = None
     receive: HexBytes | None = None
     says: str | None = None
     channel: Name | None = None
     counter: int = 0
+    known: Mapping[str, Value] = Field(default_factory=dict)
     bytes_: HexBytes | None = Field(None, alias="bytes")
     text: str | None = None
     writes: tuple[tuple[Name, HexBytes], ...] = ()
@@ -240,7 +263,7 @@ class Example(Frozen):
 
 
 class Profile(Frozen):
-    """One device model."""
+    """One device model. `member`: of a family of services one that was published; the virtual twin has it."""
 
     id: ProfileId
     name: str
@@ -249,6 +272,7 @@ class Profile(Frozen):
     confidence: Literal["verified", "unverified"]
     provenance: str = Field(min_length=10)
     match: Match
+    member: Uuid | None = None
     byte_order: ByteOrder = "little"
     channels: Mapping[Name, Channel] = Field(min_length=1)
     frame: Frame | None = None
@@ -315,6 +339,13 @@ class Profile(Frozen):
         told += [name for key, report in self.reports.items() if key in answers for name in report.names]
         return frozenset(told)
 
+    def beginnings(self, channel: str) -> tuple[str, ...]:
+        """Return how the value of a channel must begin for it to be this model; nothing where it may be anything."""
+        must_be = self.channels[channel].must_be
+        if must_be == "manufacturer":
+            return self.match.manufacturer.data if self.match.manufacturer else ()
+        return must_be
+
     @property
     def template(self) -> tuple[str, ...]:
         """The channels whose UUIDs the owner has to supply."""
@@ -333,6 +364,22 @@ class Profile(Frozen):
     def starts(self, role: Role) -> bool:
         """Say whether a role can be started from here."""
         return START_VERB[role] in self.commands
+
+    def with_member(self, service: str | None) -> Profile:
+        """Return the profile with one service of its family; as it is, where it has none."""
+        if service is None:
+            return self
+        channels = {
+            name: each.model_copy(
+                update={"service": service, "characteristic": filled(each.characteristic or "", service)}
+            )
+            if is_family(each.service)
+            else each
+            for name, each in self.channels.items()
+        }
+        services = tuple(service if is_family(each) else each for each in self.match.services)
+        match = self.match.model_copy(update={"services": services})
+        return self.model_copy(update={"channels": channels, "match": match, "member": None})
 
     def with_uuids(self, uuids: Mapping[str, tuple[str, str]]) -> Profile:
         """Return the profile with the owner's (service, characteristic) for each channel that asks for them."""

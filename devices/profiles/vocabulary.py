@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from devices.profiles.families import family
 from devices.roles import Frozen, MassagerReading, PumpReading, WarmerReading
 
 Role = Literal["pump", "warmer", "massager"]
@@ -16,6 +17,14 @@ Value = bool | int | float | str | None
 # The verbs of each role are the names of the commands that a profile gives it.
 STOP_VERB: dict[Role, str] = {"pump": "stop", "warmer": "off", "massager": "stop"}
 START_VERB: dict[Role, str] = {"pump": "start", "warmer": "set_target", "massager": "run"}
+
+# What a start asks for, by the reported value that says what a device is set to.
+SETTING_OF = {
+    "target_celsius": "celsius",
+    "target_vacuum_mmhg": "vacuum_mmhg",
+    "level": "level",
+    "intensity": "intensity",
+}
 
 # What a reading holds as a number. A word in its place would be "nan" one day, and no limit would notice.
 NUMBERS = frozenset(
@@ -54,12 +63,29 @@ def hex_bytes(value: object) -> object:
         raise ValueError('bytes are pairs of hex digits, like "55 aa"') from None
 
 
+def begins_like(pattern: str, data: bytes) -> bool:
+    """Say whether bytes begin like a pattern of hex digits, in which `..` is any byte."""
+    pieces = pattern.replace(" ", "")
+    wanted = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
+    if len(data) < len(wanted):
+        return False
+    return all(piece == ".." or int(piece, 16) == byte for piece, byte in zip(wanted, data, strict=False))
+
+
 def one_or_more(value: object) -> object:
     """Let one thing stand for a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
+def uuid_or_family(value: object) -> str:
+    """Return a UUID as `full_uuid` does, or a family of UUIDs, with `?` for the digits that differ."""
+    return family(value) or full_uuid(value)
+
+
 Uuid = Annotated[str, BeforeValidator(full_uuid)]
+UuidOrFamily = Annotated[str, BeforeValidator(uuid_or_family)]
+BytePattern = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}|\.\.)*( ?([0-9a-fA-F]{2}|\.\.))*$")]
+BytePatterns = Annotated[tuple[BytePattern, ...], BeforeValidator(one_or_more)]
 HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import Role
 from devices.roles import Side
@@ -9,10 +11,22 @@ from devices.virtual.bodies import PadBody, PumpBody
 from devices.virtual.breast import Mother
 from devices.virtual.duty import Body
 from devices.virtual.joined import JoinedBody
+from devices.virtual.lovense import LovenseBody
 from devices.virtual.massager import MassagerBody
+from devices.virtual.ooler import OolerBody
 from devices.virtual.pump_ranges import PumpRanges
+from devices.virtual.satisfyer import SatisfyerBody
 from devices.virtual.simple import SimpleBody, SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
+from devices.virtual.we_vibe import WeVibeBody
+
+_OWN: dict[str, Callable[[Profile, Side, int | str], SimpleBody]] = {
+    **dict.fromkeys(("lovense", "lovense-gen1", "lovense-gen3"), lambda profile, side, _: LovenseBody(profile, side)),
+    **dict.fromkeys(("we-vibe-8bit", "we-vibe-wand"), lambda profile, side, _: WeVibeBody(profile, side)),
+    "ooler": OolerBody,
+    "satisfyer": lambda profile, side, _: SatisfyerBody(profile, side),
+}
+"""Products that do what no profile can say."""
 
 
 def embody(profile: Profile, side: Side, mother: Mother, seed: int | str, ranges: PumpRanges | None = None) -> Body:
@@ -35,4 +49,6 @@ def parts_of(body: Body) -> list[Body]:
 def _simple(profile: Profile, role: Role, side: Side, seed: int | str, ranges: PumpRanges | None) -> SimpleBody:
     if role == "pump":
         return SimplePump(profile, side, seed, ranges)
+    if profile.id in _OWN:
+        return _OWN[profile.id](profile, side, seed)
     return SimpleWarmer(profile, side, seed) if role == "warmer" else SimpleMassager(profile, side)

@@ -17,6 +17,7 @@ from devices.virtual.blank import blank, fields_of
 from devices.virtual.duty import ACCEPTED, Duty, Result
 from devices.virtual.firmware import Firmware, nearest, within
 from devices.virtual.thermal import Pad
+from devices.virtual.wire import Wire
 
 REFUSED = Result("refused")
 
@@ -34,6 +35,7 @@ class SimpleBody(Firmware):
 
     role: Role
     refusal = REFUSED
+    wire: Wire | None = None  # its own bytes, where they are written down apart from its profile
 
     def __init__(self, profile: Profile, battery: Battery) -> None:
         self.battery = battery

@@ -1,7 +1,8 @@
 """A profile's twin: a real GATT server made from the same YAML, with a body behind it.
 
 It understands what the profile's commands say (`ears`), has its characteristics where the profile looks for them
-(`places`), and tells what the body knows in the profile's reports. What the body does, is the body's.
+(`places`), and tells what the body knows in the profile's reports. Where the bytes of a product were written down apart
+from its profile (`wire`), those hold. What the body does, is the body's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from bumble.device import Device
 
 from devices.errors import DeviceError
-from devices.profiles.codec import Codec, Message
+from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Manufacturer, Profile
 from devices.profiles.vocabulary import OWNER, STOP_VERB, Value
@@ -21,6 +22,9 @@ from devices.virtual.duty import Body, Result
 from devices.virtual.ears import Ears
 from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer
 from devices.virtual.places import services_at_handles, services_of, uuids_of
+from devices.virtual.simple import SimpleBody
+from devices.virtual.undisturbed import in_background
+from devices.virtual.wire import Wire
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class Twin:
     """Decodes commands, encodes reports, and keeps the session duties that the profile promises."""
 
     def __init__(self, profile: Profile, body: Body, name: str, now: Callable[[], float]) -> None:
-        self.profile = profile
+        self.profile = profile = profile.with_member(profile.member)
         self.body = body
         self.name = name
         self.server: GattServer | None = None
@@ -46,6 +50,7 @@ class Twin:
         self._now = now
         self._codec = Codec(profile)
         self._ears = Ears(self._codec)
+        self._wire = body.wire if isinstance(body, SimpleBody) else None
         self._uuids = uuids_of(profile)
         self._split = {name for name in profile.channels if self._codec.joiner(name) is not None}
         self._busy_until_seconds = 0.0
@@ -66,6 +71,7 @@ class Twin:
         )
         services = services_at_handles(device, self.profile, self._characteristic)
         services += services_of(self.profile, self._characteristic)
+        services += self._wire.services() if self._wire is not None else []
         self.server = GattServer(device, services, advertisement)
         self.server.on_connection = self._on_connection
         self.server.on_disconnection = self.body.lose_link
@@ -118,17 +124,27 @@ class Twin:
         report = self.profile.reports.get(name)
         if report is not None and report.line and any(values.get(each) is None for each in report.names):
             return  # a line has no word for what is not known
-        self._counter = (self._counter + 1) & 0xFF
-        packet = self._codec.encode_report(name, values, self._counter)
+        packet = self._packet(name, values)
         if self.server is None or not self.server.connected:
             return
         self._covered_until_seconds[name] = self._now()
         if only_changed and self._sent.get(name) == packet.data:
             return
         self._sent[name] = packet.data
-        size = _PIECE_BYTES if packet.channel in self._split else len(packet.data)
-        for at in range(0, len(packet.data), size):
-            self.server.notify(self._uuids[packet.channel], packet.data[at : at + size])
+        self._notify(packet.channel, packet.data)
+
+    def _packet(self, name: str, values: dict[str, Value]) -> Packet:
+        own = self._wire.says(name) if self._wire is not None and name in self.profile.channels else None
+        if own is not None:
+            return Packet(name, own)
+        self._counter = (self._counter + 1) & 0xFF
+        return self._codec.encode_report(name, values, self._counter)
+
+    def _notify(self, channel: str, data: bytes) -> None:
+        if self.server is not None:
+            size = _PIECE_BYTES if channel in self._split else len(data)
+            for at in range(0, len(data), size):
+                self.server.notify(self._uuids[channel], data[at : at + size])
 
     def _announce(self) -> None:
         """Say at once what changed: measurement first, so that the last milk counts, then state and annunciation."""
@@ -145,6 +161,9 @@ class Twin:
 
     async def _on_write(self, channel: str, data: bytes) -> None:
         self.written.append((channel, data))
+        if self._wire is not None:
+            self._hear_own(self._wire, channel, data)
+            return
         for packet in self._ears.whole(channel, data):
             try:
                 message = self._codec.decode_command(channel, packet)
@@ -153,19 +172,34 @@ class Twin:
             else:
                 self._obey(message)
 
+    def _hear_own(self, wire: Wire, channel: str, data: bytes) -> None:
+        self.body.advance(self._now())
+        for said, answer in wire.hear(channel, data, self._carry_out):
+            self._notify(said, answer)
+        for name, each in self.profile.channels.items():  # what the write changed
+            if each.gives and each.notify:
+                self._send(name, only_changed=True)
+        if wire.gone and self.server is not None:
+            in_background(self.server.stop())
+
     def _obey(self, message: Message) -> None:
+        if self._is_old(message.counter) and message.name not in STOP_VERB.values():
+            self.commands.append(message)
+            self._answer(message, Result("replayed"))
+            return
+        self._last_counter = message.counter
+        self._answer(message, self._carry_out(message))
+
+    def _carry_out(self, message: Message) -> Result:
+        """Let the body do what a message says, and the sequences that it completes."""
         self.commands.append(message)
         self.body.advance(self._now())
-        if self._is_old(message.counter) and message.name not in STOP_VERB.values():
-            result = Result("replayed")
-        else:
-            self._last_counter = message.counter
-            result = self.body.command(message.name, message.values)
-            for verb in self._ears.verbs(message):
-                self.commands.append(verb)
-                result = self.body.command(verb.name, verb.values)
-            self._announce()
-        self._answer(message, result)
+        result = self.body.command(message.name, message.values)
+        for verb in self._ears.verbs(message):
+            self.commands.append(verb)
+            result = self.body.command(verb.name, verb.values)
+        self._announce()
+        return result
 
     def _answer(self, message: Message, result: Result) -> None:
         command, answer = self.profile.commands[message.name], self.profile.answer
@@ -194,6 +228,8 @@ class Twin:
         self._sent.clear()
         self._sent_at_seconds.clear()
         self._ears.reset()
+        if self._wire is not None:
+            self._wire.reset()
 
     def _read(self, name: str) -> bytes:
         self.body.advance(self._now())
@@ -201,7 +237,7 @@ class Twin:
         values = self._values(asked)
         self._covered_until_seconds[asked] = self._now()
         if self.profile.channels[name].gives:
-            return self._codec.encode_report(name, values).data
+            return self._packet(name, values).data
         report = next(key for key, each in self.profile.reports.items() if self._codec.channel_of(each) == name)
         self._counter = (self._counter + 1) & 0xFF
         return self._codec.encode_report(report, values, self._counter).data
@@ -218,4 +254,5 @@ class Twin:
 
 def _manufacturer_data(wanted: Manufacturer | None) -> dict[int, bytes]:
     """Return manufacturer data that fits what a profile looks for."""
-    return {} if wanted is None else {wanted.id: bytes.fromhex(wanted.data.replace("..", "00"))}
+    first = wanted.data[0] if wanted is not None and wanted.data else ""
+    return {} if wanted is None else {wanted.id: bytes.fromhex(first.replace("..", "00"))}

@@ -81,6 +81,11 @@ class TestFit:
             ('{manufacturer: {id: 93, data: "01 .. 03"}}', sighting(manufacturers={93: b"\1\x77\4"}), False),
             ('{manufacturer: {id: 93, data: "01..03"}}', sighting(manufacturers={93: b"\1\x77"}), False),
             ('{manufacturer: {id: 93, data: "01 .. 03"}}', sighting(manufacturers={94: b"\1\2\3"}), False),
+            ('{manufacturer: {id: 93, data: ["01", "02 03"]}}', sighting(manufacturers={93: b"\2\3"}), True),
+            ('{manufacturer: {id: 93, data: ["01", "02 03"]}}', sighting(manufacturers={93: b"\2\4"}), False),
+            ('{name: "Pump*", not_name: ["Pump 2", "Pump 3*"]}', sighting("Pump 1"), True),
+            ('{name: "Pump*", not_name: ["Pump 2", "Pump 3*"]}', sighting("Pump 2"), False),
+            ('{name: "Pump*", not_name: ["Pump 2", "Pump 3*"]}', sighting("Pump 31"), False),
             ('{address: "C0:00:*"}', sighting(), True),
             ('{address: "c0:00:00:00:00:0?"}', sighting(), True),
             ('{address: "C1:*"}', sighting(), False),
@@ -99,6 +104,26 @@ class TestFit:
         assert fit(profile('{name: "Pump*", services: "ffb0", manufacturer: 93}'), seen).fits is (left_out is None)
 
     @pytest.mark.parametrize(
+        ("name", "services", "manufacturers", "fits"),
+        [
+            ("Pump 1", (FFB0,), {93: b"\1"}, True),
+            ("Pump 1", (), {}, True),
+            (None, (FFB0,), {}, True),
+            (None, (), {93: b"\1"}, True),
+            (None, (), {}, False),
+            (None, (BATTERY,), {94: b"\1"}, False),
+            ("Pump 1", (), {93: b"\2"}, False),
+            ("Lamp", (FFB0,), {93: b"\1"}, False),
+            ("Pump 2", (FFB0,), {93: b"\1"}, False),
+        ],
+    )
+    def test_of_a_part_that_is_enough_all_that_is_advertised_must_fit(
+        self, name: str | None, services: tuple[str, ...], manufacturers: dict[int, bytes], fits: bool
+    ) -> None:
+        match = '{name: "Pump*", not_name: Pump 2, services: "ffb0", manufacturer: {id: 93, data: "01"}, partial: true}'
+        assert fit(profile(match), sighting(name, services, manufacturers)).fits is fits
+
+    @pytest.mark.parametrize(
         ("match", "seen", "why"),
         [
             ("{name: [LVS-*, LOVE-*]}", sighting("Lamp"), "its name is Lamp, not LVS-* or LOVE-*"),
@@ -110,6 +135,13 @@ class TestFit:
             ),
             ("{manufacturer: 93}", sighting(), "its manufacturer data is not 0x005d"),
             ('{manufacturer: {id: 93, data: "01 .."}}', sighting(), "its manufacturer data is not 0x005d 01 .."),
+            (
+                '{manufacturer: {id: 93, data: ["01", "02"]}}',
+                sighting(),
+                "its manufacturer data is not 0x005d with one of 2 beginnings",
+            ),
+            ("{name: Pump*, not_name: Pump 2}", sighting("Pump 2"), "its name is Pump 2, which is another model"),
+            ("{name: Pump*, manufacturer: 93, partial: true}", sighting(), "its name is not advertised, not Pump*"),
             ('{address: "C1:*"}', sighting(), "its address is not like C1:*"),
             ("{name: Pump}", sighting("Pump"), "it fits"),
         ],

@@ -56,7 +56,7 @@ class Peer(Radio):
         self.properties = {name: channel.needs for name, channel in described.channels.items()}
         self.missing: set[str] = set()
         self.reachable = True
-        self._profile = described
+        self._profile = described.with_member(described.member)
         self._names: dict[int, str] = {}
         self._callbacks: dict[str, Callable[[bytearray], None]] = {}
         self._on_lost: Callable[[], None] = lambda: None

@@ -19,14 +19,17 @@ SHIPPED: dict[tuple[str, Role], dict[str, float]] = {
     ("heating-mat", "warmer"): {"least_level": 1, "least_celsius": 36},
     ("htk-breast-massager", "massager"): {"least_intensity": 1},  # it is on or off
     ("joyhub", "massager"): {"least_intensity": 3 / 255},  # 0.01 is between its second step and its third
+    ("joyhub-melody", "massager"): {"least_intensity": 3 / 255},
+    ("joyhub-melody", "warmer"): {},
     ("joyhub", "warmer"): {},  # it is on or off, and nobody says how warm
     ("kiiroo-prowand", "massager"): {"least_intensity": 3 / 255},
     ("kindly-cuddle", "pump"): {},  # its vacuum is set at the pump
     ("kiturami-kdm-851", "warmer"): {"least_celsius": 25},
     ("lovense", "massager"): {"least_intensity": 1 / 20},
     ("lovense-gen1", "massager"): {"least_intensity": 1 / 20},
+    ("lovense-gen3", "massager"): {"least_intensity": 1 / 20},
     ("magic-motion-v1", "massager"): {"least_intensity": 1 / 100},
-    ("ooler", "warmer"): {"least_celsius": (56 - 32) / 1.8},  # 13 °C is between 55 °F and 56 °F
+    ("ooler", "warmer"): {"least_celsius": (55 - 32) / 1.8},
     ("open-massager", "massager"): {"least_intensity": 1 / 100},  # 0 is accepted, and does not vibrate
     ("open-pump", "pump"): {},  # from 0 mmHg
     ("open-warm-pad", "warmer"): {"least_celsius": 30},

@@ -43,6 +43,9 @@ examples:
 """
 
 
+FAMILY = "??300001-0023-4bd4-bbd5-a6920e4c5653"
+
+
 def changed(old: str, new: str) -> str:
     assert GOOD.count(old) == 1, f"{old!r} stands in the good profile once"
     return GOOD.replace(old, new)
@@ -142,6 +145,14 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
     "reports.result.payload.2.is.51": [
         ("0x33: refused}", "0x33: 1}", "(found 1)"),  # a number is not a meaning
     ],
+    "answer.refused_by": [
+        (
+            "answer: {report: result",
+            "answer: {refused_by: failed, report: result",
+            "failed is no report, there is result",
+        ),
+        ("answer: {report: result", "answer: {refused_by: result, report: result", "another report than the one that"),
+    ],
     "reports.result.length": [
         ("channel: control\n", "channel: control\n    length: many\n", "(found 'many')"),
     ],
@@ -151,9 +162,17 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
     "match": [
         ('{name: "Test*"}', "{}", "say at least one of: name, services, manufacturer, address"),
         ('{name: "Test*"}', "{ambiguous: true}", "say at least one of: name, services, manufacturer, address"),
+        ('"Test*"}', '"Test*", partial: true}', "partial: of name, services and manufacturer, two or more are given"),
+        ('{name: "Test*"}', '{services: "ffb0", not_name: Lamp}', "not_name: say name as well, from which these are"),
     ],
     "match.manufacturer": [
         ('{name: "Test*"}', "{manufacturer: 0x10000}", "less than or equal to 65535"),
+    ],
+    "match.manufacturer.data.1": [
+        ('{name: "Test*"}', '{manufacturer: {id: 93, data: ["01", "0"]}}', "(found '0')"),
+    ],
+    "channels.battery.must_be": [
+        ("read: true, gives", "read: true, must_be: manufacturer, gives", "match.manufacturer has no data, so say the"),
     ],
     "match.manufacturer.data": [
         ('{name: "Test*"}', '{manufacturer: {id: 93, data: "01 ?? 03"}}', "(found '01 ?? 03')"),
@@ -165,9 +184,42 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
         ('{name: "Test*"}', '{services: "18"}', "four hex digits (180f, in quotes) or 32 in the form 8-4-4-4-12"),
     ],
     "channels.control.service": [
+        ('service: "ffb0"', 'service: "ff?0"', "a family of UUIDs has 32 hex digits in the form 8-4-4-4-12, with ?"),
+        ('service: "ffb0"', 'service: "????????-?300-4bd4-bbd5-a6920e4c5653"', "8 digits open at most, and this 9"),
         ('service: "ffb0"', "service: fffb0", "four hex digits (180f, in quotes)"),
     ],
+    "member": [
+        ('match: {name: "Test*"}', f'match: {{services: "{FAMILY}"}}', f"say one service of the family {FAMILY} that"),
+        (
+            'match: {name: "Test*"}',
+            f'match: {{services: "{FAMILY}"}}\nmember: 4c310001-0023-4bd4-bbd5-a6920e4c5653',
+            f"4c310001-0023-4bd4-bbd5-a6920e4c5653 is not of the family {FAMILY}",
+        ),
+        (
+            'match: {name: "Test*"}',
+            'match: {name: "Test*"}\nmember: "ffb0"',
+            "no service here has digits that are open",
+        ),
+    ],
+    "channels": [
+        (
+            'match: {name: "Test*"}\nchannels:\n  control: {service: "ffb0", characteristic: "ffb1"',
+            f'match: {{services: "{FAMILY}"}}\nchannels:\n'
+            '  control: {service: "????0001-0023-4bd4-bbd5-a6920e4c5653", characteristic: "ffb1"',
+            "there is one family of services in a profile, and here are",
+        ),
+    ],
     "channels.control": [
+        (
+            'characteristic: "ffb1"',
+            f'characteristic: "{FAMILY}"',
+            "leaves open (?) only digits that its service leaves",
+        ),
+        (
+            "write: both, notify: true",
+            'write: both, must_be: "01"',
+            "what it must be has to be read, so say read: true",
+        ),
         ("write: both, notify: true", "optional: true", "say what it does: write, read, notify or indicate"),
         ('service: "ffb0", characteristic: "ffb1", write', "write", "say which it is: its service and characteristic"),
         ('service: "ffb0", characteristic: "ffb1"', 'characteristic: "ffb1"', "say in which service"),

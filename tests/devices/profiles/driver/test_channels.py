@@ -59,6 +59,49 @@ class TestPlaces:
             assert talk.device.link.connected
 
 
+class TestModels:
+    SAYS_WHAT_IT_IS = """
+        channels:
+          tx: {service: "ffb0", characteristic: "ffb1", write: both}
+          model: {service: "180a", characteristic: "2a24", read: true, must_be: ["01", "02 .. 03"]}
+        commands:
+          start: {payload: "33"}
+          stop: {payload: "0f"}
+    """
+
+    @pytest.mark.parametrize("model", [b"\1", b"\1\7", b"\2\7\3"])
+    async def test_one_that_says_what_it_must_is_connected(self, model: bytes) -> None:
+        async with talking(self.SAYS_WHAT_IT_IS, prepare=lambda peer: peer.holds.update(model=model)) as talk:
+            assert talk.device.link.connected
+
+    @pytest.mark.parametrize(("model", "said"), [(b"\3", "03"), (b"\2\7", "02 07"), (b"", "empty")])
+    async def test_one_that_says_anything_else_is_not_and_nothing_is_sent_to_it(self, model: bytes, said: str) -> None:
+        def prepare(peer: Peer) -> None:
+            peer.holds["model"] = model
+
+        async with talking(self.SAYS_WHAT_IT_IS, prepare=prepare, connected=False) as talk:
+            await talk.clock.sleep(0.1)
+            assert talk.device.link.trouble == f"left pump is no Made up: its model is {said}"
+            assert talk.peer.told == []
+
+    async def test_one_that_says_nothing_is_not_either(self) -> None:
+        async with talking(self.SAYS_WHAT_IT_IS, connected=False) as talk:
+            await talk.clock.sleep(0.1)
+            assert not talk.device.link.connected
+            assert talk.peer.told == []
+
+    async def test_what_may_run_is_stopped_before_anything_is_asked(self) -> None:
+        def prepare(peer: Peer) -> None:
+            peer.holds["model"] = b"\1"
+
+        async with talking(self.SAYS_WHAT_IT_IS, prepare=prepare) as talk:
+            await pump(talk).start(PumpSetting(phase=Phase.EXPRESSION), 60, 10)
+            del talk.peer.holds["model"]
+            talk.peer.lose_link()
+            await talk.clock.sleep(2)
+            assert talk.peer.told[:3] == [START, STOP, STOP]
+
+
 class TestWriting:
     @pytest.mark.parametrize(
         ("write", "start", "stops"),
