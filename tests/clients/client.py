@@ -52,7 +52,7 @@ class Client:
             raise ClientError(answer["error"], answer["text"])
         return answer["result"]
 
-    async def until(self, name: str, wanted: Callable[[Any], bool], within_seconds: float = 5.0) -> Any:
+    async def until(self, name: str, wanted: Callable[[Any], bool], within_seconds: float = 20.0) -> Any:
         """Ask again and again until the client returns something wanted, and return that."""
         end = time.monotonic() + within_seconds
         while not wanted(result := await self.call(name)):

@@ -102,7 +102,7 @@ async def test_it_reads_what_is_true_of_every_device_and_tells_whoever_has_the_w
     silent.faults.reportless = True
     twins = [*idle.values(), older, *running, unbound, other_key, other_account, silent]
     async with on_air(*twins) as devices, client(PROGRAM, devices.transport) as sdk:
-        check_advertisements(await sdk.call("parse_advertisement"), twins)
+        check_advertisements(await sdk.until("parse_advertisement", lambda told: len(told) == len(twins)), twins)
         reading = asyncio.create_task(
             sdk.call(
                 "async_read_data_points",

@@ -7,6 +7,7 @@ from typing import Any
 
 import bleak
 import tuya_ble_sdk
+from bleak.backends.device import BLEDevice
 from on_bumble import public, serve
 
 _SCAN_SECONDS = 0.5
@@ -33,7 +34,9 @@ class Reader:
 
         `wanted`: the name of each, and its credentials.
         """
-        heard = {device.name: device for device in await bleak.BleakScanner.discover(_SCAN_SECONDS)}
+        heard: dict[str | None, BLEDevice] = {}
+        while not heard.keys() >= {each["name"] for each in wanted}:
+            heard |= {device.name: device for device in await bleak.BleakScanner.discover(_SCAN_SECONDS)}
         sessions = []
         for each in wanted:
             device = heard[each.pop("name")]
