@@ -10,6 +10,18 @@ import yaml
 from tests.test_cli import ROOT
 
 _CONFIRMED = ROOT / "tests/clients/confirmed.yaml"
+_PINNED = ROOT / "tests/clients/requirements.txt"
+
+
+def confirmed() -> dict[str, list[dict[str, Any]]]:
+    """Return what is listed, by profile."""
+    listed: dict[str, list[dict[str, Any]]] = yaml.safe_load(_CONFIRMED.read_text(encoding="utf-8"))
+    return listed
+
+
+def pinned() -> set[str]:
+    """Return the clients that are installed, each as `name version`."""
+    return {line.replace("==", " ") for line in _PINNED.read_text(encoding="utf-8").splitlines()}
 
 
 class Proof:
@@ -31,8 +43,7 @@ class Proof:
 
     def holds(self, profile: str, client: str, test: str, heard: Iterable[str]) -> None:
         """Check that this is what is listed, and that the device heard nothing else. `heard`: its commands."""
-        listed = yaml.safe_load(_CONFIRMED.read_text(encoding="utf-8"))[profile]
-        entry = next(each for each in listed if (each["client"], each["test"]) == (client, test))
+        entry = next(each for each in confirmed()[profile] if (each["client"], each["test"]) == (client, test))
         assert set(heard) == self.commands
         assert set(entry["commands"]) == self.commands
         assert set(entry["reports"]) == self.reports

@@ -21,6 +21,7 @@ from tests.system.test_service import wait
 pytestmark = pytest.mark.system
 
 CLIENT, TEST = "ooler-ble-client 1.0.0", "tests/clients/test_ooler.py"
+PROFILE = "ooler"
 SCHEDULE_HEADER = "8cb4ec90-cd94-4f69-b963-5473fbd94ec8"
 SCHEDULE_TIMES = "8cb4ec90-cd94-4f69-b963-5473fbd94ea9"
 SCHEDULE_TEMPERATURES = "fa242bc0-bf85-41f7-8dbb-53ba2e8b0895"
@@ -58,7 +59,7 @@ class Bed:
 
 
 async def test_the_client_can_do_everything_it_offers() -> None:
-    profile = Catalog.load().get("ooler")
+    profile = Catalog.load().get(PROFILE)
     assert profile is not None
     clock = RealClock()
     twin = Twin(profile, embody(profile, Side.BOTH, Mother(1), 1), "OOLER", clock.now)
@@ -76,7 +77,7 @@ async def test_the_client_can_do_everything_it_offers() -> None:
         await loses_the_link(bed)
         await switches_off(bed)
         assert app.used >= set(await app.call("operations"))
-        bed.proof.holds("ooler", CLIENT, TEST, heard=[message.name for message in twin.commands])
+        bed.proof.holds(PROFILE, CLIENT, TEST, heard=[message.name for message in twin.commands])
 
 
 async def connects_and_reads(bed: Bed) -> None:
