@@ -12,7 +12,11 @@ from devices.virtual.central import CentralRadio, plain_address
 
 
 class BumbleScanner(BaseBleakScanner):
-    """Gathers advertisements and scan responses of each device. Subclasses give it a `radio`."""
+    """Gathers advertisements and scan responses of each device. Subclasses give it a `radio`.
+
+    What is first heard of a device is told together with its scan response, as Linux and Windows tell it: or with its
+    next advertisement, where the response was missed.
+    """
 
     radio: ClassVar[CentralRadio]
 
@@ -48,8 +52,11 @@ class BumbleScanner(BaseBleakScanner):
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         identity = self.radio.identity(advertisement.address)
         address = plain_address(identity)
+        is_first = address not in self._gathered
         gathered = self._gathered.setdefault(address, Gathered())
         gathered.add(advertisement.data_bytes)
+        if is_first and advertisement.is_scannable and not advertisement.is_scan_response:
+            return
         data = gathered.as_bleak(advertisement.rssi)
         if self.is_allowed_uuid(data.service_uuids):
             name = gathered.name or address.replace(":", "-")  # BlueZ's alias of a nameless device

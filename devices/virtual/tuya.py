@@ -101,6 +101,7 @@ class TuyaTwin:
         self._joiner = Joiner()
         self._seq = self._heard_seq = self._reports = 0
         self._paired = False
+        self._asks_at_seconds: float | None = None
         self._packet_bytes = PACKET_BYTES
         self._unix_at_zero_seconds: float | None = None  # its clock, once it has been told the time
         self._kept: list[tuple[int, bytes, int]] = []  # answers
@@ -135,6 +136,7 @@ class TuyaTwin:
     def tick(self) -> None:
         """Let the body catch up, and report what is due."""
         self.body.advance(self._now())
+        self._ask_when_due()
         due = self.body.duty.on and self._now() - self._reported_at_seconds >= _REPORT_EVERY_SECONDS - 1e-6
         if due or self.body.duty.state != self._reported_state:
             self._report(timed=True)
@@ -147,6 +149,7 @@ class TuyaTwin:
         self._joiner = Joiner()
         self._seq = self._heard_seq = 0
         self._paired = False
+        self._asks_at_seconds = None
         self._packet_bytes = PACKET_BYTES
         self._kept.clear()
 
@@ -209,8 +212,14 @@ class TuyaTwin:
             return
         self._paired = True
         self._answer(Code.PAIR, _ALREADY_PAIRED, message)
-        for code in self.sdk.asks_for_time:
-            self._send(code, b"")
+        self._asks_at_seconds = self._now() + self.sdk.asks_after_seconds
+        self._ask_when_due()
+
+    def _ask_when_due(self) -> None:
+        if self._asks_at_seconds is not None and self._now() >= self._asks_at_seconds:
+            self._asks_at_seconds = None
+            for code in self.sdk.asks_for_time:
+                self._send(code, b"")
 
     async def _drop_link(self) -> None:
         if self.server is not None:

@@ -23,13 +23,15 @@ class TuyaSdk:
 
     `status_code`: the code of the answer to a status request; older ones answer with that of a write. `unbound_info`:
     how an unbound device answers the first request: under the key it was asked with, under one that only the vendor
-    has, or not at all, because it has forgotten its local key. `asks_for_time`: what it asks right after pairing.
+    has, or not at all, because it has forgotten its local key. `asks_for_time`: what it asks right after pairing, or
+    `asks_after_seconds`: a device's messages take time, where the virtual air takes none.
     `time_as`: how a report says its time. `flagged`: protocol 3 reports carry a number and flags.
     """
 
     status_code: Code = Code.STATUS
     unbound_info: Literal["same key", "vendor's key", "nothing"] = "same key"
     asks_for_time: tuple[Code, ...] = (Code.TIME_MILLISECONDS, Code.TIME_DATE)
+    asks_after_seconds: float = 0.0
     time_as: Literal["seconds", "milliseconds"] = "seconds"
     flagged: bool = False
 

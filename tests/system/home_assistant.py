@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import signal
 import urllib.request
@@ -13,16 +12,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from websockets.asyncio.client import connect
 
+from tests.system import installed
 from tests.system.mosquitto import Mosquitto, free_port
 from tests.test_cli import ROOT
 
 SHIPPED = ROOT / "docs/home-assistant"
 START_SECONDS = 90.0  # about 15 on a machine that has nothing else to do
 _CLIENT = "http://127.0.0.1/"
-_VERSION = (Path(__file__).parent / "home-assistant.txt").read_text().partition("homeassistant==")[2].split()[0]
+_PINNED = "tests/system/home-assistant.txt"
+_VERSION = (ROOT / _PINNED).read_text().partition("homeassistant==")[2].split()[0]
 
 # The lights of the bedroom and a dashboard are the household's; the automations and the cards are those of docs/.
 _CONFIGURATION = """
@@ -57,15 +57,8 @@ lovelace:
 
 
 def program() -> Path:
-    """Return where Home Assistant is; without a Python 3.13 to run it, skip: but not where CI ought to have it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = cache / f"letdown-tests/home-assistant-{_VERSION}/bin/hass"
-    if not found.exists():
-        words = f"Home Assistant {_VERSION} is not installed: `make test-system` does that where there is a Python 3.13"
-        if "CI" in os.environ:
-            raise RuntimeError(words)
-        pytest.skip(words)
-    return found
+    """Return where Home Assistant is, or skip."""
+    return installed.program(f"home-assistant-{_VERSION}", _PINNED, "hass")
 
 
 class HomeAssistant:

@@ -40,6 +40,14 @@ async def test_a_scan_yields_the_whole_advertisement_including_the_scan_response
     )
 
 
+async def test_the_first_that_is_told_of_a_device_has_its_scan_response_in_it(bench: Bench) -> None:
+    told: list[AdvertisementData] = []
+    async with BleakScanner(lambda _, data: told.append(data), backend=bench.scanner):
+        await turns()
+    assert told[0].local_name == "Pump left"
+    assert told[0].manufacturer_data == {0x0FFF: b"\x01\x02"}
+
+
 def test_advertisements_and_scan_responses_are_gathered_as_bluez_does() -> None:
     gathered = Gathered()
     gathered.add(bytes.fromhex("020106 0308" + b"Pu".hex()))  # byte vectors written by hand from the Core Supplement
