@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec
-from devices.profiles.vocabulary import NUMBERS, START_VERB, STOP_VERB
+from devices.profiles.vocabulary import HANDED_OVER, NUMBERS, START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
@@ -26,7 +26,20 @@ _CLOCK = frozenset(
 
 def problems_in(profile: Profile) -> list[str]:
     """Return a sentence for everything that does not fit together."""
-    rules = (_names, _ways, _opcodes, _starts, _stops, _sequences, _answers, _duties, _patterns, _values, _levels)
+    rules = (
+        _names,
+        _ways,
+        _opcodes,
+        _starts,
+        _stops,
+        _verbs,
+        _sequences,
+        _answers,
+        _duties,
+        _patterns,
+        _values,
+        _levels,
+    )
     return [problem for rule in rules for problem in rule(profile)]
 
 
@@ -102,6 +115,37 @@ def _stops(profile: Profile) -> Iterator[str]:
     for verb in sorted({STOP_VERB[role] for role in profile.roles} & set(profile.commands)):
         if missing := _needed(profile, verb):
             yield f"commands.{verb}: a stop carries nothing that it must be told, but this needs {_listed(missing)}"
+
+
+def _verbs(profile: Profile) -> Iterator[str]:
+    """A verb is handed over all that its command carries; else it could never be sent."""
+    for role in profile.roles:
+        for verb, handed_over in HANDED_OVER[role].items():
+            if verb not in profile.commands or verb in STOP_VERB.values():
+                continue
+            mapped = role != "warmer" or (profile.levels is not None and profile.levels.celsius)
+            names = [name for name in handed_over if name != "level" or mapped]
+            for where, name in _carried(profile, verb):
+                if name not in names:
+                    gets = f"gets {', '.join(names)}" if names else "gets no value at all"
+                    yield f"{where}: nobody tells {verb} its {name}, it {gets}"
+
+
+def _carried(profile: Profile, name: str) -> Iterator[tuple[str, str]]:
+    """Yield where a command needs a value, and which: itself, or through the steps of its sequence."""
+    command = profile.commands[name]
+    for number, field in enumerate(command.payload):
+        if field.name and not field.flags:
+            tuya = profile.tuya is not None  # there is no such place in the file
+            yield f"tuya.verbs.{name}" if tuya else f"commands.{name}.payload.{number}", field.name
+    for key, field in command.fields.items():
+        if not field.flags:
+            yield f"commands.{name}.fields.{key}", key
+    for number, step in enumerate(command.sequence):
+        part = profile.commands.get(step.command)
+        if part is not None and not part.sequence:
+            for needed in sorted(_needed(profile, step.command) - set(step.values)):
+                yield f"commands.{name}.sequence.{number}", needed
 
 
 def _sequences(profile: Profile) -> Iterator[str]:
