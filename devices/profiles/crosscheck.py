@@ -211,7 +211,7 @@ def _duties(profile: Profile) -> Iterator[str]:
     for key, report in profile.reports.items():
         if report.acknowledge is not None:
             where = f"reports.{key}.acknowledge"
-            yield from _duty(profile, where, report.acknowledge, frozenset(report.names))
+            yield from _duty(profile, where, report.acknowledge.command, frozenset(report.names))
 
 
 def _duty(profile: Profile, where: str, name: str, given: frozenset[str]) -> Iterator[str]:
