@@ -137,8 +137,8 @@ class Felt(Frozen):
 def felt(reading: Reading, *, rises: bool = False, started: bool = False) -> Felt:
     """Return what a reading means for the body. `rises`: a compress that gets warmer, whatever it says.
 
-    A pad that is still warm is not on. A pump that says it stopped and still pulls is. `started`: it was switched on
-    from here, so it counts as on where it never says whether it runs.
+    A pad that is still warm is not on. A pump that says it stopped and goes on measuring a vacuum is. `started`: it was
+    switched on from here, so it counts as on where it never says whether it runs.
     """
     state = reading.run_state
     on = (started or None) if state is RunState.UNKNOWN else state is RunState.RUNNING

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from controller.events import Volume
-from devices.roles import Pump, PumpReading, Role, RunState, Side, WarmerReading
+from controller.milk_counter import MilkCounter
+from devices.roles import Capability, Pump, PumpReading, Role, RunState, Side, WarmerReading
 
 FLOW_ML_PER_S = 0.1  # milk that comes at this rate means let-down (0.1 g/s)
 DRY_ML_PER_S = 0.02  # less than this is a drip, not flow
@@ -24,17 +25,19 @@ class Record:
         self._now = now
         self._on_let_down = on_let_down
         self._let_down = False
-        self._before_ml: dict[str, float] = {}  # milk of a pump's earlier runs in this session
-        self._latest_ml: dict[str, float] = {}
+        self._counters: dict[str, MilkCounter] = {}
         self._stack = contextlib.ExitStack()
 
     def open(self) -> None:
         """Begin to listen."""
         for device in self._devices:
-            reading = device.reading
-            if isinstance(reading, PumpReading) and reading.volume_ml is not None:
-                self._latest_ml[device.name] = reading.volume_ml
-                self._before_ml[device.name] = -reading.volume_ml  # what was there before does not count
+            if device.role == "pump":
+                self._counters[device.name] = counter = MilkCounter(
+                    from_zero=Capability.COUNTS_EACH_RUN in device.capabilities,
+                    breasts=2 if device.side is Side.BOTH else 1,
+                    since_seconds=self._now(),
+                )
+                self._count(counter, device)
             self._stack.callback(device.on_change(partial(self._look, device)))
 
     def close(self) -> None:
@@ -51,9 +54,9 @@ class Record:
         """Milk of this session; `None` for a side that nobody measures."""
         volumes: dict[Side, float] = {}
         for device in self._devices:
-            if device.name in self._latest_ml:
-                total = max(0.0, self._before_ml.get(device.name, 0.0) + self._latest_ml[device.name])
-                volumes[device.side] = volumes.get(device.side, 0.0) + round(total, 1)
+            counter = self._counters.get(device.name)
+            if counter is not None and counter.credited_ml is not None:
+                volumes[device.side] = volumes.get(device.side, 0.0) + round(counter.credited_ml, 1)
         return Volume(left=volumes.get(Side.LEFT), right=volumes.get(Side.RIGHT), both=volumes.get(Side.BOTH))
 
     def dry_seconds(self, since_seconds: float) -> float:
@@ -62,17 +65,16 @@ class Record:
 
     def _look(self, device: Role) -> None:
         reading = device.reading
-        if isinstance(reading, PumpReading):
-            self._look_at_pump(device, reading)
+        if device.role == "pump":
+            self._count(self._counters[device.name], device)
+            self._look_at_pump(device.reading)
         elif isinstance(reading, WarmerReading) and reading.run_state is RunState.RUNNING:
             self.warmest_celsius = _highest(self.warmest_celsius, reading.surface_celsius)
 
-    def _look_at_pump(self, device: Pump | Role, reading: PumpReading) -> None:
-        if reading.volume_ml is not None:
-            latest_ml = self._latest_ml.get(device.name, 0.0)
-            if reading.volume_ml < latest_ml:  # the pump began to count anew
-                self._before_ml[device.name] = self._before_ml.get(device.name, 0.0) + latest_ml
-            self._latest_ml[device.name] = reading.volume_ml
+    def _count(self, counter: MilkCounter, pump: Pump) -> None:
+        counter.note(pump.reading, pump.told_at_seconds("volume_ml"), self._now())
+
+    def _look_at_pump(self, reading: PumpReading) -> None:
         if reading.run_state is not RunState.RUNNING:
             return
         self.peak_vacuum_mmhg = _highest(self.peak_vacuum_mmhg, reading.vacuum_mmhg, reading.peak_vacuum_mmhg)

@@ -92,7 +92,7 @@ class Stopping:
         uncertain = self._is_uncertain(device.name)
         try:
             await device.stop()
-            if device.role == "pump":
+            if device.role == "pump" and Capability.REPORTS_VACUUM in device.capabilities:
                 await self._released(device)
         except LinkLostError:
             return "uncertain" if uncertain else "unreachable"
@@ -103,9 +103,14 @@ class Stopping:
         return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
 
     async def _released(self, pump: Pump) -> None:
-        """Wait until the vacuum is released. A valve may be stuck, whatever the pump says of itself."""
+        """Wait until it measures that the vacuum is released: a valve may be stuck, whatever the pump says of itself.
+
+        What it measured before it stopped says nothing. One that measures nothing any more has only its word to go by.
+        """
         end_seconds = self._clock.now() + safety.VENT_SECONDS
-        while (pump.reading.vacuum_mmhg or 0.0) >= safety.RELEASE_MMHG:
+        while (vacuum_mmhg := pump.reading.vacuum_mmhg) is None or vacuum_mmhg >= safety.RELEASE_MMHG:
+            if vacuum_mmhg is None and (not pump.connected or self._clock.now() >= end_seconds):
+                return
             if self._clock.now() >= end_seconds:
                 raise UncertainError(f"{pump.name} says it stopped, but its vacuum is not released")
             await self._clock.sleep(_LOOK_SECONDS)

@@ -19,9 +19,22 @@ class Lane:
         self._generation = 0
         self._running: asyncio.Task[object] | None = None
 
-    async def run(self, action: Callable[[], Awaitable[T]], *, is_stop: bool = False) -> T:
-        """Run `action` when its turn comes. Raise `RefusedError` if a stop came first; a stop is never cut off."""
-        generation = self._generation
+    @property
+    def stops(self) -> int:
+        """How many stops have emptied it: what began to matter before the last of them is never run."""
+        return self._generation
+
+    async def run(
+        self, action: Callable[[], Awaitable[T]], *, is_stop: bool = False, after_stops: int | None = None
+    ) -> T:
+        """Run `action` when its turn comes. Raise `RefusedError` if a stop came first.
+
+        A stop is never cut off, and waits for nothing but the cleaning up of what it cuts off. `after_stops`: what
+        `stops` was when the action was due, where that was before now.
+        """
+        if is_stop:
+            self.clear()
+        generation = self._generation if after_stops is None else after_stops
         async with self._lock:
             if is_stop:
                 return await action()

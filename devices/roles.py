@@ -50,6 +50,7 @@ class Capability(StrEnum):
     REPORTS_LET_DOWN = "reports_let_down"
     REPORTS_FLOW = "reports_flow"
     REPORTS_VOLUME = "reports_volume"
+    COUNTS_EACH_RUN = "counts_each_run"
     REPORTS_TEMPERATURE = "reports_temperature"
     REPORTS_BATTERY = "reports_battery"
     LEASE = "lease"
@@ -112,7 +113,11 @@ class Reading(Frozen):
 
 
 class PumpReading(Reading):
-    """What is known of a pump."""
+    """What is known of a pump.
+
+    `volume_ml`: its own counter. With the capability `counts_each_run` it begins at 0 with each run; else nobody said
+    when it does.
+    """
 
     phase: Phase | None = None
     target_vacuum_mmhg: float | None = None
@@ -185,6 +190,9 @@ class Device(Protocol):
     @property
     def age_seconds(self) -> float | None:
         """How old the oldest value is that must stay fresh while the device runs; `None` if it was never told."""
+
+    def told_at_seconds(self, name: str) -> float | None:
+        """Return when the device last told a value of its reading, by the clock; `None` where it is not known."""
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on every reading and every change of the link; the result unsubscribes."""

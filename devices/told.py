@@ -6,15 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from devices.clock import Clock
+from devices.roles import RunState
 
 Value = bool | int | float | str | None
 ViewT = TypeVar("ViewT")
 
 _LIMIT = "limit_"  # values of this prefix say what the device *is*; they outlive a lost link
+# What a device measures of what it does. Many measure only while they run: what they said last is not true any more
+# once they say that they stopped.
+MEASURED = frozenset({"vacuum_mmhg", "peak_vacuum_mmhg", "residual_vacuum_mmhg", "flow_ml_per_s", "surface_celsius"})
 
 
 class Told:
-    """Values as the device said them. Nothing is in here that was not heard on this connection, but its limits."""
+    """Values as the device said them. Nothing is in here that was not heard on this connection, but its limits.
+
+    What it measured while it ran is forgotten when it says that it does not run any more, until it is told again: what
+    a device goes on saying is true, what it said last is not.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.values: dict[str, Value] = {}
@@ -29,6 +37,9 @@ class Told:
         """Note values that the device just said, and tell those who want to know."""
         self.messages += 1
         now_seconds = self._clock.now()
+        if says_off(values) and values["run_state"] != self.values.get("run_state"):
+            for name in MEASURED:
+                self._forget(name)
         for name, value in values.items():
             self.values[name] = value
             self._at_seconds[name] = now_seconds
@@ -48,6 +59,15 @@ class Told:
         self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}
         self._at_seconds.clear()
         self._in_message.clear()
+
+    def _forget(self, name: str) -> None:
+        self.values.pop(name, None)
+        self._at_seconds.pop(name, None)
+        self._in_message.pop(name, None)
+
+    def at_seconds(self, name: str) -> float | None:
+        """Return when a value was told last, by the clock; `None` where it is not known."""
+        return self._at_seconds.get(name)
 
     def since(self, name: str, message: int) -> bool:
         """Say whether a value was told after that many messages."""
@@ -75,3 +95,8 @@ class Told:
         self._views.clear()
         for callback in tuple(self._callbacks):
             callback()
+
+
+def says_off(values: Mapping[str, Value]) -> bool:
+    """Say whether the device says itself that it does not run: it stopped, paused, or has a fault."""
+    return values.get("run_state") in (RunState.STOPPED, RunState.PAUSED, RunState.FAULT)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devices.profiles.families import problems_with_families
 from devices.profiles.field_spec import INTEGER_TYPES, FieldSpec, names_in
-from devices.profiles.vocabulary import NUMBERS, SETTING_OF, START_VERB, STOP_VERB
+from devices.profiles.vocabulary import HANDED_OVER, NUMBERS, SETTING_OF, START_VERB, STOP_VERB
 
 if TYPE_CHECKING:
     from devices.profiles.schema import Command, Profile, Report
@@ -36,6 +36,7 @@ def problems_in(profile: Profile) -> list[str]:
         _starts,
         _beginnings,
         _stops,
+        _verbs,
         _sequences,
         _answers,
         _duties,
@@ -146,6 +147,37 @@ def _stops(profile: Profile) -> Iterator[str]:
             yield f"commands.{verb}: a stop carries nothing that it must be told, but this needs {_listed(missing)}"
 
 
+def _verbs(profile: Profile) -> Iterator[str]:
+    """A verb is handed over all that its command carries; else it could never be sent."""
+    for role in profile.roles:
+        for verb, handed_over in HANDED_OVER[role].items():
+            if verb not in profile.commands or verb in STOP_VERB.values():
+                continue
+            mapped = role != "warmer" or (profile.levels is not None and profile.levels.celsius)
+            names = [name for name in handed_over if name != "level" or mapped]
+            for where, name in _carried(profile, verb):
+                if name not in names:
+                    gets = f"gets {', '.join(names)}" if names else "gets no value at all"
+                    yield f"{where}: nobody tells {verb} its {name}, it {gets}"
+
+
+def _carried(profile: Profile, name: str) -> Iterator[tuple[str, str]]:
+    """Yield where a command needs a value, and which: itself, or through the steps of its sequence."""
+    command = profile.commands[name]
+    for number, field in enumerate(command.payload):
+        if field.name and not field.flags:
+            tuya = profile.tuya is not None  # there is no such place in the file
+            yield f"tuya.verbs.{name}" if tuya else f"commands.{name}.payload.{number}", field.name
+    for key, field in command.fields.items():
+        if not field.flags:
+            yield f"commands.{name}.fields.{key}", key
+    for number, step in enumerate(command.sequence):
+        part = profile.commands.get(step.command)
+        if part is not None and not part.sequence:
+            for needed in sorted(_needed(profile, step.command) - set(step.values)):
+                yield f"commands.{name}.sequence.{number}", needed
+
+
 def _sequences(profile: Profile) -> Iterator[str]:
     """Sequences are of commands that exist and are not sequences themselves; a renewal repeats a start."""
     for key, command in profile.commands.items():
@@ -213,7 +245,7 @@ def _duties(profile: Profile) -> Iterator[str]:
     for key, report in profile.reports.items():
         if report.acknowledge is not None:
             where = f"reports.{key}.acknowledge"
-            yield from _duty(profile, where, report.acknowledge, frozenset(report.names))
+            yield from _duty(profile, where, report.acknowledge.command, frozenset(report.names))
 
 
 def _duty(profile: Profile, where: str, name: str, given: frozenset[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
@@ -13,6 +14,7 @@ from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedErr
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
+from devices.profiles.duty_spec import Acknowledge
 from devices.profiles.families import member_among
 from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Channel, Profile
@@ -60,6 +62,7 @@ class ProfileDevice:
         self._places = _places(profile)
         self._units = units_of(profile)
         self._counter = 0
+        self._whole = asyncio.Lock()  # the pieces of one packet are not mixed with those of another
         self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
         self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
         self._stopper = Stopper(self)
@@ -283,10 +286,11 @@ class ProfileDevice:
         channel, quirks = self.profile.channels[packet.channel], self.profile.link
         response = channel.write == "with-response" or (channel.write == "both" and not urgent)
         size = quirks.chunk_bytes or len(packet.data) or 1
-        for at in range(0, len(packet.data), size):
-            await self.link.write(self._places[packet.channel], packet.data[at : at + size], response=response)
-            if quirks.gap_seconds and not urgent:
-                await self.clock.sleep(quirks.gap_seconds)
+        async with contextlib.nullcontext() if urgent else self._whole:
+            for at in range(0, len(packet.data), size):
+                await self.link.write(self._places[packet.channel], packet.data[at : at + size], response=response)
+                if quirks.gap_seconds and not urgent:
+                    await self.clock.sleep(quirks.gap_seconds)
 
     # A new connection
 
@@ -391,7 +395,7 @@ class ProfileDevice:
             return
         report = self.profile.reports.get(message.name)
         if report is not None and report.acknowledge is not None:
-            self._begin(self._acknowledge(report.acknowledge, message.values))
+            self._begin(self._acknowledge(report.acknowledge, message.values, self.link.lane.stops, self.clock.now()))
         answer = self.profile.answer
         if answer is not None and message.name == answer.refused_by:
             for waiting in list(self._answers):
@@ -411,8 +415,18 @@ class ProfileDevice:
         if future is not None and not future.done():
             future.set_result(message)
 
-    async def _acknowledge(self, command: str, values: Mapping[str, Value]) -> None:
-        await self.link.lane.run(partial(self.send, command, values))
+    async def _acknowledge(
+        self, acknowledge: Acknowledge, values: Mapping[str, Value], after_stops: int, asked_at_seconds: float
+    ) -> None:
+        """Answer what the device asked, in its turn: not after a stop, and not when it does not wait any more."""
+
+        async def send() -> None:
+            late_seconds = self.clock.now() - asked_at_seconds
+            if late_seconds > acknowledge.within_seconds:
+                raise RefusedError(f"{acknowledge.command} was {late_seconds:.1f} s late, and is not sent")
+            await self.send(acknowledge.command, values)
+
+        await self.link.lane.run(send, after_stops=after_stops)
 
     # The link
 
@@ -421,6 +435,7 @@ class ProfileDevice:
         task = asyncio.create_task(duties.quietly(duty, self.name), name=f"duty of {self.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: duty.close())  # of a task that was cancelled before it began
 
     def _end_tasks(self) -> None:
         for task in self._tasks:

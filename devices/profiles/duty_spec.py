@@ -29,6 +29,13 @@ class Answer(Frozen):
     silence: Literal["uncertain", "accepted"] = "uncertain"
 
 
+class Acknowledge(Frozen):
+    """The command that answers what the device asks, and how long the device waits for it: later is not at all."""
+
+    command: Name
+    within_seconds: float = Field(2.0, gt=0, le=30)
+
+
 class Hello(Frozen):
     """What must be said first, and by when. `answered_by`: the report that must come.
 

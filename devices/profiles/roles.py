@@ -21,7 +21,7 @@ from devices.roles import (
     Side,
     WarmerReading,
 )
-from devices.told import Told
+from devices.told import MEASURED, Told, says_off
 
 ReadingT = TypeVar("ReadingT", bound=Reading)
 
@@ -48,6 +48,8 @@ _BY_REPORT = {
 
 
 _TINY = 1e-6
+# What comes by itself every few seconds, and has not come for so long, is not measured any more.
+_SILENT_SECONDS = 10.0
 
 # What must stay fresh while a device runs, of what it tells regularly.
 _WATCHED: dict[Role, frozenset[str]] = {
@@ -123,7 +125,19 @@ class _ProfileRole:
 
     @property
     def age_seconds(self) -> float | None:
-        return self.device.told.age_seconds(self._watched)
+        return self.device.told.age_seconds(self._watched - self._outdated or self._watched)
+
+    def told_at_seconds(self, name: str) -> float | None:
+        return self.device.told.at_seconds(name)
+
+    @property
+    def _outdated(self) -> frozenset[str]:
+        """What it measured once more after it had stopped, and then no more, though it tells it regularly."""
+        told = self.device.told
+        if not says_off(told.values):
+            return frozenset()
+        ages = {name: told.age_seconds([name]) for name in MEASURED & self.device.profile.regular}
+        return frozenset(name for name, age in ages.items() if age is not None and age >= _SILENT_SECONDS)
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         return self.device.told.on_change(callback)
@@ -140,15 +154,17 @@ class _ProfileRole:
     def _read(self, model: type[ReadingT], target: str = "", levels: Mapping[int, float] | None = None) -> ReadingT:
         """Return the latest values. Where the device reports a level but no `target`, that is what `levels` says."""
         by_level = levels if levels and target not in self.device.profile.reported else {}
+        outdated = self._outdated
 
         def make(values: Mapping[str, Value]) -> ReadingT:
-            known = {name: values[name] for name in model.model_fields if values.get(name) is not None}
+            told = model.model_fields.keys() - outdated
+            known = {name: values[name] for name in told if values.get(name) is not None}
             level = values.get("level")
             if isinstance(level, int | float) and level in by_level:
                 known[target] = by_level[int(level)]
             return model(**known)
 
-        return self.device.told.view(model, make)
+        return self.device.told.view((model, outdated), make)
 
     @property
     def limits(self) -> DeviceLimits:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from devices.profiles.duty_spec import Answer, Duties, Quirks
+from devices.profiles.duty_spec import Acknowledge, Answer, Duties, Quirks
 from devices.profiles.families import filled, follows, is_family
 from devices.profiles.field_spec import FieldSpec, Payload, names_in
 from devices.profiles.frame_spec import Frame, Text
@@ -191,7 +191,8 @@ class Report(Frozen):
     """Something the device says. Several layouts may share an opcode: `length` (of the payload) tells them apart.
 
     `pattern` finds it in a text protocol, and `line` is how a device writes it (for the virtual twin).
-    `every_seconds`: how often it comes by itself. `acknowledge`: the command that answers it, for devices that ask.
+    `every_seconds`: how often it comes by itself. `acknowledge`: the command that answers it, for devices that ask,
+    and within how many seconds.
     """
 
     channel: Name | None = None
@@ -202,7 +203,7 @@ class Report(Frozen):
     line: str | None = None
     fields: TextFields = Field(default_factory=dict)
     every_seconds: float | None = Field(None, gt=0)
-    acknowledge: Name | None = None
+    acknowledge: Annotated[Acknowledge | None, BeforeValidator(_step)] = None
 
     def fits_length(self, length: int) -> bool:
         """Say whether a payload of this length may be this report."""

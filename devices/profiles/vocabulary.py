@@ -26,6 +26,23 @@ SETTING_OF = {
     "intensity": "intensity",
 }
 
+# What each verb of a role hands over. A command can carry nothing else, unless a sequence gives it a fixed value.
+# `level` of a warmer is worked out from the map of its levels, so there has to be one.
+_TIMES = ("duration_seconds", "duration_minutes", "duration_hours", "lease_seconds")
+_PUMP_SETTING = ("phase", "vacuum_mmhg", "level", "rate_cpm", "side")
+HANDED_OVER: dict[Role, dict[str, tuple[str, ...]]] = {
+    "pump": {
+        "start": (*_PUMP_SETTING, *_TIMES),
+        "adjust": _PUMP_SETTING,
+        "pause": (),
+        "resume": (),
+        "stop": (),
+        "renew": ("lease_seconds",),
+    },
+    "warmer": {"set_target": ("celsius", "level", "on", *_TIMES), "off": (), "renew": ("lease_seconds",)},
+    "massager": {"run": ("intensity", "side", *_TIMES), "stop": (), "renew": ("lease_seconds",)},
+}
+
 # What a reading holds as a number. A word in its place would be "nan" one day, and no limit would notice.
 NUMBERS = frozenset(
     name

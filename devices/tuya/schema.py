@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from devices.profiles.field_spec import Payload, names_in
 from devices.profiles.vocabulary import (
+    HANDED_OVER,
     NUMBERS,
     OWNER,
     STOP_VERB,
@@ -25,19 +26,7 @@ from devices.roles import Frozen
 from devices.tuya.frames import PACKET_BYTES
 
 # What a role hands over with each verb; a step may take any of it as `$name`.
-_SETTING = ("phase", "vacuum_mmhg", "level", "rate_cpm", "side")
-_TIMES = ("duration_seconds", "duration_minutes", "duration_hours", "lease_seconds")
-VERBS: dict[str, tuple[str, ...]] = {
-    "start": (*_SETTING, *_TIMES),
-    "adjust": _SETTING,
-    "pause": (),
-    "resume": (),
-    "stop": (),
-    "set_target": ("celsius", *_TIMES),
-    "off": (),
-    "run": ("intensity", "side", *_TIMES),
-    "renew": ("lease_seconds",),
-}
+VERBS = {verb: names for verbs in HANDED_OVER.values() for verb, names in verbs.items()}
 _STOPS = frozenset(STOP_VERB.values())
 
 Verb = Literal["start", "adjust", "pause", "resume", "stop", "set_target", "off", "run", "renew"]

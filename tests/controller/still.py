@@ -52,6 +52,9 @@ class StillPump:
         self.connected = True
         self.age_seconds: float | None = 0.0
 
+    def told_at_seconds(self, name: str) -> float | None:
+        return None
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 

@@ -35,7 +35,11 @@ class _Told:
         self.max_level: int | None = None
         self.connected = True
         self.age_seconds: float | None = 0.0
+        self.told_at: float | None = None
         self.callbacks: list[Callable[[], None]] = []
+
+    def told_at_seconds(self, name: str) -> float | None:
+        return self.told_at
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
@@ -53,9 +57,10 @@ class _Told:
 class TalkingPump(_Told):
     role: Literal["pump"] = "pump"
 
-    def __init__(self, side: Side = Side.LEFT) -> None:
+    def __init__(self, side: Side = Side.LEFT, *, each_run: bool = False) -> None:
         super().__init__(f"{side.value}-pump", side)
         self.reading = PumpReading()
+        self.capabilities = frozenset({Capability.COUNTS_EACH_RUN} if each_run else ())
 
     async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None: ...
 
@@ -97,13 +102,20 @@ class TalkingMassager(_Told):
 class Bench:
     """A record of two pumps, a pad and a massager, with a clock that a test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, side: Side = Side.LEFT, each_run: bool = False) -> None:
         self.now_seconds = 0.0
         self.let_downs: list[str] = []
-        self.left, self.right = TalkingPump(Side.LEFT), TalkingPump(Side.RIGHT)
+        self.left, self.right = TalkingPump(side, each_run=each_run), TalkingPump(Side.RIGHT)
         self.pad, self.massager = TalkingPad(), TalkingMassager()
         devices = [self.left, self.right, self.pad, self.massager]
         self.record = Record(devices, lambda: self.now_seconds, self.let_downs.append)
+
+    def count(self, pump: TalkingPump, *volumes_ml: float) -> None:
+        """Let a pump say one volume after the other, ten seconds apart."""
+        for ml in volumes_ml:
+            self.now_seconds += 10
+            pump.told_at = self.now_seconds
+            pump.say(volume_ml=ml)
 
 
 @pytest.fixture
@@ -124,9 +136,9 @@ def test_before_anyone_says_anything_all_is_unknown(bench: Bench) -> None:
 
 
 def test_milk_is_counted_for_each_side(bench: Bench) -> None:
-    bench.left.say(volume_ml=12.34)
+    bench.count(bench.left, 0, 12.34)
     assert bench.record.volume_ml == Volume(left=12.3, right=None)
-    bench.right.say(volume_ml=20)
+    bench.count(bench.right, 0, 20)
     assert bench.record.volume_ml == Volume(left=12.3, right=20)
     assert bench.record.volume_ml.total == pytest.approx(32.3)
 
@@ -136,13 +148,30 @@ def test_milk_from_before_the_session_does_not_count() -> None:
     bench.left.reading = PumpReading(volume_ml=50)
     bench.record.open()
     assert bench.record.volume_ml.left == 0
-    bench.left.say(volume_ml=60)
+    bench.count(bench.left, 50, 60)
     assert bench.record.volume_ml.left == 10
 
 
+@pytest.mark.parametrize("each_run", [True, False])
+def test_a_counter_that_is_first_heard_when_the_pump_starts_says_what_was_there_before(each_run: bool) -> None:
+    """After a restart of the controller, a pump that tells its total only while it runs."""
+    bench = Bench(each_run=each_run)
+    bench.record.open()
+    bench.count(bench.left, 41, 41, 41.5)
+    assert bench.record.volume_ml.left == 0.5
+
+
+def test_a_counter_of_each_run_that_is_first_heard_in_the_midst_of_one_counts_from_its_beginning() -> None:
+    bench = Bench(each_run=True)
+    bench.record.open()
+    bench.left.say(RunState.STOPPED)
+    bench.left.say()
+    bench.count(bench.left, 12)
+    assert bench.record.volume_ml.left == 12
+
+
 def test_a_pump_that_begins_to_count_anew_keeps_what_it_had(bench: Bench) -> None:
-    for ml in (0, 10, 30, 0, 5, 12, 0, 3):
-        bench.left.say(volume_ml=ml)
+    bench.count(bench.left, 0, 10, 30, 0, 5, 12, 0, 3)
     assert bench.record.volume_ml.left == 30 + 12 + 3
 
 
@@ -150,25 +179,23 @@ def test_a_pump_that_begins_anew_after_an_earlier_session_counts_from_nothing() 
     bench = Bench()
     bench.left.reading = PumpReading(volume_ml=50)
     bench.record.open()
-    for ml in (0, 7):
-        bench.left.say(volume_ml=ml)
+    bench.count(bench.left, 0, 7)
     assert bench.record.volume_ml.left == 7
 
 
 def test_a_silent_moment_loses_no_milk(bench: Bench) -> None:
-    bench.left.say(volume_ml=25)
+    bench.count(bench.left, 0, 25)
     bench.left.say(volume_ml=None)
-    bench.left.say(RunState.STOPPED, volume_ml=26)
+    bench.count(bench.left, 26)
     assert bench.record.volume_ml.left == 26
 
 
 def test_milk_that_nobody_told_apart_is_not_made_up_for_each_side() -> None:
-    both = TalkingPump(Side.BOTH)
-    record = Record([both], lambda: 0.0, lambda _: None)
-    record.open()
-    both.say(volume_ml=40)
-    assert record.volume_ml.left is None
-    assert record.volume_ml.total == 40
+    bench = Bench(side=Side.BOTH)
+    bench.record.open()
+    bench.count(bench.left, 0, 40)
+    assert bench.record.volume_ml.left is None
+    assert bench.record.volume_ml.total == 40
 
 
 # Let-down
@@ -264,9 +291,10 @@ def test_a_massager_measures_nothing_of_this(bench: Bench) -> None:
 
 
 def test_it_listens_from_open_until_close(bench: Bench) -> None:
-    bench.left.say(volume_ml=5)
+    bench.count(bench.left, 0, 5)
     bench.record.close()
-    bench.left.say(volume_ml=50, let_down=True)
+    bench.count(bench.left, 15)
+    bench.left.say(let_down=True)
     assert bench.record.volume_ml.left == 5
     assert bench.let_downs == []
     assert all(not device.callbacks for device in (bench.left, bench.right, bench.pad, bench.massager))

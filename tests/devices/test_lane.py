@@ -186,6 +186,35 @@ class TestClear:
         assert await lane.run(action) == "a"
         lane.clear()
 
+    async def test_a_stop_cuts_off_what_has_begun_since_it_was_cleared(self) -> None:
+        lane, actions = Lane(), Actions()
+        lane.clear()
+        since = [asyncio.create_task(lane.run(actions(name))) for name in "ab"]
+        await turns()
+        stopping = asyncio.create_task(lane.run(actions("stop"), is_stop=True))
+        actions.go["stop"].set()
+        assert await soon(stopping) == "stop"
+        results = await soon(asyncio.gather(*since, return_exceptions=True))
+        assert [type(each) for each in results] == [RefusedError] * 2
+        assert actions.log == ["a begins", "a is cut off", "stop begins", "stop ends"]
+
+    async def test_a_stop_cuts_off_no_other(self) -> None:
+        lane, actions = Lane(), Actions()
+        stops = [asyncio.create_task(lane.run(actions(name), is_stop=True)) for name in "ab"]
+        await turns()
+        lane.clear()
+        for name in "ab":
+            actions.go[name].set()
+        assert await soon(asyncio.gather(*stops)) == ["a", "b"]
+
+    async def test_what_was_due_before_it_is_refused_though_it_is_asked_for_later(self) -> None:
+        lane, actions = Lane(), Actions()
+        due = lane.stops
+        lane.clear()
+        with pytest.raises(RefusedError, match="overtaken by a stop"):
+            await soon(asyncio.create_task(lane.run(actions("a"), after_stops=due)))
+        assert actions.log == []
+
 
 class TestCancellation:
     async def test_a_cancelled_caller_takes_its_action_with_it(self) -> None:

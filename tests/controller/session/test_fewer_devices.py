@@ -74,6 +74,9 @@ class LevelPump:
         self.reading = PumpReading(run_state=RunState.STOPPED)
         self.told: list[PumpSetting] = []
 
+    def told_at_seconds(self, name: str) -> float | None:
+        return None
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 

@@ -543,6 +543,7 @@ class TestWhatDoesNotFitTogether:
     def test_no_role_may_be_started_that_cannot_be_stopped(self, role: str, start: str, stop: str) -> None:
         text = (
             changed("roles: [pump]", f"roles: [{role}]")
+            .replace("vacuum_mmhg: u16, range: [0, 250]", "duration_seconds: u16")
             .replace("  start:", f"  {start}:")
             .replace("  stop:", "  vent:")
         )
