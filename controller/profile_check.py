@@ -60,14 +60,25 @@ def print_proof(file: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Non
     table = Table("what", "", "examples")
     for row in rows:
         style = _STYLES[row["state"]]
-        shown = [f"line {each['line']}: {each['found']}" for each in row["examples"] if each["holds"]]
-        if not row["examples"] and row["lowest"]:
-            shown.append(f"with its lowest values it sends {row['lowest']}")
-        table.add_row(row["what"], f"[{style}]{row['state']}[/]", escape("\n".join(shown)))
+        table.add_row(row["what"], f"[{style}]{row['state']}[/]", escape(_examples_in_words(row)))
     console.print(table)
     for line in failures(file, rows):
         console.print(escape(line), soft_wrap=True, highlight=False)
     console.print(f"{escape(name)}: {summary(rows)}", soft_wrap=True)
+
+
+def _examples_in_words(row: Mapping[str, Any]) -> str:
+    if not row["examples"]:
+        return f"with its lowest values it sends {row['lowest']}" if row["lowest"] else ""
+    by_state = [("hold", True), ("fail", False)]
+    lines = [
+        (word, [str(each["line"]) for each in row["examples"] if each["holds"] is holds]) for word, holds in by_state
+    ]
+    return ", ".join(
+        f"{'line' if len(found) == 1 else 'lines'} {', '.join(found)} {word}{'s' if len(found) == 1 else ''}"
+        for word, found in lines
+        if found
+    )
 
 
 def failures(file: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
