@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from devices.errors import DeviceError
+from devices.errors import DeviceError, ProtocolError
 from devices.profiles.codec import Codec, Message
 from devices.profiles.field_spec import FieldSpec
 from devices.profiles.finding import Finding, Tried, by_part, compared, in_words
@@ -99,12 +99,14 @@ def _received(codec: Codec, example: Example) -> tuple[tuple[str, ...], str, str
 
 
 def _decoded(codec: Codec, channel: str, example: Example) -> Message:
-    """Return what a packet means, after the joiner where the protocol splits."""
+    """Return what a packet means, after the joiner where the protocol splits. Raise `ProtocolError` if nothing."""
     data = example.receive if example.receive is not None else _line(codec, example.says)
     joiner = codec.joiner(channel)
     whole = joiner.feed(data) if joiner is not None else [data]
-    # What the joiner finds nothing in is decoded all the same: the error says what is wrong with it.
-    return codec.decode_report(channel, whole[0] if len(whole) == 1 else data, {**example.known})
+    message = codec.decode_report(channel, whole[0] if len(whole) == 1 else data, example.known)
+    if len(whole) != 1:
+        raise ProtocolError(f"it is not one whole packet, but {len(whole)}")
+    return message
 
 
 def _channel(codec: Codec, example: Example) -> str:
