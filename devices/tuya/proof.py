@@ -71,17 +71,21 @@ def _shown(codec: TuyaCodec, point: DataPoint) -> str:
 def _received(codec: TuyaCodec, ids: Mapping[str, int], example: TuyaExample) -> tuple[str, str, str]:
     name, data = example.receive or ("", b"")
     part, given = f"tuya.datapoints.{name}", example.gives or {}
-    described = codec.spec.datapoints.get(name)
-    if described is None:
+    if name not in codec.spec.datapoints:
         return part, name, f"there is no datapoint {name}, there are {', '.join(codec.spec.datapoints)}"
     try:
-        (point,) = decode(bytes([ids[name], Kind[described.type.upper()], len(data)]) + data, 3)
-        told = codec.decode(point)
+        told = codec.decode(as_told(codec.spec, ids[name], name, data))
     except DeviceError as error:
         return part, in_words(given), str(error)
     if told.keys() > given.keys():  # an example says all that its bytes mean
         return part, in_words(given), in_words(told)
     return part, *compared(given, told)
+
+
+def as_told(spec: TuyaSpec, number: int, name: str, data: bytes) -> DataPoint:
+    """Return a datapoint that a device reports with these value bytes, under the type that the profile says."""
+    kind = Kind[spec.datapoints[name].type.upper()]
+    return decode(bytes([number, kind, len(data)]) + data, 3)[0]
 
 
 def _with_bytes(codec: TuyaCodec, finding: Finding) -> Finding:
