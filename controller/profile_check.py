@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from devices.profiles.finding import Finding, Tried
 from devices.yaml_reader import KeyPath
@@ -57,7 +57,7 @@ def print_proof(file: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Non
     if not rows:
         console.print(f"{escape(name)}: there is nothing to try; give it commands, reports and examples.")
         return
-    table = Table("what", "", "examples")
+    table = Table(Column("what", no_wrap=True), Column("", no_wrap=True), "examples")
     for row in rows:
         style = _STYLES[row["state"]]
         table.add_row(row["what"], f"[{style}]{row['state']}[/]", escape(_examples_in_words(row)))
@@ -69,7 +69,7 @@ def print_proof(file: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Non
 
 def _examples_in_words(row: Mapping[str, Any]) -> str:
     if not row["examples"]:
-        return f"with its lowest values it sends {row['lowest']}" if row["lowest"] else ""
+        return f"would send {row['lowest']}" if row["lowest"] else ""
     by_state = [("hold", True), ("fail", False)]
     lines = [
         (word, [str(each["line"]) for each in row["examples"] if each["holds"] is holds]) for word, holds in by_state

@@ -352,6 +352,7 @@ def test_a_profile_without_examples_is_not_said_to_hold(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "My pump: 3 of 3 have no example" in done.stdout
     assert done.stdout.count("no example") == 4
+    assert "would send tx 01" in done.stdout
     rows = printed(letdown("profiles", "check", "mine.yaml", "--json", cwd=tmp_path))
     assert {row["what"]: row["state"] for row in rows} == dict.fromkeys(
         ("commands.start", "commands.stop", "reports.level"), "no example"

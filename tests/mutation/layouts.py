@@ -21,7 +21,7 @@ from devices.profiles.schema import Profile
 _ORDERS = {"little": "big", "big": "little"}
 _TYPES = {"u8": ("s8", "u16"), "s8": ("u8",), "u16": ("s16", "u8"), "s16": ("u16",), "u24": ("u16",), "u32": ("s32",)}
 _WIDE = ("u16", "s16", "u24", "u32", "s32")
-_TUYA_TYPES = {"bool": "enum", "value": "bool", "enum": "value", "string": "value"}
+_TUYA_TYPES = {"value": "bool", "enum": "value", "string": "value"}  # a bool and an enum have the same bytes
 _COUNTS = ("frame", "payload", "rest")
 _LAYOUTS = frozenset({"payload", "gives", "fields", "optional"})
 _CONSTANTS = frozenset({"opcode", "head", "tail", "payload"})
@@ -205,7 +205,7 @@ def _bytes(text: str) -> Iterator[str]:
 
 
 def _tuya(path: Path, value: Any) -> Iterator[Any]:
-    """Yield other datapoints, rules and steps. Their numbers are not in the bytes of an example."""
+    """Yield other datapoints, rules and steps. Numbers and types are not in the bytes of an example, only values."""
     key = path[-1]
     if key in ("fields", "optional") and isinstance(value, list):
         yield from _neighbours(value)
@@ -227,7 +227,9 @@ def _tuya(path: Path, value: Any) -> Iterator[Any]:
 
 def _verb(path: Path, value: Any) -> Iterator[Any]:
     if isinstance(value, list):
-        yield from _neighbours(value)
+        # Of steps for different phases only one is taken, so their order means nothing.
+        swaps = [at for at, pair in enumerate(itertools.pairwise(value)) if not all("when" in each for each in pair)]
+        yield from ([*value[:at], value[at + 1], value[at], *value[at + 2 :]] for at in swaps)
         yield from _one_less(value)
     elif isinstance(value, bool):
         yield not value
