@@ -8,6 +8,9 @@ from typing import Literal
 from devices.profiles.vocabulary import Value
 from devices.roles import Frozen
 
+DROPPED = "dropped"
+"""What an example is about that shows bytes without a meaning."""
+
 State = Literal["holds", "fails", "no example"]
 
 

@@ -11,13 +11,11 @@ from collections.abc import Iterator, Mapping
 from devices.errors import DeviceError, ProtocolError
 from devices.profiles.codec import Codec, Message
 from devices.profiles.field_spec import FieldSpec
-from devices.profiles.finding import Finding, Tried, by_part, compared, in_words
+from devices.profiles.finding import DROPPED, Finding, Tried, by_part, compared, in_words
 from devices.profiles.schema import Command, Example, Profile
 from devices.profiles.vocabulary import Value
 from devices.tuya.proof import prove_tuya
 
-DROPPED = "dropped"
-"""What an example is about that shows bytes without a meaning."""
 _NO_PART = "examples"  # what an example is about that means nothing here, and should
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from devices.errors import DeviceError
-from devices.profiles.finding import Finding, Tried, by_part, compared, in_words
+from devices.profiles.finding import DROPPED, Finding, Tried, by_part, compared, in_words
 from devices.profiles.vocabulary import OWNER, Value
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.datapoints import DataPoint, Kind, decode, encode
@@ -73,6 +73,8 @@ def _received(codec: TuyaCodec, ids: Mapping[str, int], example: TuyaExample) ->
     part, given = f"tuya.datapoints.{name}", example.gives or {}
     if name not in codec.spec.datapoints:
         return part, name, f"there is no datapoint {name}, there are {', '.join(codec.spec.datapoints)}"
+    if codec.spec.datapoints[name].trigger:
+        part = DROPPED  # what a trigger says tells nothing
     try:
         told = codec.decode(as_told(codec.spec, ids[name], name, data))
     except DeviceError as error:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, RootModel
 
-from devices.profiles.finding import Finding
-from devices.profiles.proof import DROPPED, prove
+from devices.profiles.finding import DROPPED, Finding
+from devices.profiles.proof import prove
 from devices.profiles.schema import Profile
 from devices.roles import Frozen
 from devices.yaml_file import load_yaml

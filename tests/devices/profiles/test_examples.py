@@ -13,7 +13,8 @@ import pytest
 
 from devices.profiles.codec import Codec
 from devices.profiles.field_spec import names_in
-from devices.profiles.proof import DROPPED, prove
+from devices.profiles.finding import DROPPED
+from devices.profiles.proof import prove
 from devices.profiles.schema import Profile
 from devices.shipped import SHIPPED
 from devices.yaml_reader import read_file, read_yaml

@@ -220,6 +220,13 @@ def test_what_a_verb_writes_may_depend_on_what_was_heard() -> None:
     assert (tried.expected, tried.found) == ("level 00 00 00 03", "level 00 00 00 03; turn 01")
 
 
+def test_what_a_trigger_says_back_is_dropped_and_shows_no_datapoint() -> None:
+    held = tuya({"receive": ["turn", "01"], "gives": {}})
+    assert held["dropped"].state == "holds"
+    assert "tuya.datapoints.turn" not in held
+    assert tuya({"receive": ["turn", "01"], "gives": {"turn": True}})["dropped"].state == "fails"
+
+
 def test_a_datapoint_that_is_not_described_is_named() -> None:
     (tried,) = tuya({"receive": ["swich", "01"], "gives": {}})["tuya.datapoints.swich"].examples
     assert tried.found == "there is no datapoint swich, there are switch, level, side, turn"
