@@ -19,8 +19,9 @@ from devices.profiles.field_spec import FieldSpec
 from devices.profiles.schema import Profile
 
 _ORDERS = {"little": "big", "big": "little"}
-_TYPES = {"u8": ("s8", "u16"), "s8": ("u8",), "u16": ("s16", "u8"), "s16": ("u16",), "u24": ("u16",), "u32": ("s32",)}
+_TYPES = {"u8": ("s8", "u16"), "s8": ("u8",), "u16": ("s16", "u8"), "s16": ("u16",), "u24": ("u16",)}
 _WIDE = ("u16", "s16", "u24", "u32", "s32")
+_ORDERED = frozenset((*_WIDE, "crc16-ccitt-false", "crc16-xmodem", "crc16-kermit", "crc16-modbus", "crc16-mcrf4xx"))
 _TUYA_TYPES = {"value": "bool", "enum": "value", "string": "value"}  # a bool and an enum have the same bytes
 _COUNTS = ("frame", "payload", "rest")
 _LAYOUTS = frozenset({"payload", "gives", "fields", "optional"})
@@ -63,7 +64,8 @@ def _with(data: Any, path: Path, value: Any) -> Any:
 
 
 def _places(raw: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    if re.search("'(?:[us](?:16|32)|u24|crc16-.*)'", str(raw)):  # something has more than one byte
+    described = [section for name, section in raw.items() if name != "tuya"]  # which has an order of its own
+    if any(_is_ordered(value) for section in described for _, value in _below((), section)):
         yield ("byte_order",), raw.get("byte_order", "little")
     for section in ("frame", "text", "commands", "reports"):
         yield from _below((section,), raw.get(section, {}))
@@ -71,6 +73,11 @@ def _places(raw: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
         yield from _below(("channels", name, "gives"), channel.get("gives", []))
     for section in ("datapoints", "means", "verbs"):
         yield from _below(("tuya", section), raw.get("tuya", {}).get(section, {}))
+
+
+def _is_ordered(value: Any) -> bool:
+    """Say whether something has more than one byte, and takes their order from the profile."""
+    return isinstance(value, dict) and "order" not in value and bool(_ORDERED & {*map(str, value.values())})
 
 
 def _below(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
@@ -218,7 +225,8 @@ def _tuya(path: Path, value: Any) -> Iterator[Any]:
             yield from ({**value, "offset": value.get("offset", 0) + by} for by in (1, -1))
         if value["type"] in _TUYA_TYPES:
             yield {**value, "type": _TUYA_TYPES[value["type"]]}
-        yield from ({**value, "byte_order": "little"} for _ in value.get("fields", ())[:1])
+        if any(_is_ordered(field) for field in value.get("fields", ())):
+            yield {**value, "byte_order": "little"}
     elif key == "is" or key in ("up_to", "at_least"):
         yield from _exchanged(value)
     elif path[1] == "verbs":

@@ -56,6 +56,15 @@ def test_fields_change_places_and_are_left_out() -> None:
     assert found == {"[{'phase': 'u8'}, {'level': 'u8'}]", "[{'phase': 'u8'}]", "[{'level': 'u8'}]"}
 
 
+@pytest.mark.parametrize(
+    ("field", "matters"),
+    [("{level: u8}", False), ("{level: u16}", True), ("{level: u16, order: big}", False)],
+)
+def test_the_order_of_a_profile_changes_where_something_takes_it(field: str, matters: bool) -> None:
+    found = becoming(f"reports: {{state: {{payload: [{field}]}}}}", "byte_order")
+    assert found == ({"'big'"} if matters else set())
+
+
 def test_a_sign_that_no_value_reaches_is_left_alone() -> None:
     command = "commands: {nudge: {payload: [{level: u8, range: [0, %d]}]}}"
     for highest, reached in ((127, False), (128, True)):

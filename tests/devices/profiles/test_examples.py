@@ -6,6 +6,7 @@ neither: they are published, or worked out by hand.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ EXAMPLES_AWAITED = frozenset(
         *("sporramom-w3", "tuya-blanket", "tuya-massage-chair", "tuya-warmer"),
     }
 )
+# Where so many changes make no difference: those two fields always carry the same, for either phase.
+ALIKE = {("sporramom-w3", "tuya.datapoints.settings.fields"): 2}
 FILES = {file.stem: file for file in sorted((SHIPPED / "profiles").glob("*.yaml"))}
 
 every_shipped = pytest.mark.parametrize("id_", [id_ for id_ in FILES if id_ not in EXAMPLES_AWAITED])
@@ -66,11 +69,11 @@ def test_every_value_that_a_device_tells_is_in_an_example(id_: str) -> None:
 def test_a_wrong_layout_is_noticed(id_: str) -> None:
     """Fields, scales, codes, opcodes, constant bytes, byte orders, channels: whatever is changed, an example fails."""
     unnoticed = [
-        f"{change.where} becomes {change.becomes}"
-        for change in changes(raw(id_))
-        if not any(each.state == "fails" for each in prove(change.profile))
+        change for change in changes(raw(id_)) if not any(each.state == "fails" for each in prove(change.profile))
     ]
-    assert unnoticed == []
+    alike = {where: count for (profile_id, where), count in ALIKE.items() if profile_id == id_}
+    assert [f"{each.where} becomes {each.becomes}" for each in unnoticed if each.where not in alike] == []
+    assert Counter(each.where for each in unnoticed) == alike
 
 
 @every_shipped
