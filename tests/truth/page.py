@@ -74,12 +74,8 @@ def _count(answers: Iterable[bool]) -> str:
 
 
 def _section(profile: Profile, evidence: Iterable[Evidence]) -> Iterator[str]:
-    yield from (
-        f"## {profile.id}",
-        "",
-        f"{profile.name}. Source: {' '.join(profile.provenance.split()).rstrip('.')}.",
-        "",
-    )
+    source = " ".join(profile.provenance.split()).rstrip(".")
+    yield from (f"## {profile.id}", "", f"{profile.name}. Source: {source}.", "")
     yield from ("| | confirmed by |", "|---|---|")
     # A client that knows all of Tuya knows no product: it takes any datapoint under any number.
     seen = " (value and type, not the number)" if profile.tuya is not None else ""
