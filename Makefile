@@ -44,8 +44,9 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the table of devices, the page of topics and the picture
+docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
 	$(BIN)/letdown profiles --markdown > docs/devices.md
+	$(BIN)/python -m tests.truth
 	$(BIN)/letdown schema asyncapi --markdown > docs/mqtt.md
 	$(BIN)/python docs/picture.py
 

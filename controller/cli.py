@@ -25,6 +25,7 @@ from controller.mqtt.page import mqtt_markdown
 from controller.mqtt.settings import MqttSettings
 from controller.printing import print_cards, print_rows, progress
 from controller.process import finish, log
+from controller.profile_check import print_proof, proof_rows
 from controller.serve import ServeOptions, serve
 from controller.settings import Settings, load_settings
 from controller.store.sessions import sessions
@@ -35,7 +36,7 @@ from devices.profiles.proof import prove
 from devices.profiles.schema import Profile
 from devices.radio import Radio
 from devices.roles import Side
-from devices.yaml_file import load_yaml
+from devices.yaml_file import lines_in, load_yaml
 
 app = typer.Typer(
     name="letdown",
@@ -250,18 +251,17 @@ def profiles(
 
 @profiles_app.command("check")
 def profiles_check(file: Annotated[Path, typer.Argument(help="A profile, in YAML.")], *, as_json: Json = False) -> None:
-    """Check a profile of your own, and dry-run it: every example, every command, every report."""
+    """Check a profile of your own, and hold its examples against every command, report and layout in it."""
 
     async def check() -> int:
         profile = load_yaml(file, Profile)
         findings = prove(profile)
-        rows = [{"what": each.what, "holds": each.holds, "shows": each.shows} for each in findings]
-        print_rows(rows, as_json, "There is nothing to try: give it commands and examples.")
-        wrong = [each for each in findings if not each.holds]
-        if not as_json:
-            words = f"{len(wrong)} of {len(findings)} do not hold" if wrong else f"all {len(findings)} hold"
-            Console().print(f"{profile.name}: {words}")
-        return 2 if wrong else 0
+        rows = proof_rows(findings, lines_in(file))
+        if as_json:
+            print_rows(rows, as_json, "")
+        else:
+            print_proof(file, profile.name, rows)
+        return 1 if any(each.state == "fails" for each in findings) else 0
 
     finish(check)
 

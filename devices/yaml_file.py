@@ -16,7 +16,7 @@ from devices.confidential import Place, place
 from devices.file_error import FileError, Problem
 from devices.yaml_reader import KeyPath, dotted, read_file, read_with_lines, read_yaml
 
-__all__ = ["FileError", "Problem", "load_yaml", "parse_yaml", "problems_of", "read_yaml"]
+__all__ = ["FileError", "Problem", "lines_in", "load_yaml", "parse_yaml", "problems_of", "read_yaml"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -37,6 +37,11 @@ def parse_yaml(text: str, model: type[ModelT], file: Path | str = "<text>") -> M
         problems = problems_of(error, model, lines)
     # Raised here, so that pydantic's error, which carries all that was read, does not hang on to this one.
     raise FileError(file, problems)
+
+
+def lines_in(file: Path) -> dict[KeyPath, int]:
+    """Return the line of each value of a file by its path, such as ("examples", 3). Raise `FileError`."""
+    return read_with_lines(read_file(file), file)[1]
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], lines: Mapping[KeyPath, int]) -> list[Problem]:

@@ -317,8 +317,9 @@ def test_profiles_are_listed(tmp_path: Path) -> None:
 
 def test_a_good_profile_is_checked(tmp_path: Path) -> None:
     rows = printed(letdown("profiles", "check", str(ROOT / "config/profiles/open-pump.yaml"), "--json", cwd=tmp_path))
-    assert rows
-    assert all(row["holds"] for row in rows)
+    assert {row["what"] for row in rows} >= {"commands.start", "reports.status", "channels.battery"}
+    assert {row["state"] for row in rows} == {"holds"}
+    assert all(each["holds"] and each["line"] > 0 and each["found"] for row in rows for each in row["examples"])
 
 
 def test_a_wrong_profile_is_named_with_file_and_line(tmp_path: Path) -> None:
@@ -327,6 +328,51 @@ def test_a_wrong_profile_is_named_with_file_and_line(tmp_path: Path) -> None:
     said = complaint(letdown("profiles", "check", "mine.yaml", cwd=tmp_path), 2)
     line = f"{text}\n".count("\n") + 1
     assert f"mine.yaml:{line}: nonsense: is not known here" in said
+
+
+MINE = """\
+id: mine
+name: My pump
+roles: [pump]
+confidence: unverified
+provenance: my own capture
+match: {name: "MINE-*"}
+channels: {tx: {service: "fff0", characteristic: "fff1", write: without-response, notify: true}}
+commands:
+  start: {payload: "01"}
+  stop: {payload: "00"}
+reports:
+  level: {payload: [{level: u8}]}
+"""
+
+
+def test_a_profile_without_examples_is_not_said_to_hold(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE, encoding="utf-8")
+    done = letdown("profiles", "check", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "My pump: 3 of 3 have no example" in done.stdout
+    assert done.stdout.count("no example") == 4
+    assert "would send tx 01" in done.stdout
+    rows = printed(letdown("profiles", "check", "mine.yaml", "--json", cwd=tmp_path))
+    assert {row["what"]: row["state"] for row in rows} == dict.fromkeys(
+        ("commands.start", "commands.stop", "reports.level"), "no example"
+    )
+    assert rows[0]["lowest"] == "tx 01"
+
+
+def test_an_example_that_fails_is_named_with_file_and_line_expected_and_found(tmp_path: Path) -> None:
+    examples = 'examples:\n  - {send: {stop: {}}, bytes: "07"}\n  - {receive: "05", gives: {level: 5}}\n'
+    (tmp_path / "mine.yaml").write_text(MINE + examples, encoding="utf-8")
+    done = letdown("profiles", "check", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    line = MINE.count("\n") + 2
+    assert f"mine.yaml:{line}: commands.stop: expected 07; found 00" in done.stdout
+    assert "My pump: 1 of 3 fails, 1 of 3 has no example" in done.stdout
+    failed = letdown("profiles", "check", "mine.yaml", "--json", cwd=tmp_path)
+    assert failed.returncode == 1
+    (row,) = [row for row in json.loads(failed.stdout) if row["state"] == "fails"]
+    assert row["what"] == "commands.stop"
+    assert row["examples"] == [{"line": line, "holds": False, "expected": "07", "found": "00", "seen_in": None}]
 
 
 def test_a_profile_that_is_not_there(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from controller import safety
 from controller.routine import ExpressStep, MassageStep, RestStep, StimulateStep, WarmStep
 from controller.safety import OwnerLimits, TripKind
+from devices.errors import ProtocolError
 from devices.profiles.codec import Codec
 from devices.profiles.schema import Profile
 from devices.yaml_file import load_yaml
@@ -25,6 +26,7 @@ from devices.yaml_file import load_yaml
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 OPEN_PROFILE = (DOCS / "open-profile.md").read_text()
+OPEN_FRAMES = (DOCS / "open-profile-frames.md").read_text()
 SAFETY = (DOCS / "safety.md").read_text()
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
@@ -233,7 +235,7 @@ class Said(NamedTuple):
 
 
 def frames() -> Iterator[Said]:
-    for block in re.findall(r"```frames\n(.*?)```", OPEN_PROFILE, re.DOTALL):
+    for block in re.findall(r"```frames\n(.*?)```", OPEN_PROFILE + OPEN_FRAMES, re.DOTALL):
         for entry in re.split(r"\n(?=\S)", block.strip()):
             head, words = entry.split("\n", 1)
             parts = re.fullmatch(r"(\S+), (\w+), (\w+): ([0-9a-f ]+)", head)
@@ -268,13 +270,36 @@ def test_every_frame_means_what_stands_under_it(said: Said) -> None:
 
 @pytest.mark.parametrize("id_", FILES)
 def test_every_example_of_a_profile_stands_in_the_document(id_: str) -> None:
-    examples = {bytes.fromhex(each.get("bytes") or each["receive"]) for each in RAW[id_]["examples"]}
-    assert examples <= {said.data for said in frames() if said.id_ == id_}
+    examples = [each for each in RAW[id_]["examples"] if "dropped" not in each]
+    assert {bytes.fromhex(each.get("bytes") or each["receive"]) for each in examples} == {
+        said.data for said in frames() if said.id_ == id_
+    }
 
 
-def test_every_command_and_report_of_the_pump_has_an_example() -> None:
-    shown = {said.name for said in frames() if said.id_ == "open-pump"}
-    assert {*RAW["open-pump"]["commands"], *RAW["open-pump"]["reports"]} <= shown
+@pytest.mark.parametrize("id_", FILES)
+def test_every_command_report_and_value_has_an_example(id_: str) -> None:
+    plain = {name for name, channel in RAW[id_]["channels"].items() if "gives" in channel}
+    shown = {said.name for said in frames() if said.id_ == id_}
+    assert shown == {*RAW[id_]["commands"], *RAW[id_]["reports"], *plain}
+
+
+def ignored() -> Iterator[tuple[str, str, bytes]]:
+    (block,) = re.findall(r"```ignored\n(.*?)```", OPEN_FRAMES, re.DOTALL)
+    for id_, channel, data, why in re.findall(r"^(\S+), (\w+): ([0-9a-f ]+)\n  (.+)$", block, re.MULTILINE):
+        assert why
+        yield id_, channel, bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(("id_", "channel", "data"), list(ignored()))
+def test_a_frame_that_is_to_be_ignored_means_nothing(id_: str, channel: str, data: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        codec(id_).decode_report(channel, data)
+
+
+@pytest.mark.parametrize("id_", FILES)
+def test_every_example_that_is_dropped_stands_in_the_document(id_: str) -> None:
+    dropped = {bytes.fromhex(each["receive"]) for each in RAW[id_]["examples"] if "dropped" in each}
+    assert dropped == {data for said, _, data in ignored() if said == id_}
 
 
 # Limits

@@ -43,6 +43,7 @@ def problems_in(profile: Profile) -> list[str]:
         _patterns,
         _values,
         _levels,
+        _examples,
     )
     return [problem for rule in rules for problem in rule(profile)]
 
@@ -327,6 +328,20 @@ def _levels(profile: Profile) -> Iterator[str]:
         values = [levels[level] for level in sorted(levels)]
         if values != sorted(values):
             yield f"levels.{name}: a higher level cannot be weaker"
+
+
+def _examples(profile: Profile) -> Iterator[str]:
+    """Examples are about commands, reports and channels that exist."""
+    for number, example in enumerate(profile.examples):
+        named = [
+            *(("send", name, profile.commands) for name in example.send or ()),
+            *(("writes", name, profile.channels) for name, _ in example.writes),
+            ("channel", example.channel, profile.channels),
+            ("report", example.report, profile.reports),
+        ]
+        for key, name, there in named:
+            if name is not None and name not in there:
+                yield f"examples.{number}.{key}: {name} is not described{_there_are(there)}"
 
 
 def _there_are(names: Iterable[str]) -> str:

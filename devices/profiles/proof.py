@@ -1,78 +1,163 @@
-"""Dry-run a profile without any device: every example holds, every command encodes, every report decodes."""
+"""Try a profile without any device: does every example hold, and which commands, reports and layouts have none?
+
+A profile's encoder and its virtual twin come from the same file, so they agree even where the file is wrong. Only bytes
+that were not made by them show that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from devices.errors import DeviceError
-from devices.profiles.codec import Codec
+from devices.errors import DeviceError, ProtocolError
+from devices.profiles.codec import Codec, Message
 from devices.profiles.field_spec import FieldSpec
+from devices.profiles.finding import DROPPED, Finding, Tried, by_part, compared, in_words
 from devices.profiles.schema import Command, Example, Profile
-from devices.profiles.vocabulary import Finding, Value
+from devices.profiles.vocabulary import Value
 from devices.tuya.proof import prove_tuya
+
+_NO_PART = "examples"  # what an example is about that means nothing here, and should
 
 
 def prove(profile: Profile) -> list[Finding]:
-    """Try everything that can be tried without a device."""
+    """Return what the examples say of each command, report and layout, and whether each command can be sent."""
     if profile.tuya is not None:
-        return list(prove_tuya(profile.tuya))
+        return prove_tuya(profile.tuya)
     codec = Codec(profile)
-    return [*_examples(codec), *_commands(codec), *_reports_without_example(profile)]
+    findings = by_part(_parts(profile), [_tried(codec, number) for number in range(len(profile.examples))])
+    return [_with_repeated(profile, findings, _with_command(codec, each)) for each in findings]
 
 
-def _examples(codec: Codec) -> Iterator[Finding]:
-    for number, example in enumerate(codec.profile.examples):
-        what = f"examples.{number}"
-        try:
-            problem, shows = _sent(codec, example) if example.send is not None else _received(codec, example)
-        except DeviceError as error:
-            problem, shows = str(error), ""
-        yield Finding(what=what, holds=problem is None, shows=problem or shows)
+def _parts(profile: Profile) -> Iterator[str]:
+    yield from (f"commands.{name}" for name in profile.commands)
+    yield from (f"reports.{name}" for name in profile.reports)
+    yield from (f"channels.{name}" for name, channel in profile.channels.items() if channel.gives is not None)
 
 
-def _sent(codec: Codec, example: Example) -> tuple[str | None, str]:
-    ((name, values),) = (example.send or {}).items()
-    packets = [codec.encode_command(part, given, example.counter) for part, given, _ in codec.packets(name, values)]
-    encoding = codec.profile.text.encoding if codec.profile.text else "ascii"
-    made = [(packet.channel, packet.data) for packet in packets]
-    if example.writes:
-        wanted = list(example.writes)
-    else:
-        data = example.bytes_ if example.bytes_ is not None else (example.text or "").encode(encoding)
-        wanted = [(made[0][0], data)]
-    shows = ", ".join(f"{channel} {data.hex(' ')}" for channel, data in made)
-    return (None if made == wanted else f"{name} makes {shows}, the example says {wanted[0][1].hex(' ')}"), shows
-
-
-def _received(codec: Codec, example: Example) -> tuple[str | None, str]:
-    encoding = codec.profile.text.encoding if codec.profile.text else "ascii"
-    data = example.receive if example.receive is not None else (example.says or "").encode(encoding)
-    channel = example.channel or next(
-        (name for name, each in codec.profile.channels.items() if each.notify or each.indicate), ""
+def _tried(codec: Codec, number: int) -> tuple[tuple[str, ...], Tried]:
+    """Return what an example shows, and whether it holds."""
+    example = codec.profile.examples[number]
+    part, expected, found = _sent(codec, example) if example.send is not None else _received(codec, example)
+    return part, Tried(
+        path=("examples", number), holds=expected == found, expected=expected, found=found, seen_in=example.seen_in
     )
-    gives = example.gives or {}
-    message = codec.decode_report(channel, data, {**example.known, **gives})
-    wrong = {name: message.values.get(name) for name, value in gives.items() if message.values.get(name) != value}
-    return (f"it means {dict(message.values)}" if wrong else None), f"{message.name}: {dict(message.values)}"
 
 
-def _commands(codec: Codec) -> Iterator[Finding]:
-    for name, command in codec.profile.commands.items():
-        if command.repeat is not None:
-            continue
-        try:
-            made = [
-                codec.encode_command(part, {**sample(codec.profile.commands[part]), **values})
-                for part, values, _ in codec.packets(name, {})
-            ]
-        except DeviceError as error:
-            yield Finding(what=f"commands.{name}", holds=False, shows=str(error))
-        else:
-            yield Finding(
-                what=f"commands.{name}",
-                holds=True,
-                shows=", ".join(f"{each.channel} {each.data.hex(' ')}" for each in made),
-            )
+# What is sent
+
+
+def _sent(codec: Codec, example: Example) -> tuple[tuple[str, ...], str, str]:
+    ((name, values),) = (example.send or {}).items()
+    command = codec.profile.commands[name]
+    # The bytes of a sequence are those of its commands, so its example shows them, too.
+    parts = tuple(f"commands.{each}" for each in dict.fromkeys((name, *(step.command for step in command.sequence))))
+    if example.writes:
+        wanted: list[tuple[str | None, bytes]] = list(example.writes)
+    else:
+        wanted = [(example.channel, example.bytes_ if example.bytes_ is not None else _line(codec, example.text))]
+    expected = ", ".join(_written(codec, channel, data) for channel, data in wanted)
+    try:
+        packets = [codec.encode_command(part, given, example.counter) for part, given, _ in codec.packets(name, values)]
+    except DeviceError as error:
+        return parts, expected, str(error)
+    with_channel = len(packets) != 1 or wanted[0][0] is not None
+    made = [(packet.channel if with_channel else None, packet.data) for packet in packets]
+    return parts, expected, ", ".join(_written(codec, channel, data) for channel, data in made)
+
+
+def _written(codec: Codec, channel: str | None, data: bytes) -> str:
+    text = codec.profile.text
+    is_text = text is not None and (channel is None or codec.profile.channels[channel].framed)
+    shown = repr(data.decode(text.encoding, "replace")) if is_text and text else data.hex(" ")
+    return f"{channel} {shown}" if channel else shown
+
+
+def _line(codec: Codec, line: str | None) -> bytes:
+    return (line or "").encode(codec.profile.text.encoding if codec.profile.text else "ascii")
+
+
+# What is received
+
+
+def _received(codec: Codec, example: Example) -> tuple[tuple[str, ...], str, str]:
+    channel = _channel(codec, example)
+    try:
+        message = _decoded(codec, channel, example)
+    except DeviceError as error:
+        if example.dropped is not None:
+            return (DROPPED,), "nothing", "nothing"
+        return (_meant(codec.profile, channel, example),), _expected(example), str(error)
+    found = f"{message.name} ({in_words(message.values)})"
+    if example.dropped is not None:
+        return (DROPPED,), "nothing", found
+    kind = "channels" if codec.profile.channels[channel].gives is not None else "reports"
+    if example.report not in (None, message.name):
+        return (f"reports.{example.report}",), _expected(example), found
+    return (f"{kind}.{message.name}",), *compared(example.gives or {}, message.values)
+
+
+def _decoded(codec: Codec, channel: str, example: Example) -> Message:
+    """Return what a packet means, after the joiner where the protocol splits. Raise `ProtocolError` if nothing."""
+    data = example.receive if example.receive is not None else _line(codec, example.says)
+    joiner = codec.joiner(channel)
+    whole = joiner.feed(data) if joiner is not None else [data]
+    message = codec.decode_report(channel, whole[0] if len(whole) == 1 else data, example.known)
+    if len(whole) != 1:
+        raise ProtocolError(f"it is not one whole packet, but {len(whole)}")
+    return message
+
+
+def _channel(codec: Codec, example: Example) -> str:
+    """Return where a packet comes from: as the example says, or its report, or else the first that speaks by itself."""
+    report = codec.profile.reports.get(example.report or "")
+    if example.channel is not None or (report is not None and report.channel is not None):
+        return example.channel or (report.channel if report else None) or ""
+    speaking = [(name, each) for name, each in codec.profile.channels.items() if each.notify or each.indicate]
+    plain = [name for name, each in speaking if each.gives is None]
+    return (plain or [name for name, _ in speaking] or list(codec.profile.channels))[0]
+
+
+def _meant(profile: Profile, channel: str, example: Example) -> str:
+    """Return what an example that means nothing was to show: the layout there, or a report that carries its values."""
+    if profile.channels[channel].gives is not None:
+        return f"channels.{channel}"
+    if example.report is not None:
+        return f"reports.{example.report}"
+    wanted = set(example.gives or {})
+    fitting = (name for name, report in profile.reports.items() if wanted and wanted <= set(report.names))
+    name = next(fitting, None)
+    return f"reports.{name}" if name else _NO_PART
+
+
+def _expected(example: Example) -> str:
+    words = in_words(example.gives or {})
+    return f"{example.report} ({words})" if example.report else words
+
+
+# What can be sent
+
+
+def _with_command(codec: Codec, finding: Finding) -> Finding:
+    kind, _, name = finding.what.partition(".")
+    if kind != "commands" or codec.profile.commands[name].repeat is not None:
+        return finding
+    try:
+        made = [
+            codec.encode_command(part, {**sample(codec.profile.commands[part]), **values})
+            for part, values, _ in codec.packets(name, {})
+        ]
+    except DeviceError as error:
+        return finding.model_copy(update={"problem": str(error)})
+    return finding.model_copy(update={"shows": ", ".join(f"{each.channel} {each.data.hex(' ')}" for each in made)})
+
+
+def _with_repeated(profile: Profile, findings: list[Finding], finding: Finding) -> Finding:
+    """A repetition sends the very bytes of the last start once more, so the examples of that start are its own."""
+    kind, _, name = finding.what.partition(".")
+    if kind != "commands" or profile.commands[name].repeat is None:
+        return finding
+    what = f"commands.{profile.commands[name].repeat}"
+    return finding.model_copy(update={"examples": next(each.examples for each in findings if each.what == what)})
 
 
 def sample(command: Command) -> Mapping[str, Value]:
@@ -91,18 +176,3 @@ def _lowest(field: FieldSpec) -> Value:
     if field.range is not None:
         return field.range[0]
     return field.offset if field.wire_range[0] <= field.bias <= field.wire_range[1] else 0
-
-
-def _reports_without_example(profile: Profile) -> Iterator[Finding]:
-    """Name the reports that no example shows: nothing proves that they are described rightly."""
-    codec = Codec(profile)
-    shown: set[str] = set()
-    for example in profile.examples:
-        if example.send is None:
-            try:
-                shown.add(_received(codec, example)[1].partition(":")[0])
-            except DeviceError:
-                continue
-    for name in profile.reports:
-        if name not in shown:
-            yield Finding(what=f"reports.{name}", holds=True, shows="no example shows it")

@@ -237,28 +237,37 @@ class Levels(Frozen):
 
 
 class Example(Frozen):
-    """The file's own proof: bytes from the source, beside what they mean. `known`: values that were heard before."""
+    """The file's own proof: bytes, beside what they mean.
+
+    `seen_in`: where these very bytes stand, in a publication or a recording. Without it they were worked out by hand
+    from what the provenance describes. `channel` and `report`: where the bytes go or come from, and which report they
+    are. `known`: values that were heard before. `dropped`: why the bytes mean nothing, in place of what they mean.
+    """
 
     send: Mapping[str, Mapping[str, Value]] | None = None
     receive: HexBytes | None = None
     says: str | None = None
     channel: Name | None = None
+    report: Name | None = None
     counter: int = 0
     known: Mapping[str, Value] = Field(default_factory=dict)
     bytes_: HexBytes | None = Field(None, alias="bytes")
     text: str | None = None
     writes: tuple[tuple[Name, HexBytes], ...] = ()
     gives: Mapping[str, Value] | None = None
+    dropped: str | None = Field(None, min_length=3)
+    seen_in: str | None = Field(None, min_length=5)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         sent = [self.bytes_ is not None, self.text is not None, bool(self.writes)]
-        sends = self.send is not None and len(self.send) == 1 and sum(sent) == 1
-        receives = (self.receive is not None) != (self.says is not None) and self.gives is not None
+        meant = [self.gives is not None, self.dropped is not None]
+        sends = self.send is not None and len(self.send) == 1 and sum(sent) == 1 and not any(meant)
+        receives = (self.receive is not None) != (self.says is not None) and sum(meant) == 1
         if sends == receives or (receives and sum(sent)):
             raise ValueError(
                 "an example is {send: {command: values}, bytes (or text, or writes): …}, "
-                "or {receive (or says): …, gives: …}"
+                "or {receive (or says): …, gives (or dropped): …}"
             )
         return self
 

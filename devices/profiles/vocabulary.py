@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from devices.profiles.families import family
-from devices.roles import Frozen, MassagerReading, PumpReading, WarmerReading
+from devices.roles import MassagerReading, PumpReading, WarmerReading
 
 Role = Literal["pump", "warmer", "massager"]
 ByteOrder = Literal["little", "big"]
@@ -107,11 +107,3 @@ HexBytes = Annotated[bytes, BeforeValidator(hex_bytes)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
-
-
-class Finding(Frozen):
-    """One thing tried on a profile: what, whether it held, and what came of it."""
-
-    what: str
-    holds: bool
-    shows: str

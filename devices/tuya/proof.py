@@ -1,11 +1,12 @@
-"""Dry-run the `tuya` section of a profile: every example holds, every verb encodes."""
+"""Try the `tuya` section of a profile: does every example hold, and which verbs and datapoints have none?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from devices.errors import DeviceError
-from devices.profiles.vocabulary import OWNER, Finding, Value
+from devices.profiles.finding import DROPPED, Finding, Tried, by_part, compared, in_words
+from devices.profiles.vocabulary import OWNER, Value
 from devices.tuya.codec import TuyaCodec
 from devices.tuya.datapoints import DataPoint, Kind, decode, encode
 from devices.tuya.schema import VERBS, TuyaExample, TuyaSpec
@@ -20,27 +21,67 @@ _SAMPLE: dict[str, Value] = {
 }
 
 
-def prove_tuya(spec: TuyaSpec) -> Iterator[Finding]:
-    """Try everything that can be tried without a device; ids that only the owner knows are made up."""
+def prove_tuya(spec: TuyaSpec) -> list[Finding]:
+    """Return what the examples say of each verb and of each datapoint that the device tells.
+
+    Ids that only the owner knows are made up.
+    """
     taken = {each.id for each in spec.datapoints.values()}
     free = (number for number in range(1, 256) if number not in taken)
     owners = {each.code or name: next(free) for name, each in spec.datapoints.items() if each.id == OWNER}
     ids = spec.ids(owners)
     codec = TuyaCodec(spec, ids)
-    for number, example in enumerate(spec.examples):
-        try:
-            wrong = _wrong(codec, ids, example)
-        except DeviceError as error:
-            wrong = str(error)
-        yield Finding(what=f"tuya.examples.{number}", holds=wrong is None, shows=wrong or "holds")
-    for verb in spec.verbs:
-        given: dict[str, Value] = {name: _SAMPLE.get(name, 1) for name in VERBS[verb]}
-        try:
-            written = [encode(points, 3).hex(" ") for points in codec.encode(verb, given, given)]
-        except DeviceError as error:
-            yield Finding(what=f"tuya.verbs.{verb}", holds=False, shows=str(error))
-        else:
-            yield Finding(what=f"tuya.verbs.{verb}", holds=True, shows=", ".join(written))
+    tried = [_tried(codec, ids, number, example) for number, example in enumerate(spec.examples)]
+    return [_with_bytes(codec, each) for each in by_part(_parts(spec), tried)]
+
+
+def _parts(spec: TuyaSpec) -> Iterator[str]:
+    yield from (f"tuya.verbs.{verb}" for verb in spec.verbs)
+    yield from (f"tuya.datapoints.{name}" for name, each in spec.datapoints.items() if not each.trigger)
+
+
+def _tried(
+    codec: TuyaCodec, ids: Mapping[str, int], number: int, example: TuyaExample
+) -> tuple[tuple[str, ...], Tried]:
+    part, expected, found = _received(codec, ids, example) if example.receive else _sent(codec, example)
+    return (part,), Tried(
+        path=("tuya", "examples", number),
+        holds=expected == found,
+        expected=expected,
+        found=found,
+        seen_in=example.seen_in,
+    )
+
+
+def _sent(codec: TuyaCodec, example: TuyaExample) -> tuple[str, str, str]:
+    ((verb, values),) = (example.send or {}).items()
+    expected = "; ".join(", ".join(f"{name} {data.hex(' ')}" for name, data in step) for step in example.writes)
+    try:
+        messages = codec.encode(verb, values, example.known)
+    except DeviceError as error:
+        return f"tuya.verbs.{verb}", expected, str(error)
+    found = "; ".join(", ".join(_shown(codec, point) for point in points) for points in messages)
+    return f"tuya.verbs.{verb}", expected, found
+
+
+def _shown(codec: TuyaCodec, point: DataPoint) -> str:
+    return f"{codec.name_of(point)} {encode([point], 3)[_HEAD_BYTES:].hex(' ')}"
+
+
+def _received(codec: TuyaCodec, ids: Mapping[str, int], example: TuyaExample) -> tuple[str, str, str]:
+    name, data = example.receive or ("", b"")
+    part, given = f"tuya.datapoints.{name}", example.gives or {}
+    if name not in codec.spec.datapoints:
+        return part, name, f"there is no datapoint {name}, there are {', '.join(codec.spec.datapoints)}"
+    if codec.spec.datapoints[name].trigger:
+        part = DROPPED  # what a trigger says tells nothing
+    try:
+        told = codec.decode(as_told(codec.spec, ids[name], name, data))
+    except DeviceError as error:
+        return part, in_words(given), str(error)
+    if told.keys() > given.keys():  # an example says all that its bytes mean
+        return part, in_words(given), in_words(told)
+    return part, *compared(given, told)
 
 
 def as_told(spec: TuyaSpec, number: int, name: str, data: bytes) -> DataPoint:
@@ -49,16 +90,13 @@ def as_told(spec: TuyaSpec, number: int, name: str, data: bytes) -> DataPoint:
     return decode(bytes([number, kind, len(data)]) + data, 3)[0]
 
 
-def _wrong(codec: TuyaCodec, ids: dict[str, int], example: TuyaExample) -> str | None:
-    if example.receive is not None:
-        name, data = example.receive
-        told = codec.decode(as_told(codec.spec, ids[name], name, data))
-        return None if told == example.gives else f"it means {told}"
-    for verb, values in (example.send or {}).items():
-        written = tuple(
-            tuple((codec.name_of(point), encode([point], 3)[_HEAD_BYTES:]) for point in points)
-            for points in codec.encode(verb, values, example.known)
-        )
-        if written != example.writes:
-            return f"{verb} writes " + ", ".join(f"{name} {data.hex(' ')}" for step in written for name, data in step)
-    return None
+def _with_bytes(codec: TuyaCodec, finding: Finding) -> Finding:
+    section, _, verb = finding.what.rpartition(".")
+    if section != "tuya.verbs":
+        return finding
+    given: dict[str, Value] = {name: _SAMPLE.get(name, 1) for name in VERBS[verb]}
+    try:
+        written = [encode(points, 3).hex(" ") for points in codec.encode(verb, given, given)]
+    except DeviceError as error:
+        return finding.model_copy(update={"problem": str(error)})
+    return finding.model_copy(update={"shows": ", ".join(written)})

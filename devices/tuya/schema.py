@@ -156,7 +156,7 @@ class Derived(Frozen):
 class TuyaExample(Frozen):
     """The file's own proof: what a verb writes, as (datapoint, value bytes), or what a datapoint's bytes mean.
 
-    `known`: what the device last said, for verbs that depend on it.
+    `known`: what the device said before. `seen_in`: where these very bytes stand, in a publication or a recording.
     """
 
     send: Mapping[Verb, Mapping[str, Value]] | None = None
@@ -164,6 +164,7 @@ class TuyaExample(Frozen):
     writes: tuple[tuple[tuple[Name, HexBytes], ...], ...] = ()
     receive: tuple[Name, HexBytes] | None = None
     gives: Mapping[str, Value] | None = None
+    seen_in: str | None = Field(None, min_length=5)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

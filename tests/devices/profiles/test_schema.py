@@ -284,6 +284,8 @@ RULES: dict[str, list[tuple[str, str, str]]] = {
             "an example is {send: {command: values}, bytes (or text, or writes): …}, or {receive (or says)",
         ),
         ("{send: {stop: {}}, counter: 2, bytes: 0f 02}", '{receive: "55"}', "an example is {send:"),
+        ("counter: 2, bytes: 0f 02", "counter: 2, bytes: 0f 02, gives: {}", "an example is {send:"),
+        ("{send: {stop: {}}, counter: 2, bytes: 0f 02}", '{receive: "55", gives: {}, dropped: noise}', "an example is"),
         (
             "{send: {stop: {}}, counter: 2, bytes: 0f 02}",
             '{send: {stop: {}}, bytes: 0f, receive: "55", gives: {}}',
@@ -509,6 +511,15 @@ IN_LISTS = [
         "commands.start.payload.0",
         "otherwise is for reading",
     ),
+    ("{send: {stop: {}}", "{send: {vent: {}}", "examples.0.send", "vent is not described, there are start, stop"),
+    ("{send: {stop: {}}", "{channel: contrl, send: {stop: {}}", "examples.0.channel", "contrl is not described"),
+    (
+        "{send: {stop: {}}, counter: 2, bytes: 0f 02}",
+        "{receive: 0f 02, report: reslt, gives: {}}",
+        "examples.0.report",
+        "reslt is not described, there is result",
+    ),
+    ("bytes: 0f 02", "writes: [[contrl, 0f 02]]", "examples.0.writes", "contrl is not described"),
 ]
 
 
@@ -551,7 +562,7 @@ class TestWhatDoesNotFitTogether:
         assert f"commands.{start}: what can be started must be stoppable, and there is no command {stop}" in errors(
             text
         )
-        assert parse_yaml(text.replace("  vent:", f"  {stop}:"), Profile).roles == (role,)
+        assert parse_yaml(text.replace("vent:", f"{stop}:"), Profile).roles == (role,)
 
     def test_reports_that_are_a_number_are_a_problem_of_the_file(self) -> None:
         assert "pump.yaml:2: reports: " in errors("id: a\nreports: 5\n")

@@ -1,0 +1,98 @@
+"""Every command, report and layout of every shipped profile has examples in bytes, and they notice a wrong layout.
+
+A virtual twin decodes with the codec of its profile, so a wrong layout agrees with itself. The examples were made by
+neither: they are published, or worked out by hand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from devices.profiles.codec import Codec
+from devices.profiles.field_spec import names_in
+from devices.profiles.finding import DROPPED
+from devices.profiles.proof import prove
+from devices.profiles.schema import Profile
+from devices.shipped import SHIPPED
+from devices.yaml_reader import read_file, read_yaml
+from tests.mutation.layouts import changes
+
+# Their examples are not whole yet. Nothing may be added here: a new profile comes with its examples.
+EXAMPLES_AWAITED = frozenset(
+    {
+        *("ooler", "lovense", "lovense-gen1", "satisfyer", "joyhub", "we-vibe-8bit", "we-vibe-wand"),
+        *("sporramom-w3", "tuya-blanket", "tuya-massage-chair", "tuya-warmer"),
+    }
+)
+# Where so many changes make no difference: those two fields always carry the same, for either phase.
+ALIKE = {("sporramom-w3", "tuya.datapoints.settings.fields"): 2}
+FILES = {file.stem: file for file in sorted((SHIPPED / "profiles").glob("*.yaml"))}
+
+every_shipped = pytest.mark.parametrize("id_", [id_ for id_ in FILES if id_ not in EXAMPLES_AWAITED])
+
+
+def raw(id_: str) -> Mapping[str, Any]:
+    found = read_yaml(read_file(FILES[id_]))
+    assert isinstance(found, dict)
+    return found
+
+
+def profile(id_: str) -> Profile:
+    return Profile.model_validate(raw(id_))
+
+
+@every_shipped
+def test_every_command_report_and_layout_has_an_example_that_holds(id_: str) -> None:
+    """A `repeat` has those of what it repeats, as it sends the same bytes; a sequence has its own, for its order."""
+    assert {each.what: each.state for each in prove(profile(id_)) if each.state != "holds"} == {}
+
+
+@every_shipped
+def test_every_value_that_a_device_tells_is_in_an_example(id_: str) -> None:
+    described = profile(id_)
+    if described.tuya is not None:
+        return  # there an example gives all that its bytes mean
+    given: dict[str, set[str]] = {}
+    for what, number in ((each.what, tried.path[1]) for each in prove(described) for tried in each.examples):
+        given.setdefault(what, set()).update(described.examples[int(number)].gives or {})
+    for name, report in described.reports.items():
+        assert given[f"reports.{name}"] >= set(report.names)
+    for name, channel in described.channels.items():
+        assert channel.gives is None or given[f"channels.{name}"] == set(names_in(channel.gives))
+
+
+@every_shipped
+def test_a_wrong_layout_is_noticed(id_: str) -> None:
+    """Fields, scales, codes, opcodes, constant bytes, byte orders, channels: whatever is changed, an example fails."""
+    unnoticed = [
+        change for change in changes(raw(id_)) if not any(each.state == "fails" for each in prove(change.profile))
+    ]
+    alike = {where: count for (profile_id, where), count in ALIKE.items() if profile_id == id_}
+    assert [f"{each.where} becomes {each.becomes}" for each in unnoticed if each.where not in alike] == []
+    assert Counter(each.where for each in unnoticed) == alike
+
+
+@every_shipped
+def test_a_virtual_device_says_a_line_of_the_examples(id_: str) -> None:
+    """A `line` is written by the twin alone, so no example of what is heard would notice a wrong one."""
+    described = profile(id_)
+    codec = Codec(described)
+    heard = {each.path[1]: found.what for found in prove(described) for each in found.examples}
+    for name, report in described.reports.items():
+        examples = [described.examples[int(at)] for at, what in heard.items() if what == f"reports.{name}"]
+        said = {(each.says or "").encode() for each in examples}
+        if report.line is not None:
+            assert any(codec.encode_report(name, each.gives or {}).data in said for each in examples), name
+
+
+def test_what_is_awaited_is_shipped() -> None:
+    assert set(FILES) >= EXAMPLES_AWAITED
+
+
+@pytest.mark.parametrize("id_", [id_ for id_ in FILES if id_.startswith("open-")])
+def test_the_open_profile_shows_what_is_no_report(id_: str) -> None:
+    assert [each.state for each in prove(profile(id_)) if each.what == DROPPED] == ["holds"]
