@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from devices.profiles.families import is_member
-from devices.profiles.schema import Match, Profile
+from devices.profiles.match_spec import Match
+from devices.profiles.schema import Profile
 from devices.shipped import SHIPPED
 from devices.sighting import Sighting
 from devices.yaml_file import FileError, Problem, load_yaml

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from devices.clock import Clock
@@ -14,6 +15,7 @@ from devices.link import Link
 _LOGGER = logging.getLogger(__name__)
 
 STOP_SECONDS = 2.0  # a stop that is not confirmed by then is uncertain
+STOP_PART_SECONDS = 0.4  # what comes first in a stop must not hold up what ends it
 
 
 class Stoppable(Protocol):
@@ -124,6 +126,23 @@ class Stopper:
         except (UncertainError, RefusedError):
             if not device.tells_run_state:
                 raise  # where it can be read back, what it reads decides
+
+
+async def every_part(device: Stoppable, parts: Sequence[Callable[[], Awaitable[None]]], within_seconds: float) -> None:
+    """Do every part of a stop, whatever becomes of those before the last. Raise the first error at the end."""
+    *first, last = parts
+    failed: DeviceError | None = None
+    for part in first:
+        try:
+            async with device.clock.timeout(within_seconds):
+                await part()
+        except TimeoutError:
+            failed = failed or UncertainError(f"{device.name} did not acknowledge a write")
+        except DeviceError as error:
+            failed = failed or error
+    await last()
+    if failed is not None:
+        raise failed
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

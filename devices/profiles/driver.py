@@ -5,32 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
 from devices.clock import Clock
-from devices.errors import DeviceError, LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.errors import LinkLostError, ProtocolError, RefusedError, UncertainError
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.duty_spec import Acknowledge
+from devices.profiles.expectations import expect_characteristics, expect_mild_beginning, expect_model
 from devices.profiles.families import member_among
-from devices.profiles.field_spec import names_in
 from devices.profiles.schema import Channel, Profile
-from devices.profiles.vocabulary import SETTING_OF, Value, begins_like
+from devices.profiles.units import is_in_one_unit, units_of
+from devices.profiles.vocabulary import Value
 from devices.radio import Radio
 from devices.roles import RunState, Side
 from devices.sighting import Sighting
-from devices.stopper import Stopper
+from devices.stopper import STOP_PART_SECONDS, Stopper, every_part
 from devices.told import Told
 
 _LOGGER = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0
 _READ_BACK_SECONDS = 0.1
-_STOP_PART_SECONDS = 0.4  # what comes first in a stop must not hold up what ends it
-_TINY = 0.01  # °F are told to two digits of a °C
 _NOT_RUNNING = (RunState.STOPPED, RunState.FAULT)
 
 
@@ -59,7 +58,7 @@ class ProfileDevice:
         self.link = Link(radio, clock, name, wanted, self._set_up, self._on_link_change)
         self.clock = clock
         self._codec = Codec(profile)
-        self._places = _places(profile)
+        self.places = _places(profile)
         self._units = units_of(profile)
         self._counter = 0
         self._whole = asyncio.Lock()  # the pieces of one packet are not mixed with those of another
@@ -96,7 +95,7 @@ class ProfileDevice:
         async def send() -> None:
             if not self.link.connected:
                 raise LinkLostError(f"{self.name} is not connected")
-            await self._expect_gentle_beginning(name, values)
+            await expect_mild_beginning(self, name, values)
             if undone_by is not None:
                 self._stopper.started(undone_by)
                 start, before = self._running.get(undone_by, (name, {}))
@@ -104,29 +103,6 @@ class ProfileDevice:
             await self.send(name, values)
 
         await self.link.lane.run(send)
-
-    async def _expect_gentle_beginning(self, name: str, values: Mapping[str, Value]) -> None:
-        """Raise `RefusedError` where a start would begin with more than is asked, or nobody knows with how much."""
-        begins_at = self.profile.commands[name].begins_at if name in self.profile.commands else None
-        if begins_at is None:
-            return
-        mark = self.told.messages
-        try:
-            for value in ("run_state", begins_at):
-                await self.read_all(only=value)
-        except ProtocolError as error:
-            raise RefusedError(f"{self.name} is not started, as what it begins at was not read: {error}") from error
-        if self.values.get("run_state") == RunState.RUNNING:
-            return  # it has begun, and whatever it is told now it does at once
-        asked, own = values.get(SETTING_OF[begins_at]), self.values.get(begins_at)
-        known = self.told.since(begins_at, mark) and isinstance(own, int | float) and isinstance(asked, int | float)
-        if not known:
-            raise RefusedError(f"{self.name} is not started, as what it begins at is not known")
-        if _number(own) > _number(asked) + _TINY:
-            raise RefusedError(
-                f"{self.name} would begin at {own:.3g}, where it was set last, and only {asked:.3g} is asked: "
-                "set it lower at the device first"
-            )
 
     async def renew(self, values: Mapping[str, Value]) -> None:
         """Renew the lease of what runs: by the device's own command, or by sending its last start once more."""
@@ -188,33 +164,14 @@ class ProfileDevice:
 
     async def write_urgently(self, verb: str) -> None:
         """Write a command at once, part by part, without waiting for acknowledgements where there need be none."""
-        await self._every_part(
-            partial(self._write, self._encode(part, values), urgent=True)
-            for part, values, _ in self._codec.packets(verb, {})
-        )
+        packets = [self._encode(part, values) for part, values, _ in self._codec.packets(verb, {})]
+        await every_part(self, [partial(self._write, packet, urgent=True) for packet in packets], STOP_PART_SECONDS)
 
     async def send_again(self, verb: str, within_seconds: float) -> None:
         """Send a command and wait for its answer."""
-        await self._every_part(
-            partial(self._exchange, part, values, within_seconds, None)
-            for part, values, _ in self._codec.packets(verb, {})
-        )
-
-    async def _every_part(self, parts: Iterable[Callable[[], Awaitable[None]]]) -> None:
-        """Do every part of a stop, whatever becomes of those before it. Raise the first error at the end."""
-        *first, last = parts
-        failed: DeviceError | None = None
-        for part in first:
-            try:
-                async with self.clock.timeout(_STOP_PART_SECONDS):
-                    await part()
-            except TimeoutError:
-                failed = failed or UncertainError(f"{self.name} did not acknowledge a write")
-            except DeviceError as error:
-                failed = failed or error
-        await last()
-        if failed is not None:
-            raise failed
+        parts = [(part, values) for part, values, _ in self._codec.packets(verb, {})]
+        exchanges = [partial(self._exchange, part, values, within_seconds, None) for part, values in parts]
+        await every_part(self, exchanges, within_seconds)
 
     async def read_back_stopped(self, since: int) -> None:
         """Wait until the device itself says that it does not run.
@@ -288,7 +245,7 @@ class ProfileDevice:
         size = quirks.chunk_bytes or len(packet.data) or 1
         async with contextlib.nullcontext() if urgent else self._whole:
             for at in range(0, len(packet.data), size):
-                await self.link.write(self._places[packet.channel], packet.data[at : at + size], response=response)
+                await self.link.write(self.places[packet.channel], packet.data[at : at + size], response=response)
                 if quirks.gap_seconds and not urgent:
                     await self.clock.sleep(quirks.gap_seconds)
 
@@ -296,49 +253,31 @@ class ProfileDevice:
 
     async def _set_up(self) -> None:
         """Check the model, subscribe, end what a lost link left on, greet, and read everything once."""
-        self._places = _places(self.profile.with_member(member_among(self.profile.channels, self.link.offered())))
+        self.places = _places(self.profile.with_member(member_among(self.profile.channels, self.link.offered())))
+        expect_characteristics(self)
         for name, channel in self.profile.channels.items():
-            self._check(name, channel)
-        for name, channel in self.profile.channels.items():
-            if (channel.notify or channel.indicate) and self.link.has(self._places[name]):
+            if (channel.notify or channel.indicate) and self.link.has(self.places[name]):
                 joiner = self._codec.joiner(name)
                 hear = partial(self._on_piece, name, joiner.feed) if joiner else partial(self._on_value, name)
-                await self.link.subscribe(self._places[name], hear, acquire_notify=self.profile.link.acquire_notify)
+                await self.link.subscribe(self.places[name], hear, acquire_notify=self.profile.link.acquire_notify)
         await duties.greet(self, self.profile.session)
         await self._stopper.end_what_runs()
-        for name in self.profile.channels:
-            if self.profile.beginnings(name) and self.link.has(self._places[name]):
-                await self._expect_model(name)
+        await expect_model(self)
         await self.read_all()
         for duty in duties.periodic(self, self.profile.session):
             self._begin(duty)
 
-    def _check(self, name: str, channel: Channel) -> None:
-        has = self.link.has(self._places[name])
-        if not has:
-            if channel.optional:
-                return
-            raise ProtocolError(f"{self.name} is no {self.profile.name}: it has no characteristic for {name}")
-        if missing := channel.needs - has:
-            raise ProtocolError(f"{self.name} is no {self.profile.name}: {name} cannot {', '.join(sorted(missing))}")
-
-    async def _expect_model(self, name: str) -> None:
-        """Raise `ProtocolError` where the device says that it is another model. Nothing but a stop came before."""
-        said = await self.link.read(self._places[name])
-        if not any(begins_like(pattern, said) for pattern in self.profile.beginnings(name)):
-            raise ProtocolError(f"{self.name} is no {self.profile.name}: its {name} is {said.hex(' ') or 'empty'}")
-
     async def read_all(self, only: str | None = None) -> None:
         """Read every readable channel, or those that carry the value `only`."""
         for name, channel in self.profile.channels.items():
-            if not channel.read or not self.link.has(self._places[name]):
+            if not channel.read or not self.link.has(self.places[name]):
                 continue
             if only is None or only in self._carried_by(name, channel):
                 await self.read(name)
 
     async def read(self, channel: str) -> None:
         """Read one channel, and take in what it says."""
-        data = await self.link.read(self._places[channel])
+        data = await self.link.read(self.places[channel])
         if channel in self._units:
             await self._hear_in_its_unit(channel, data)
         else:
@@ -376,14 +315,7 @@ class ProfileDevice:
             self._on_packet(channel, data)
 
     async def _hear_in_its_unit(self, channel: str, data: bytes) -> None:
-        """Take in a value whose unit the device says elsewhere, and can change at any time.
-
-        It counts only where the unit was the same before and after it came.
-        """
-        unit_channel, unit = self._units[channel]
-        before = self.values.get(unit)
-        await self.read(unit_channel)
-        if before is not None and self.values.get(unit) == before:
+        if await is_in_one_unit(self, *self._units[channel]):
             self._on_packet(channel, data)
 
     def _on_packet(self, channel: str, data: bytes) -> None:
@@ -452,26 +384,11 @@ class ProfileDevice:
         self.told.changed()
 
 
-def units_of(profile: Profile) -> Mapping[str, tuple[str, str]]:
-    """Return for each channel whose values have a unit that another channel says: that one, and its value's name."""
-    says = {name: key for key, each in profile.channels.items() if each.read for name in names_in(each.gives)}
-    return {
-        key: (says[field.unit], field.unit)
-        for key, channel in profile.channels.items()
-        for field in channel.gives or ()
-        if field.unit in says and says[field.unit] != key
-    }
-
-
 def _places(profile: Profile) -> Mapping[str, Place]:
     return {
         name: Place(channel.service, channel.characteristic, channel.handle)
         for name, channel in profile.channels.items()
     }
-
-
-def _number(value: Value) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _whole(value: Value) -> int:

@@ -16,7 +16,8 @@ from bumble.device import Device
 from devices.errors import DeviceError
 from devices.profiles.codec import Codec, Message, Packet
 from devices.profiles.field_spec import names_in
-from devices.profiles.schema import Manufacturer, Profile
+from devices.profiles.match_spec import Manufacturer
+from devices.profiles.schema import Profile
 from devices.profiles.vocabulary import OWNER, STOP_VERB, Value
 from devices.virtual.duty import Body, Result
 from devices.virtual.ears import Ears

@@ -25,7 +25,7 @@ def massager_of(twin: Twin) -> SimpleMassager:
 async def test_only_its_own_frame_moves_it_and_zeros_stop_it(profile: str, moves: str, does_not: str) -> None:
     async with driven(profile) as (driver, twin, clock):
         for frame, intensity in [(does_not, 0), (moves, 0.2), (REST, 0)]:
-            await driver.link.write(driver._places["tx"], bytes.fromhex(frame), response=False)
+            await driver.link.write(driver.places["tx"], bytes.fromhex(frame), response=False)
             await clock.sleep(0.1)
             assert massager_of(twin).values()["intensity"] == pytest.approx(intensity)
         await driver.command("run", {"intensity": 0.2}, undone_by="stop")

@@ -50,7 +50,7 @@ def answers(twin: Twin) -> list[bytes]:
 
 async def say(driver: ProfileDevice, text: str) -> None:
     """Write what our driver never would."""
-    await driver.link.write(driver._places["tx"], text.encode(), response=False)
+    await driver.link.write(driver.places["tx"], text.encode(), response=False)
     await driver.clock.sleep(0.1)
 
 
@@ -80,9 +80,9 @@ async def test_it_answers_as_published(generation: str) -> None:
 
 async def test_the_third_generation_is_on_a_service_of_its_own() -> None:
     async with driven("lovense-gen3") as (driver, twin, _):
-        assert driver._places["tx"].service == "4c300001-0023-4bd4-bbd5-a6920e4c5653"
-        assert driver._places["tx"].characteristic == "4c300002-0023-4bd4-bbd5-a6920e4c5653"
-        assert driver._places["rx"].characteristic == "4c300003-0023-4bd4-bbd5-a6920e4c5653"
+        assert driver.places["tx"].service == "4c300001-0023-4bd4-bbd5-a6920e4c5653"
+        assert driver.places["tx"].characteristic == "4c300002-0023-4bd4-bbd5-a6920e4c5653"
+        assert driver.places["rx"].characteristic == "4c300003-0023-4bd4-bbd5-a6920e4c5653"
         await driver.command("run", {"intensity": 0.5}, undone_by="stop")
         assert body_of(twin).intensity == pytest.approx(0.5)
 

@@ -45,5 +45,5 @@ async def test_each_step_is_sent_twice_and_moves_it(profile: str, intensity: flo
 )
 async def test_no_other_frame_moves_it(frame: str) -> None:
     async with driven("we-vibe-8bit") as (driver, twin, _):
-        await driver.link.write(driver._places["tx"], bytes.fromhex(frame), response=True)
+        await driver.link.write(driver.places["tx"], bytes.fromhex(frame), response=True)
         assert not twin.body.duty.on
