@@ -105,11 +105,12 @@ def test_words_of_a_text_and_the_places_of_its_values_change() -> None:
     snippet = """
 text: {terminator: ";"}
 commands:
-  run: {text: "go:{intensity}:{level};", fields: {intensity: {range: [0, 1]}, level: {range: [0, 9]}}}
+  run: {text: "go:{intensity}:{lease_seconds};", fields: {intensity: {range: [0, 1]}, lease_seconds: {range: [0, 9]}}}
   stop: {text: "go:0;"}
 reports: {battery: {pattern: "s?{battery_percent:int};"}}
 """
-    assert becoming(snippet, "commands.run.text") == {"'GO:{intensity}:{level};'", "'go:{level}:{intensity};'"}
+    found = becoming(snippet, "commands.run.text")
+    assert found == {"'GO:{intensity}:{lease_seconds};'", "'go:{lease_seconds}:{intensity};'"}
     assert "'{battery_percent:int};'" in becoming(snippet, "reports.battery.pattern")
 
 
