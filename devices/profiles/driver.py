@@ -14,7 +14,8 @@ from devices.errors import LinkLostError, ProtocolError, RefusedError, Uncertain
 from devices.link import Link, Place
 from devices.profiles import duties
 from devices.profiles.codec import Codec, Message, Packet
-from devices.profiles.duty_spec import Acknowledge
+from devices.profiles.duty_spec import Acknowledge, Answer
+from devices.profiles.late_answers import Key, LateAnswers
 from devices.profiles.schema import Channel, Profile
 from devices.profiles.vocabulary import Value
 from devices.radio import Radio
@@ -58,7 +59,9 @@ class ProfileDevice:
         self._places = {name: _place(channel) for name, channel in profile.channels.items()}
         self._counter = 0
         self._whole = asyncio.Lock()  # the pieces of one packet are not mixed with those of another
-        self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
+        self._answers: dict[Key, asyncio.Future[Message]] = {}
+        self._refusals: dict[Key, asyncio.Future[Message]] = {}  # by the answer that would say no
+        self._late = LateAnswers(clock)
         self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
         self._stopper = Stopper(self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +167,10 @@ class ProfileDevice:
 
     async def send_again(self, verb: str, within_seconds: float) -> None:
         """Send a command and wait for its answer."""
-        await self.send(verb, {}, within_seconds=within_seconds)
+        for part, values, wait_seconds in self._codec.packets(verb, {}):
+            await self._exchange(part, values, within_seconds, None, is_stop=True)
+            if wait_seconds:
+                await self.clock.sleep(wait_seconds)
 
     async def read_back_stopped(self, since: int) -> None:
         """Wait until the device itself says that it does not run.
@@ -182,29 +188,42 @@ class ProfileDevice:
     # Bytes out
 
     async def _exchange(
-        self, name: str, values: Mapping[str, Value], within_seconds: float | None, answered_by: str | None
+        self,
+        name: str,
+        values: Mapping[str, Value],
+        within_seconds: float | None,
+        answered_by: str | None,
+        *,
+        is_stop: bool = False,
     ) -> None:
         packet = self._encode(name, values)
         command, answer = self.profile.commands[name], self.profile.answer
         answered_by = answered_by or command.answered_by
-        if answered_by is not None:
-            await self._answered(packet, (answered_by, None, None), within_seconds or _ANSWER_SECONDS)
-            return
-        if answer is None or not command.answered:
+        if answered_by is None and (answer is None or not command.answered):
             await self._write(packet)
             return
-        opcode = int.from_bytes(command.opcode or b"", "big") if answer.opcode else None
-        key = (answer.report, opcode, self._counter if answer.counter else None)
-        message = await self._answered(packet, key, within_seconds or answer.within_seconds)
-        if answer.result is not None and message.values[answer.result] not in answer.accepted:
-            words = str(message.values[answer.result]).replace("_", " ")
+        key: Key = (answered_by or "", None, None)
+        turned_down = key
+        if answer is not None:
+            opcode = int.from_bytes(command.opcode or b"", "big") if answer.opcode else None
+            turned_down = (answer.report, opcode, self._counter if answer.counter else None)
+        if answered_by is None:
+            key = turned_down
+        own_seconds = _ANSWER_SECONDS if answered_by or answer is None else answer.within_seconds
+        if not is_stop and key == turned_down:
+            await self._late.over(key)
+        message = await self._answered(packet, key, turned_down, within_seconds or own_seconds, is_stop=is_stop)
+        if self._says_no(message) and answer is not None:
+            words = str(message.values[answer.result or ""]).replace("_", " ")
             raise RefusedError(f"{self.name} answered {name} with {words}")
 
     async def _answered(
-        self, packet: Packet, key: tuple[str, int | None, int | None], within_seconds: float
+        self, packet: Packet, key: Key, turned_down: Key, within_seconds: float, *, is_stop: bool
     ) -> Message:
+        """Write, and return the answer of that key, or a no, which may be another report."""
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[key] = future
+        self._refusals[turned_down] = future
         try:
             await self._write(packet)
             async with self.clock.timeout(within_seconds):
@@ -213,8 +232,17 @@ class ProfileDevice:
             raise UncertainError(f"{self.name} did not answer {packet.command}") from None
         finally:
             self._answers.pop(key, None)
+            self._refusals.pop(turned_down, None)
+            if key == turned_down and (is_stop or future.cancelled() or not future.done()):
+                self._late.expect(key, within_seconds)  # a stop is written twice, and each is answered
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, in case the write failed first
+
+    def _says_no(self, message: Message) -> bool:
+        answer = self.profile.answer
+        if answer is None or answer.result is None or message.name != answer.report:
+            return False
+        return message.values[answer.result] not in answer.accepted
 
     def _encode(self, name: str, values: Mapping[str, Value]) -> Packet:
         counter_bytes = self.profile.frame.counter_bytes if self.profile.frame else 1
@@ -305,17 +333,27 @@ class ProfileDevice:
         if report is not None and report.acknowledge is not None:
             self._begin(self._acknowledge(report.acknowledge, message.values, self.link.lane.stops, self.clock.now()))
         answer = self.profile.answer
-        if answer is not None and message.name == answer.report:
-            opcode = _whole(message.values[answer.opcode]) if answer.opcode else None
-            counter = _whole(message.values[answer.counter]) if answer.counter else None
-            self._resolve((message.name, opcode, counter), message)
-            if answer.result is not None:
-                return  # an answer only answers; what also carries readings goes on
-        self._resolve((message.name, None, None), message)
+        late = answer is not None and message.name == answer.report and self._hear_answer(answer, message)
+        if answer is not None and message.name == answer.report and answer.result is not None:
+            return  # an answer only answers; what also carries readings goes on
+        if not late:
+            self._resolve(self._answers, (message.name, None, None), message)
         self.told.hear(message.values)
 
-    def _resolve(self, key: tuple[str, int | None, int | None], message: Message) -> None:
-        future = self._answers.get(key)
+    def _hear_answer(self, answer: Answer, message: Message) -> bool:
+        """Give an answer to the command that waits for it. Return whether it was for one that waits no more."""
+        opcode = _whole(message.values[answer.opcode]) if answer.opcode else None
+        counter = _whole(message.values[answer.counter]) if answer.counter else None
+        key = (message.name, opcode, counter)
+        if self._late.take(key):
+            return True
+        self._resolve(self._answers, key, message)
+        if self._says_no(message):
+            self._resolve(self._refusals, key, message)
+        return False
+
+    def _resolve(self, waiting: Mapping[Key, asyncio.Future[Message]], key: Key, message: Message) -> None:
+        future = waiting.get(key)
         if future is not None and not future.done():
             future.set_result(message)
 
@@ -350,6 +388,7 @@ class ProfileDevice:
             self.told.forget()
             self._running.clear()
             self._end_tasks()
+            self._late.forget()
             for future in self._answers.values():
                 if not future.done():
                     future.set_exception(UncertainError(f"{self.name}: the link was lost before it answered"))
