@@ -189,10 +189,16 @@ class Device(Protocol):
 
     @property
     def age_seconds(self) -> float | None:
-        """How old the oldest value is that must stay fresh while the device runs; `None` if it was never told."""
+        """How old the oldest value is that must stay fresh now; `None` if it was never told.
+
+        What a device measures must stay fresh while it runs.
+        """
 
     def told_at_seconds(self, name: str) -> float | None:
         """Return when the device last told a value of its reading, by the clock; `None` where it is not known."""
+
+    def tells_at_rest(self, name: str) -> bool:
+        """Say whether it has told a value of its reading while it did not run, so that its silence means nothing."""
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on every reading and every change of the link; the result unsubscribes."""

@@ -11,6 +11,8 @@ from devices.roles import RunState
 Value = bool | int | float | str | None
 ViewT = TypeVar("ViewT")
 
+_AFTER_STOP_SECONDS = 2.0  # what comes sooner after it stopped may still be from its last cycle
+
 _LIMIT = "limit_"  # values of this prefix say what the device *is*; they outlive a lost link
 # What a device measures of what it does. Many measure only while they run: what they said last is not true any more
 # once they say that they stopped.
@@ -30,6 +32,8 @@ class Told:
         self._clock = clock
         self._at_seconds: dict[str, float] = {}
         self._in_message: dict[str, int] = {}
+        self._off_since_seconds = 0.0
+        self._told_at_rest: set[str] = set()
         self._callbacks: list[Callable[[], None]] = []
         self._views: dict[object, object] = {}
 
@@ -40,10 +44,13 @@ class Told:
         if says_off(values) and values["run_state"] != self.values.get("run_state"):
             for name in MEASURED:
                 self._forget(name)
+            self._off_since_seconds = now_seconds
         for name, value in values.items():
             self.values[name] = value
             self._at_seconds[name] = now_seconds
             self._in_message[name] = self.messages
+        if says_off(self.values) and now_seconds - self._off_since_seconds >= _AFTER_STOP_SECONDS:
+            self._told_at_rest |= {name for name, value in values.items() if value is not None}
         self.changed()
 
     def doubt(self, names: Iterable[str]) -> None:
@@ -53,6 +60,10 @@ class Told:
             self.values[name] = None
             self._in_message[name] = self.messages
         self.changed()
+
+    def tells_at_rest(self, name: str) -> bool:
+        """Say whether it has ever told a value long after it had stopped: then its silence does not mean that."""
+        return name in self._told_at_rest
 
     def forget(self) -> None:
         """Forget what was true a moment ago: the link is gone."""

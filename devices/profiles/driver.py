@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from devices.clock import Clock
-from devices.errors import LinkLostError, ProtocolError, RefusedError, UncertainError
+from devices.errors import LinkLostError, ProtocolError, RefusedError
 from devices.link import Link, Place
 from devices.profiles import duties
-from devices.profiles.codec import Codec, Message, Packet
+from devices.profiles.answers import Answers
+from devices.profiles.codec import Codec, Packet
 from devices.profiles.duty_spec import Acknowledge
 from devices.profiles.expectations import expect_characteristics, expect_mild_beginning, expect_model
 from devices.profiles.families import member_among
@@ -28,7 +29,6 @@ from devices.told import Told
 
 _LOGGER = logging.getLogger(__name__)
 
-_ANSWER_SECONDS = 2.0
 _READ_BACK_SECONDS = 0.1
 _NOT_RUNNING = (RunState.STOPPED, RunState.FAULT)
 
@@ -62,7 +62,7 @@ class ProfileDevice:
         self._units = units_of(profile)
         self._counter = 0
         self._whole = asyncio.Lock()  # the pieces of one packet are not mixed with those of another
-        self._answers: dict[tuple[str, int | None, int | None], asyncio.Future[Message]] = {}
+        self._answers = Answers(profile, clock, name)
         self._running: dict[str, tuple[str, Mapping[str, Value]]] = {}  # by stop verb: the last start, and its values
         self._stopper = Stopper(self)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,7 +170,9 @@ class ProfileDevice:
     async def send_again(self, verb: str, within_seconds: float) -> None:
         """Send a command and wait for its answer."""
         parts = [(part, values) for part, values, _ in self._codec.packets(verb, {})]
-        exchanges = [partial(self._exchange, part, values, within_seconds, None) for part, values in parts]
+        exchanges = [
+            partial(self._exchange, part, values, within_seconds, None, is_stop=True) for part, values in parts
+        ]
         await every_part(self, exchanges, within_seconds)
 
     async def read_back_stopped(self, since: int) -> None:
@@ -189,50 +191,23 @@ class ProfileDevice:
     # Bytes out
 
     async def _exchange(
-        self, name: str, values: Mapping[str, Value], within_seconds: float | None, answered_by: str | None
+        self,
+        name: str,
+        values: Mapping[str, Value],
+        within_seconds: float | None,
+        answered_by: str | None,
+        *,
+        is_stop: bool = False,
     ) -> None:
         packet = self._encode(name, values)
-        command, answer = self.profile.commands[name], self.profile.answer
-        answered_by = answered_by or command.answered_by
-        if answered_by is not None:
-            await self._answered(packet, (answered_by, None, None), within_seconds or _ANSWER_SECONDS)
-            return
-        if answer is None or not command.answered:
-            await self._write(packet)
-            return
-        opcode = int.from_bytes(command.opcode or b"", "big") if answer.opcode else None
-        key = (answer.report, opcode, self._counter if answer.counter else None)
-        if answer.silence == "accepted":
-            within_seconds = answer.within_seconds  # nothing comes later, and nothing is to wait for it
-        message = await self._answered(packet, key, within_seconds or answer.within_seconds)
-        if message is None:
-            return
-        if answer.result is not None and message.values[answer.result] not in answer.accepted:
-            words = str(message.values[answer.result]).replace("_", " ")
-            raise RefusedError(f"{self.name} answered {name} with {words}")
-
-    async def _answered(
-        self, packet: Packet, key: tuple[str, int | None, int | None], within_seconds: float
-    ) -> Message | None:
-        """Write, and return the answer; `None` where none came and its silence means yes."""
-        answer = self.profile.answer
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._answers[key] = future
-        try:
-            await self._write(packet)
-            async with self.clock.timeout(within_seconds):
-                message = await future
-        except TimeoutError:
-            if answer is not None and answer.silence == "accepted" and key[0] == answer.report:
-                return None
-            raise UncertainError(f"{self.name} did not answer {packet.command}") from None
-        finally:
-            self._answers.pop(key, None)
-            if future.done() and not future.cancelled():
-                future.exception()  # looked at, in case the write failed first
-        if answer is not None and message.name == answer.refused_by:
-            raise RefusedError(f"{self.name} turned {packet.command.replace('_', ' ')} down")
-        return message
+        await self._answers.exchange(
+            name,
+            self._counter,
+            partial(self._write, packet),
+            within_seconds=within_seconds,
+            answered_by=answered_by,
+            is_stop=is_stop,
+        )
 
     def _encode(self, name: str, values: Mapping[str, Value]) -> Packet:
         counter_bytes = self.profile.frame.counter_bytes if self.profile.frame else 1
@@ -328,24 +303,8 @@ class ProfileDevice:
         report = self.profile.reports.get(message.name)
         if report is not None and report.acknowledge is not None:
             self._begin(self._acknowledge(report.acknowledge, message.values, self.link.lane.stops, self.clock.now()))
-        answer = self.profile.answer
-        if answer is not None and message.name == answer.refused_by:
-            for waiting in list(self._answers):
-                self._resolve(waiting, message)
-            return
-        if answer is not None and message.name == answer.report:
-            opcode = _whole(message.values[answer.opcode]) if answer.opcode else None
-            counter = _whole(message.values[answer.counter]) if answer.counter else None
-            self._resolve((message.name, opcode, counter), message)
-            if answer.result is not None:
-                return  # an answer only answers; what also carries readings goes on
-        self._resolve((message.name, None, None), message)
-        self.told.hear(message.values)
-
-    def _resolve(self, key: tuple[str, int | None, int | None], message: Message) -> None:
-        future = self._answers.get(key)
-        if future is not None and not future.done():
-            future.set_result(message)
+        if not self._answers.hear(message):
+            self.told.hear(message.values)
 
     async def _acknowledge(
         self, acknowledge: Acknowledge, values: Mapping[str, Value], after_stops: int, asked_at_seconds: float
@@ -378,9 +337,7 @@ class ProfileDevice:
             self.told.forget()
             self._running.clear()
             self._end_tasks()
-            for future in self._answers.values():
-                if not future.done():
-                    future.set_exception(UncertainError(f"{self.name}: the link was lost before it answered"))
+            self._answers.lose_link()
         self.told.changed()
 
 
@@ -389,7 +346,3 @@ def _places(profile: Profile) -> Mapping[str, Place]:
         name: Place(channel.service, channel.characteristic, channel.handle)
         for name, channel in profile.channels.items()
     }
-
-
-def _whole(value: Value) -> int:
-    return int(value) if isinstance(value, int | float) else -1

@@ -125,10 +125,15 @@ class _ProfileRole:
 
     @property
     def age_seconds(self) -> float | None:
-        return self.device.told.age_seconds(self._watched - self._outdated or self._watched)
+        told = self.device.told
+        watched = self._watched - MEASURED if says_off(told.values) else self._watched
+        return told.age_seconds(watched) if watched else 0.0  # nothing has to be told while it does not run
 
     def told_at_seconds(self, name: str) -> float | None:
         return self.device.told.at_seconds(name)
+
+    def tells_at_rest(self, name: str) -> bool:
+        return self.device.told.tells_at_rest(name)
 
     @property
     def _outdated(self) -> frozenset[str]:

@@ -55,6 +55,9 @@ class StillPump:
     def told_at_seconds(self, name: str) -> float | None:
         return None
 
+    def tells_at_rest(self, name: str) -> bool:
+        return False
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 

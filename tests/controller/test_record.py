@@ -41,6 +41,9 @@ class _Told:
     def told_at_seconds(self, name: str) -> float | None:
         return self.told_at
 
+    def tells_at_rest(self, name: str) -> bool:
+        return False
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)

@@ -77,6 +77,9 @@ class LevelPump:
     def told_at_seconds(self, name: str) -> float | None:
         return None
 
+    def tells_at_rest(self, name: str) -> bool:
+        return False
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 

@@ -84,8 +84,8 @@ class Bench:
                     await self.clock.sleep(0.01)
             self.body.suction.stuck = stuck
 
-    def measure_only_while_running(self) -> None:
-        """Let it report its vacuum only while it runs."""
+    def fall_silent(self) -> None:
+        """Let it report its vacuum only while it runs, from now on."""
         send = self.twin._send
 
         def sparingly(name: str, *args: object, **options: object) -> None:
@@ -96,7 +96,8 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(snippet: str = PROFILE) -> AsyncIterator[Bench]:
+async def bench(snippet: str = PROFILE, *, at_rest: bool = False) -> AsyncIterator[Bench]:
+    """Yield a bench whose pump reports its vacuum only while it runs, or also `at_rest`."""
     described = profile(snippet)
     clock, air = ScaledClock(math.inf), Air()
     home = Home(clock, Catalog([described]), [Described("pump", described.id, "Made up", Side.LEFT)], seed=2)
@@ -109,13 +110,16 @@ async def bench(snippet: str = PROFILE) -> AsyncIterator[Bench]:
         guard, heard = Guard(clock, OwnerLimits(comfort_vacuum_mmhg=200), [pump], ShortMemory()), Heard()
         guard.listeners.append(heard)
         tasks = [asyncio.create_task(device.run()), asyncio.create_task(guard.run())]
+        bench = Bench(clock, home.twins["pump"], pump, guard, heard)
+        if not at_rest:
+            bench.fall_silent()
         try:
             async with clock.timeout(30):
                 while not pump.connected:
                     await clock.sleep(0.1)
-            await clock.sleep(2)
+            await clock.sleep(4)
             guard.begin_session(frozenset())
-            yield Bench(clock, home.twins["pump"], pump, guard, heard)
+            yield bench
         finally:
             for task in reversed(tasks):
                 task.cancel()
@@ -124,7 +128,6 @@ async def bench(snippet: str = PROFILE) -> AsyncIterator[Bench]:
 
 async def test_one_that_measures_only_while_it_runs_is_stopped_once_and_for_all() -> None:
     async with bench() as home:
-        home.measure_only_while_running()
         await home.run_it()
         began_seconds = home.clock.now()
         assert not home.body.duty.on
@@ -142,7 +145,6 @@ async def test_one_that_measures_only_while_it_runs_is_stopped_once_and_for_all(
 
 async def test_it_can_be_started_again_however_long_it_said_nothing() -> None:
     async with bench() as home:
-        home.measure_only_while_running()
         await home.run_it()
         await home.clock.sleep(120)
         await home.run_it()
@@ -151,7 +153,7 @@ async def test_it_can_be_started_again_however_long_it_said_nothing() -> None:
 
 
 async def test_one_that_says_it_stopped_and_goes_on_measuring_a_vacuum_has_not_stopped() -> None:
-    async with bench() as home:
+    async with bench(at_rest=True) as home:
         with pytest.raises(UncertainError):
             await home.run_it(stuck=True)
         assert not home.body.duty.on
@@ -167,14 +169,25 @@ async def test_one_that_says_it_stopped_and_goes_on_measuring_a_vacuum_has_not_s
         assert home.body.suction.vacuum_mmhg < 60
 
 
-async def test_one_that_does_both_shows_no_vacuum_and_is_taken_at_its_word() -> None:
+async def test_one_that_measures_only_while_it_runs_and_sticks_shows_no_vacuum_and_is_taken_at_its_word() -> None:
     """What no software can see: its valve is stuck, and it measures nothing once it has stopped."""
     async with bench() as home:
-        home.measure_only_while_running()
         await home.run_it(stuck=True)
         assert home.body.suction.vacuum_mmhg >= 60
         assert home.pump.reading.vacuum_mmhg is None
         assert home.heard.uncertain == []
+
+
+async def test_one_that_measured_at_rest_and_falls_silent_is_not_taken_at_its_word() -> None:
+    async with bench(at_rest=True) as home:
+        home.fall_silent()
+        with pytest.raises(UncertainError):
+            await home.run_it(stuck=True)
+        assert home.heard.uncertain == ["pump"]
+        assert home.pump.reading.vacuum_mmhg is None
+        assert home.guard.acknowledge()
+        await home.clock.sleep(20)
+        assert home.guard.uncertain == ()  # a person's word settles it
 
 
 @pytest.mark.parametrize("last_mmhg", [90.0, 0.0])
