@@ -14,7 +14,7 @@ from typing import Literal
 from controller import safety
 from devices.clock import Clock
 from devices.errors import DeviceError, LinkLostError, UncertainError
-from devices.roles import Capability, Pump, Role
+from devices.roles import Capability, Pump, Role, RunState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -90,10 +90,11 @@ class Stopping:
 
     async def _result(self, device: Role) -> Stopped:
         uncertain = self._is_uncertain(device.name)
+        was_off = device.reading.run_state is RunState.STOPPED and not uncertain
         try:
             await device.stop()
             if device.role == "pump" and Capability.REPORTS_VACUUM in device.capabilities:
-                await self._released(device)
+                await self._released(device, was_off=was_off)
         except LinkLostError:
             return "uncertain" if uncertain else "unreachable"
         except DeviceError as error:
@@ -102,14 +103,15 @@ class Stopping:
             return "uncertain"
         return "stopped" if Capability.REPORTS_STATE in device.capabilities else "unconfirmed"
 
-    async def _released(self, pump: Pump) -> None:
+    async def _released(self, pump: Pump, *, was_off: bool) -> None:
         """Wait until it measures that the vacuum is released: a valve may be stuck, whatever the pump says of itself.
 
-        What it measured before it stopped says nothing. One that measures only while it runs has its word to go by.
+        What it measured before it stopped says nothing. One that measures only while it runs has its word to go by, and
+        so has one that `was_off` before, by what it said.
         """
         end_seconds = self._clock.now() + safety.VENT_SECONDS
         while (vacuum_mmhg := pump.reading.vacuum_mmhg) is None or vacuum_mmhg >= safety.RELEASE_MMHG:
-            if not pump.connected:
+            if not pump.connected or (was_off and vacuum_mmhg is None):
                 return  # it said that it stopped
             if self._clock.now() >= end_seconds:
                 if vacuum_mmhg is None and not pump.tells_at_rest("vacuum_mmhg"):

@@ -193,7 +193,16 @@ def _lost(key: DeviceKey, *, for_good: bool) -> Fault:
     )
 
 
+# The pumps measure also while they are off: where one does not any more, its word that it stopped is not enough.
 _VACUUM_UNKNOWN = failed(AT_ONCE_SECONDS, "left-pump did not confirm that it stopped", doubt=Doubt.KEPT)
+
+
+def _stale(*kinds: TripKind) -> tuple[End, dict[str, End]]:
+    """Return what silence comes to: a trip, and with a pump a doubt."""
+    pump = tripped(_STALE_SECONDS, *kinds, doubt=Doubt.KEPT)
+    return tripped(_STALE_SECONDS, *kinds), {"between": _VACUUM_UNKNOWN, **dict.fromkeys(_SUCTION, pump)}
+
+
 _STOPPED = stopped("stop", "stopped", AT_ONCE_SECONDS)
 _LOST_ON_THE_WAY = "{device} did not acknowledge a write: The connection was lost while waiting for an answer"
 
@@ -239,7 +248,10 @@ RADIO: tuple[Fault, ...] = (
         _lose_link_and_say_nothing,
         where_on() | {"between"},
         tripped(_BACK_SECONDS + AT_ONCE_SECONDS, TripKind.LINK_LOST, doubt=Doubt.SETTLED),
-        {"between": _cannot_begin("left-pump")},
+        {
+            "between": _cannot_begin("left-pump"),
+            **dict.fromkeys(_SUCTION, tripped(_BACK_SECONDS + AT_ONCE_SECONDS, TripKind.LINK_LOST, doubt=Doubt.KEPT)),
+        },
     ),
     Fault(
         "lost before a stop",
@@ -342,16 +354,14 @@ RADIO: tuple[Fault, ...] = (
         "the device stays connected, and nothing that it says by itself arrives, nor its answers",
         _silence,
         where_on() | {"between"},
-        tripped(_STALE_SECONDS, TripKind.LEASE, TripKind.STALE),
-        {"between": _VACUUM_UNKNOWN},
+        *_stale(TripKind.LEASE, TripKind.STALE),
     ),
     Fault(
         "readings frozen",
         "the device stays connected and answers, and its readings do not arrive any more",
         _silence_readings,
         where_on() | {"between"},
-        tripped(_STALE_SECONDS, TripKind.STALE),
-        {"between": _VACUUM_UNKNOWN},
+        *_stale(TripKind.STALE),
     ),
     Fault(
         "readings frozen at a pull",
@@ -372,7 +382,6 @@ RADIO: tuple[Fault, ...] = (
         "a bit is flipped in every packet that the device sends by itself",
         partial(_garble, every=1),
         where_on() | {"between"},
-        tripped(_STALE_SECONDS, TripKind.STALE),
-        {"between": _VACUUM_UNKNOWN},
+        *_stale(TripKind.STALE),
     ),
 )
