@@ -114,6 +114,7 @@ def sampled(count: int, seed: int) -> Iterator[Plan]:
             comfort_vacuum_mmhg=draw.choice([None, 60, 100, 120, 150, 180, 200, 250]),
             seed=draw.randrange(1_000_000),
             side=draw.choice([Side.BOTH, Side.BOTH, Side.LEFT, Side.RIGHT]),
+            vibration_at_full=True,  # so that a massager that is only on or off is met, too
         )
 
 
