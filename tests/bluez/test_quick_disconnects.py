@@ -51,7 +51,8 @@ async def test_it_is_heard_again_after_each_quick_disconnect(it: World, request:
     waits_seconds: list[float] = []
     for number in range(1, count + 1):
         began = time.monotonic()
-        device = await BleakScanner.find_device_by_address(address, timeout=patient(HEARD_SECONDS))
+        async with limited(f"scan {number}", 2 * HEARD_SECONDS):
+            device = await BleakScanner.find_device_by_address(address, timeout=patient(HEARD_SECONDS))
         waits_seconds.append(round(time.monotonic() - began, 1))
         assert device is not None, f"it was not heard after {number - 1} quick disconnects; waits: {waits_seconds}"
         client = BleakClient(device, timeout=patient(CONNECTED_SECONDS))
