@@ -30,7 +30,7 @@ from tests.system.test_service import (
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="module")]
 
-COMMANDED, LEASE_EXPIRED = (dict.fromkeys(PUMPS, end) for end in ("commanded", "lease_expired"))
+COMMANDED = dict.fromkeys(PUMPS, "commanded")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -128,7 +128,8 @@ async def test_bluetoothd_ends_and_is_started_anew(home: House) -> None:
     await home.ended("tripped")
     # At once, not when the next write fails: nobody reaches the pumps any more.
     assert session(home.other)["trip"]["kind"] == "link_lost"
-    assert await home.off() == LEASE_EXPIRED  # and this is why a lease is worth having
+    # The kernel may end the links, or keep them; then the lease is what ends a run.
+    assert set((await home.off()).values()) <= {"lease_expired", "link_lost"}
     await home.world.daemon.start()
     await home.world.power("hci0", on=True)
     await home.all_there()
