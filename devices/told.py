@@ -65,6 +65,10 @@ class Told:
         """Say whether it has ever told a value long after it had stopped: then its silence does not mean that."""
         return name in self._told_at_rest
 
+    def off_for(self, seconds: float) -> bool:
+        """Say whether it has said for so long that it does not run."""
+        return says_off(self.values) and self._clock.now() - self._off_since_seconds >= seconds
+
     def forget(self) -> None:
         """Forget what was true a moment ago: the link is gone."""
         self.values = {name: value for name, value in self.values.items() if name.startswith(_LIMIT)}

@@ -98,7 +98,9 @@ class _ProfileRole:
         self.device_name = device.name
         self.stop_verb = STOP_VERB[role]
         self.can_stop = device.may_control and self.stop_verb in device.profile.commands
-        self._watched = _WATCHED[role] & device.profile.regular or device.profile.regular
+        regular = device.profile.regular
+        self._watched = _WATCHED[role] & regular or regular
+        self._measured = MEASURED & regular  # once: every reading asks for it
         self.capabilities = capabilities_of(device.profile, role, may_control=device.may_control)
         self._least = least_settings(device.profile, role)
 
@@ -139,9 +141,9 @@ class _ProfileRole:
     def _outdated(self) -> frozenset[str]:
         """What it measured once more after it had stopped, and then no more, though it tells it regularly."""
         told = self.device.told
-        if not says_off(told.values):
+        if not told.off_for(_SILENT_SECONDS):
             return frozenset()
-        ages = {name: told.age_seconds([name]) for name in MEASURED & self.device.profile.regular}
+        ages = {name: told.age_seconds([name]) for name in self._measured}
         return frozenset(name for name, age in ages.items() if age is not None and age >= _SILENT_SECONDS)
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
