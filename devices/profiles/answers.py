@@ -114,7 +114,7 @@ class Answers:
         return answer.result is not None
 
     def lose_link(self) -> None:
-        """Let nobody wait any more."""
+        """Fail every command that still waits for its answer."""
         self._late.forget()
         for future in self._waiting.values():
             if not future.done():

@@ -159,7 +159,7 @@ def _verbs(profile: Profile) -> Iterator[str]:
             for where, name in _carried(profile, verb):
                 if name not in names:
                     gets = f"gets {', '.join(names)}" if names else "gets no value at all"
-                    yield f"{where}: nobody tells {verb} its {name}, it {gets}"
+                    yield f"{where}: {verb} is never given {name}, it {gets}"
 
 
 def _carried(profile: Profile, name: str) -> Iterator[tuple[str, str]]:

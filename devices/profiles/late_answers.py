@@ -1,4 +1,4 @@
-"""Answers that may still come to a command that nobody waits for any more, where they do not say which they answer."""
+"""Late answers to commands that were given up, where an answer does not say which command it belongs to."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class LateAnswers:
         self._came = asyncio.Event()
 
     def expect(self, key: Key, seconds: float) -> None:
-        """Expect an answer that nobody waits for; one that names a counter can be taken for no other."""
+        """Expect a late answer. One that carries a counter cannot be mistaken, and is not tracked."""
         if key[2] is None:
             self._until_seconds[key] = self._clock.now() + seconds
 
     def take(self, key: Key) -> bool:
-        """Say whether an answer that came is one that nobody waits for. Each is taken once."""
+        """Return whether an answer is a late one. Each is taken once."""
         until_seconds = self._until_seconds.pop(key, None)
         self._came.set()
         return until_seconds is not None and self._clock.now() < until_seconds

@@ -183,7 +183,7 @@ def _point(number: int, kind_code: int, value: bytes) -> DataPoint:
             return DataPoint(number, kind, value.decode())
         except UnicodeDecodeError:
             return raw
-    if kind is Kind.RAW or not 1 <= len(value) <= 4:  # noqa: PLR2004
+    if kind is Kind.RAW or not 1 <= len(value) <= 4:  # noqa: PLR2004 - bytes of an i32
         return raw
     whole = int.from_bytes(value, "big", signed=kind is Kind.VALUE)
     return DataPoint(number, kind, whole != 0 if kind is Kind.BOOL else whole)

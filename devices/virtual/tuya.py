@@ -192,7 +192,7 @@ class TuyaTwin:
 
     async def _answer_info(self, flag: int, message: Message) -> None:
         if self.protocol >= _V4:
-            if len(message.data) != 2:  # noqa: PLR2004
+            if len(message.data) != 2:  # noqa: PLR2004 - the packet length, a u16
                 _LOGGER.info("%s drops the link: it was not told how long packets may be", self.name)
                 await self._drop_link()
                 return

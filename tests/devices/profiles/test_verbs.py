@@ -92,20 +92,20 @@ WARM = '  set_target: {payload: "01"}\n  "off": {payload: "00"}\n'
             "pump",
             START + "  adjust:\n    payload:\n      - {level: u8}\n      - {duration_minutes: u8}\n",
             "- {duration_minutes: u8}",
-            "commands.adjust.payload.1: nobody tells adjust its duration_minutes, "
+            "commands.adjust.payload.1: adjust is never given duration_minutes, "
             "it gets phase, vacuum_mmhg, level, rate_cpm, side",
         ),
         (
             "pump",
             "  start: {payload: [{celsius: u8}]}\n  stop: {payload: '00'}\n",
             "start: {payload: [{celsius: u8}]}",
-            "nobody tells start its celsius, it gets phase, vacuum_mmhg, level, rate_cpm, side, duration_seconds",
+            "start is never given celsius, it gets phase, vacuum_mmhg, level, rate_cpm, side, duration_seconds",
         ),
         (
             "pump",
             START + "  pause: {payload: [{minuets: u8}]}\n",
             "pause: {payload: [{minuets: u8}]}",
-            "nobody tells pause its minuets, it gets no value at all",
+            "pause is never given minuets, it gets no value at all",
         ),
         (
             "pump",
@@ -117,25 +117,25 @@ WARM = '  set_target: {payload: "01"}\n  "off": {payload: "00"}\n'
             "pump",
             START + "  power: {payload: [{on: bool}]}\n  resume:\n    sequence:\n      - power\n",
             "- power",
-            "commands.resume.sequence.0: nobody tells resume its on, it gets no value at all",
+            "commands.resume.sequence.0: resume is never given on, it gets no value at all",
         ),
         (
             "pump",
             START + "  renew: {payload: [{duration_seconds: u8}]}\n",
             "renew: {payload: [{duration_seconds: u8}]}",
-            "nobody tells renew its duration_seconds, it gets lease_seconds",
+            "renew is never given duration_seconds, it gets lease_seconds",
         ),
         (
             "warmer",
             "  set_target: {payload: [{level: u8}]}\n  'off': {payload: '00'}\n",
             "set_target: {payload: [{level: u8}]}",
-            "nobody tells set_target its level, it gets celsius, on, duration_seconds",
+            "set_target is never given level, it gets celsius, on, duration_seconds",
         ),
         (
             "massager",
             "  run: {payload: [{level: u8}]}\n  stop: {payload: '00'}\n",
             "run: {payload: [{level: u8}]}",
-            "nobody tells run its level, it gets intensity, side, duration_seconds",
+            "run is never given level, it gets intensity, side, duration_seconds",
         ),
     ],
 )
@@ -157,10 +157,10 @@ commands:
   stop: {text: "Stop;"}
 """
     (problem,) = problems(snippet, "pump")
-    assert problem.startswith("strength: {range: [0, 20]} <- commands.adjust.fields.strength: nobody tells adjust its")
+    assert problem.startswith("strength: {range: [0, 20]} <- commands.adjust.fields.strength: adjust is never given")
 
 
-def test_what_a_step_gives_itself_and_what_is_no_verb_is_nobodys_business() -> None:
+def test_what_a_step_gives_itself_and_what_is_no_verb_is_not_looked_at() -> None:
     described = profile("""
         commands:
           power: {payload: ["01", {on: bool}]}
