@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE # each of the many processes of the tests would compile everything anew
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system test-bluez fault-matrix mutation bench lint format docs lock wheel clean
+.PHONY: help demo test test-system test-bluez test-fleet fault-matrix mutation bench screenshots lint format docs lock wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -15,15 +16,20 @@ help: ## show this list
 demo: $(VENV)/.demo ## install, and run one whole session on virtual devices
 	$(BIN)/letdown demo
 
-test: $(VENV)/.dev ## the tests that need nothing but Python; a few minutes
-	$(BIN)/python -m pytest -q -n 3 --dist loadgroup tests -m "not system and not matrix and not bluez"
+test: $(VENV)/.dev ## the tests that need nothing but Python; two minutes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m "not system and not matrix and not bluez and not fleet" $(NO_UNIT)
+NO_UNIT := --ignore=tests/system --ignore=tests/bluez --ignore=tests/matrix/test_every_cell.py # reading them takes each process seconds
 
-test-system: $(VENV)/.dev ## the tests that need system programs; installs what is missing (Debian, Ubuntu)
+test-system: $(VENV)/.dev ## the tests that take long or need system programs, which it installs (Debian, Ubuntu)
 	tests/system/install
-	$(BIN)/python -m pytest -q tests -m system
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests -m system
 
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)
 	tests/bluez/boot $(BIN)/python -v
+
+test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, in a network of its own; needs root (Debian)
+	tests/fleet/install
+	$(BIN)/python -m pytest -q -s tests -m fleet --ignore=tests/bluez --ignore=tests/matrix/test_every_cell.py
 
 fault-matrix: $(VENV)/.dev ## every fault in every step of a session, on virtual devices; renews docs/fault-matrix.md
 	$(BIN)/python -m tests.matrix
@@ -45,14 +51,20 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
-	$(BIN)/letdown profiles --markdown > docs/devices.md
+	$(BIN)/python -m docs.devices_page
 	$(BIN)/python -m tests.truth
-	$(BIN)/letdown schema asyncapi --markdown > docs/mqtt.md
+	$(BIN)/python -m docs.topics_page
+	$(BIN)/python -m docs.dashboard_page
+	$(BIN)/python -m docs.grafana_dashboard
 	$(BIN)/python docs/picture.py
+
+screenshots: $(VENV)/.dev ## pictures of every screen of the page, into dist/screenshots: look at them
+	tests/system/install
+	$(BIN)/python -m tests.system.screenshots --docs dist/screenshots
 
 lock: $(VENV)/.dev ## renew the locked requirements
 	$(BIN)/uv pip compile $(LOCK) --extra demo --group build -o requirements/demo.txt pyproject.toml
-	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --group build --group dev -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --extra web --extra postgres --extra baby-buddy --extra fleet --group build --group dev -o requirements/dev.txt pyproject.toml
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/

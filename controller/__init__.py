@@ -1,1 +1,1 @@
-"""The controller: routines, sessions, safety, and the watchers (MQTT) that tell others about them."""
+"""The controller: routines, sessions, safety, and the interfaces (MQTT, terminal) that watch and command them."""

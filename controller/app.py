@@ -1,108 +1,94 @@
-"""Puts the parts together: settings in, a running service out. The only place that knows them all."""
+"""The composition root: builds the service from settings. The only module that imports everything."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.util import find_spec
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from controller.backlog import Backlog, ShortBacklog
-from controller.body import Body
-from controller.commands import Args, Command, Reply
-from controller.events import Stream
-from controller.features.device import device_features
-from controller.features.feature import DeviceFeatures, StationFeatures, accepting
-from controller.features.station import station_features
-from controller.guide import load_words
-from controller.hearing import Ears
-from controller.left_over import driver_of, left_over, move
-from controller.memory import Identity, Memory, ShortMemory
-from controller.mqtt.bridge import Bridge, Handle
-from controller.mqtt.broker import embedded_broker
-from controller.mqtt.discovery import Discovery
+from controller.assembly.bridge_building import build_bridge
+from controller.assembly.device_opening import broker_access, open_device
+from controller.assembly.extras import SetupError, serves_page
+from controller.assembly.history_building import build_pruner, build_reminders, build_uploader, open_baby_buddy
+from controller.assembly.metrics_building import build_metrics, build_metrics_server, check_metrics, queues_of
+from controller.assembly.station_building import build_stations, set_comfort, stations_of_same_body
+from controller.assembly.web_building import build_web_server
+from controller.contract.comfort import ComfortAdvice
+from controller.contract.device_setup import DeviceSetup
+from controller.contract.events import EndReason, Event, StartDefaults
+from controller.contract.stream import Stream
+from controller.contract.words import load_words
+from controller.history.carry_over import carry_over
+from controller.history.comfort.comfort_learner import ComfortLearner
+from controller.history.history_store import HistoryStore
+from controller.history.recent_sessions_publisher import publish_recent_sessions
+from controller.history.session_recorder import SessionRecorder
+from controller.history.session_records import SessionRecords
+from controller.history.stash.stash_keeper import StashKeeper
+from controller.history.summary_publisher import SummaryPublisher
+from controller.journal.state_store import StateStore
+from controller.mqtt.backlog import Backlog
+from controller.mqtt.bridge import Bridge
+from controller.mqtt.embedded_broker import embedded_broker
 from controller.mqtt.instance import Instance, refusal, this_process
-from controller.mqtt.rivals import find_rivals
-from controller.mqtt.settings import BrokerUrl, MqttSettings
-from controller.mqtt.topics import Topics
-from controller.routine import Routine, load_routines
-from controller.service import Service
-from controller.settings import DeviceSettings, ProxySettings, Settings
-from controller.station import Station
-from controller.store.store import Store
-from devices.address_locks import AddressLocks, HeldElsewhereError
-from devices.backend import OpenBackend, platform_backend
-from devices.catalog import Catalog
-from devices.clock import Clock
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.roles import Driver, ProfileRole, roles_of
-from devices.radio import Radio
-from devices.roles import Side
-from devices.tuya.driver import TuyaDevice
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
+from controller.mqtt.presence import find_rivals
+from controller.service.device_publisher import DevicePublisher
+from controller.service.device_tester import ServiceDeviceTester
+from controller.service.kept_running import KeptRunning
+from controller.service.limits_publisher import LimitsPublisher
+from controller.service.scanner_watchdog import ScannerWatchdog
+from controller.service.service import Service, Watcher
+from controller.service.station import Station
+from controller.session.routine import load_routines
+from controller.settings import Settings
+from devices.bluetooth.radio import Radio
+from devices.profiles.catalog import Catalog
+from devices.support.clock import Clock, RealClock
+
+if TYPE_CHECKING:
+    from controller.cluster.lease import Lease
+    from controller.metrics.controller_metrics import ControllerMetrics
+    from controller.metrics.metrics_server import MetricsServer
+    from controller.web.web_server import WebServer
+
 
 _LOGGER = logging.getLogger(__name__)
-
-EXTRA = 'this needs the extra `demo`: pip install "letdown[demo]"'
-
-
-class SetupError(Exception):
-    """Something to put right before Letdown can run. `str()` names the remedy."""
 
 
 @dataclass
 class App:
-    """A service and what belongs to it."""
+    """A service and its parts. `bluetooth`: whether any device needs it."""
 
     service: Service
     bridge: Bridge
-    ears: Ears
+    publishers: list[DevicePublisher]
+    scanner_watchdog: ScannerWatchdog
     stream: Stream
     clock: Clock
     broker: BrokerUrl
-    embedded: bool
-    stations: dict[str, Station] = field(default_factory=dict)
+    bluetooth: bool
+    web: WebServer | None = None
+    metrics: MetricsServer | None = None
+    more: Sequence[Watcher] = ()
+
+    @property
+    def stations(self) -> dict[str, Station]:
+        """The stations, by name."""
+        return self.service.stations
 
     async def run(self) -> None:
         """Run until cancelled."""
-        used = any(station.devices for station in self.stations.values())  # else Bluetooth is none of its business
-        await self.service.run([self.bridge, self.ears] if used else [self.bridge])
-
-
-@contextlib.asynccontextmanager
-async def open_radio(
-    settings: Settings, clock: Clock, *, take_over: bool = False, simulated: bool = False
-) -> AsyncIterator[Radio]:
-    """Open the Bluetooth that the settings name.
-
-    `take_over`: also use devices of another controller on this machine. `simulated`: accept a virtual one only.
-    """
-    if settings.radio.transport is None:
-        adapters = [platform_backend(each) for each in settings.radio.adapters]
-        proxies = [_proxy(each) for each in settings.radio.proxies]
-        async with Radio(clock, *adapters, *proxies, locks=AddressLocks(take_over=take_over)) as radio:
-            yield radio
-        return
-    require_demo()
-    from devices.virtual.radio import radio_through
-
-    async with radio_through(clock, settings.radio.transport, simulated=simulated) as radio:
-        yield radio
-
-
-def check_unused(settings: Settings) -> None:
-    """Raise `SetupError` where another controller on this machine uses an address that the settings name."""
-    if settings.radio.transport is not None:
-        return  # a controller of its own, or virtual devices
-    locks = AddressLocks()
-    for device in (device for station in settings.stations.values() for device in station.devices):
-        if device.address is not None:
-            try:
-                with locks.hold(device.address):
-                    pass
-            except HeldElsewhereError as error:
-                raise SetupError(f"{device.name}: {error}") from None
+        watchers: list[Watcher] = [self.bridge, *self.publishers, *self.more]
+        if self.web is not None:
+            watchers.append(self.web)
+        if self.metrics is not None:
+            watchers.append(self.metrics)
+        if self.bluetooth:
+            watchers.append(self.scanner_watchdog)
+        await self.service.run(watchers)
 
 
 async def check_alone(mqtt: MqttSettings, me: Instance) -> frozenset[BrokerUrl]:
@@ -113,264 +99,170 @@ async def check_alone(mqtt: MqttSettings, me: Instance) -> frozenset[BrokerUrl]:
     return checked
 
 
-def _proxy(proxy: ProxySettings) -> OpenBackend:
-    """Return how to open an ESPHome proxy. Raise `SetupError`."""
-    if find_spec("bleak_esphome") is None:
-        raise SetupError("ESPHome proxies need an extra: pip install 'letdown[proxies]'")
-    from devices.proxy import proxy_backend
-
-    key = None if proxy.key is None else proxy.key.get_secret_value()
-    if proxy.key_file is not None:
-        try:
-            key = proxy.key_file.read_text(encoding="utf-8").split("\n")[0].strip()
-        except (OSError, ValueError) as error:
-            raise SetupError(f"the key of the proxy {proxy.host} cannot be read: {error}") from None
-    return proxy_backend(proxy.host, proxy.port, key or None)
-
-
 @contextlib.asynccontextmanager
 async def assembled(
     settings: Settings,
     clock: Clock,
     radio: Radio,
-    store: Store | None = None,
+    store: StateStore | None = None,
+    history: HistoryStore | None = None,
     *,
     me: Instance | None = None,
     checked: Collection[BrokerUrl] = (),
+    lease: Lease | None = None,
+    catalog: Catalog | None = None,
+    device_setup: Callable[[Service], DeviceSetup] | None = None,
+    shared_metrics: ControllerMetrics | None = None,
 ) -> AsyncIterator[App]:
     """Build a service from settings, with the embedded broker where no other is named. Raise `SetupError`.
 
-    Without a store, nothing is remembered beyond this process. `me`: how this controller names itself on the broker.
-    `checked`: the brokers on which no other controller was found that serves the same stations.
+    Without a store, nothing that safety needs outlives this process; without a history, no session is kept.
+    `me`: the instance of this controller on the broker. `checked`: the brokers on which no other controller of the same
+    stations was found. `lease`: of these stations in a fleet, which then rules out another controller; all that is
+    published and recorded carries its epoch. `catalog`: the profiles, where they are loaded already.
+    `device_setup`: makes what the page finds and adds devices with; `None`: it cannot.
+    `shared_metrics`: those of a process with several services, which serves and runs them; `None`: by the settings.
     """
-    catalog, routines = Catalog.load(*settings.profiles), load_routines(*settings.routines)
-    stream = Stream()
+    epoch, is_ours = _ownership(lease)
+    routines, stream = (
+        load_routines(*settings.routines),
+        Stream(epoch, ends=is_ours),
+    )
     if store is not None:
-        stream.subscribe(store.watch)
-    stations = _stations(settings, clock, radio, stream, catalog, routines, store)
-    service = Service(stations, remote_raise=settings.limits.remote_raise == "allow")
-
-    async def handle(station: str, command: Command, args: Args, retained: bool) -> Reply:
-        return await service.handle(station, command, args, retained=retained)
-
+        stream.subscribe(store.watch, Event)
+    records, recorder = None, None
+    if history is not None:
+        if store is not None:
+            await carry_over(store, history)
+        records, recorder = SessionRecords(history), SessionRecorder(history, clock.now, epoch)
+        cut_off = load_words(settings.language).labels.reason[EndReason.CUT_OFF]
+        recorder.end_interrupted(settings.stations, cut_off)
+        recorder.subscribe(stream)
+    catalog = catalog or Catalog.load(*settings.profiles)
+    stations = build_stations(settings, clock, radio, stream, catalog, routines, store, history, may_drive=is_ours)
+    del catalog  # only the profiles that are used stay in memory
+    learner = None if history is None else ComfortLearner(history, stream, stations_of_same_body(settings))
+    stream.subscribe(lambda advice: set_comfort(stations, advice), ComfortAdvice)
+    publishers = [DevicePublisher(each.name, each.all_roles, clock, stream, _elsewhere(each)) for each in stations]
+    summaries = None if history is None else _summaries(stream, settings, history)
+    uploader = build_uploader(settings, clock, stream, history, records)
+    reminders = build_reminders(settings, clock, stream, history)
+    pruner = build_pruner(settings, history)
+    stash = None if history is None else StashKeeper(history)
+    service = Service(
+        stations,
+        remote_raise=settings.limits.remote_raise == "allow",
+        history=records,
+        uploads=uploader,
+        parts_clean=reminders.parts_clean if reminders is not None and settings.reminders.clean_parts else None,
+        comfort=learner,
+        stash=stash,
+        epoch=epoch,
+    )
+    own_metrics = build_metrics(settings) if shared_metrics is None else None
+    metrics = shared_metrics or own_metrics
+    handle = service.handle if metrics is None else metrics.counted(service.handle)
     async with contextlib.AsyncExitStack() as stack:
         mqtt = settings.mqtt
         if mqtt.embedded:
             broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
-            mqtt = mqtt.model_copy(update={"brokers": (broker.url,)})
-            checked = mqtt.brokers  # nobody can have been there before
-        backlog = ShortBacklog() if store is None else store.backlog
-        me = me or this_process(mqtt.node, settings.stations)
-        bridge = _bridge(mqtt, stations, settings, routines, handle, backlog, me, checked)
+            mqtt = mqtt.model_copy(update={"brokers": (broker,)})
+            checked = mqtt.brokers  # no other controller can use it
+        backlog = Backlog() if store is None else store.backlog
+        if epoch is None:
+            me = me or this_process(mqtt.node, settings.stations)
+        bridge, discovery = build_bridge(
+            mqtt,
+            stations,
+            settings,
+            routines,
+            handle,
+            backlog,
+            me,
+            checked,
+            keeps_history=records is not None,
+            may_connect=is_ours,
+        )
         stream.subscribe(bridge.watch)
+        if mqtt.publish_recent_sessions:
+            recent = publish_recent_sessions(stream, settings.stations, records)
+            await stack.enter_async_context(recent.following())
+        stream.subscribe(discovery.watch, StartDefaults)
+        web = build_web_server(
+            settings,
+            service,
+            bridge,
+            stream,
+            routines,
+            records,
+            uploader,
+            stash,
+            saved=store is not None,
+            tester=ServiceDeviceTester(service.stations, clock, stream, service.closing_refusal),
+            setup=None if device_setup is None else device_setup(service),
+            metrics=metrics,
+        )
+        limits = [] if web is None else [LimitsPublisher(each, clock, stream) for each in stations]
+        server = None if own_metrics is None else build_metrics_server(settings, own_metrics, has_page=web is not None)
+        if metrics is not None:
+            snapshots = [each.snapshot for each in stations]
+            stack.enter_context(
+                metrics.followed(stream, snapshots, queues_of(bridge.outbox, history if lease is None else None))
+            )
         yield App(
             service=service,
             bridge=bridge,
-            ears=Ears(clock, radio, stations, stream, power_cycle=settings.radio.power_cycle),
+            publishers=publishers,
+            scanner_watchdog=ScannerWatchdog(
+                clock,
+                radio,
+                stream,
+                in_contact=lambda: any(each.any_available for each in publishers),
+                all_connected=lambda: all(each.all_connected for each in publishers),
+                session_running=lambda: any(each.running for each in stations),
+                power_cycle=settings.radio.power_cycle,
+            ),
             stream=stream,
             clock=clock,
             broker=mqtt.brokers[0],
-            embedded=settings.mqtt.embedded,
-            stations=service.stations,
+            bluetooth=any(device.model.bluetooth for station in stations for device in station.devices),
+            web=web,
+            metrics=server,
+            more=[
+                KeptRunning(each)
+                for each in (recorder, summaries, learner, uploader, reminders, pruner, own_metrics, *limits)
+                if each is not None
+            ],
         )
+
+
+def _ownership(lease: Lease | None) -> tuple[int | None, Callable[[], bool]]:
+    """Return the epoch of a lease, and whether its stations are certainly ours; at home they always are."""
+    return (None, lambda: True) if lease is None else (lease.epoch, lambda: lease.held)
+
+
+def _elsewhere(station: Station) -> list[str]:
+    """Return the devices of a station that Bluetooth does not reach. They have one role, and its name is theirs."""
+    return [device.name for device in station.devices if not device.model.bluetooth]
+
+
+def _summaries(stream: Stream, settings: Settings, history: HistoryStore) -> SummaryPublisher:
+    records = SessionRecords(history)
+    return SummaryPublisher(stream, settings.stations, records, saved=history.write, clock=RealClock())
 
 
 def check(settings: Settings, clock: Clock) -> None:
-    """Say what is wrong with settings that only shows when a service is built from them. Raise `SetupError`."""
+    """Check what only shows when a service is built from the settings. Raise `SetupError`."""
     catalog, radio = Catalog.load(*settings.profiles), Radio(clock)
     load_routines(*settings.routines)
     load_words(settings.language)
+    serves_page(settings)
+    check_metrics(settings)
+    if settings.baby_buddy is not None:
+        open_baby_buddy(settings.baby_buddy)
     for station in settings.stations.values():
         for device in station.devices:
-            _device(device, clock, radio, catalog)
-
-
-def _bridge(
-    mqtt: MqttSettings,
-    stations: Sequence[Station],
-    settings: Settings,
-    routines: Iterable[str],
-    handle: Handle,
-    backlog: Backlog,
-    me: Instance,
-    checked: Collection[BrokerUrl],
-) -> Bridge:
-    """Build the bridge: a door for every feature that accepts something, and what Home Assistant is told."""
-    topics = Topics(mqtt.base_topic, mqtt.node)
-    bridge = Bridge(
-        mqtt,
-        topics,
-        [station.name for station in stations],
-        handle,
-        backlog=backlog,
-        mqtt_5=not settings.mqtt.embedded,  # the embedded broker knows MQTT 3.1.1 alone
-        me=me,
-        checked=checked,
-    )
-    found = [_features(station, settings, routines) for station in stations]
-    for station in found:
-        for feature in accepting(station.features):
-            bridge.open_door(topics.set(station.name, feature.id), station.name, feature.command)
-        for device in station.devices:
-            for feature in accepting(device.features):
-                topic = topics.device_set(station.name, device.name, feature.id)
-                bridge.open_door(topic, station.name, feature.command)
-    for topic, listener in Discovery(mqtt, topics, found, bridge.outbox).listeners.items():
-        bridge.listen(topic, listener)
-    return bridge
-
-
-def _features(station: Station, settings: Settings, routines: Iterable[str]) -> StationFeatures:
-    return StationFeatures(
-        name=station.name,
-        features=station_features(settings.limits, routines),
-        devices=tuple(
-            DeviceFeatures(
-                name=role.name,
-                model=role.device.profile.name,
-                features=device_features(role.role, role.capabilities, role.limits),
-            )
-            for role in station.roles
-        ),
-    )
-
-
-def require_demo() -> None:
-    """Raise `SetupError` where the extra for virtual devices is not installed."""
-    if find_spec("bumble") is None:
-        raise SetupError(EXTRA)
-
-
-def _stations(
-    settings: Settings,
-    clock: Clock,
-    radio: Radio,
-    stream: Stream,
-    catalog: Catalog,
-    routines: dict[str, Routine],
-    store: Store | None,
-) -> list[Station]:
-    guide = load_words(settings.language)
-    drivers = {
-        name: [_device(each, clock, radio, catalog) for each in station.devices]
-        for name, station in settings.stations.items()
-    }
-    roles = {name: [role for driver in found for role in roles_of(driver)] for name, found in drivers.items()}
-    bodies = _bodies(settings)
-    from_before = {} if store is None else store.left_behind(bodies)
-    stations = []
-    for body_name, names in {**bodies, **{name: [name] for name in from_before if name not in drivers}}.items():
-        memory = _memory(store, body_name)
-        named = _identities(settings, names, roles)
-        may_run = left_over(memory, named)
-        for name in [name for name in names if name in from_before and name != body_name]:
-            move(from_before[name], _memory(store, name), memory)
-            may_run |= from_before[name]
-        unnamed = {name: device for name, device in may_run.items() if name not in named}
-        left = [each for device in unnamed.values() if (each := driver_of(device, clock, radio, catalog)) is not None]
-        for name in unnamed:
-            words = "%s of %s may still run, and your settings do not name it: see that it is off"
-            _LOGGER.warning(words, name, body_name)
-        body = Body(
-            body_name,
-            clock=clock,
-            roles=[role for name in names for role in roles.get(name, ())]
-            + [r for each in left for r in roles_of(each)],
-            owner=settings.limits,
-            memory=memory,
-            questions=tuple(guide.questions),
-            identities=named,
-            left_over=may_run,
-        )
-        stations += [
-            Station(
-                name,
-                clock=clock,
-                stream=stream,
-                devices=[*drivers.get(name, ()), *(left if name == names[0] else ())],
-                roles=roles.get(name, ()),
-                owner=settings.limits,
-                routines=routines,
-                words=guide,
-                memory=_memory(store, name),
-                body=body,
-            )
-            for name in names
-        ]
-    return stations
-
-
-def _bodies(settings: Settings) -> dict[str, list[str]]:
-    """Return the stations of each body; a station that names none has its own."""
-    bodies: dict[str, list[str]] = {}
-    for name, station in settings.stations.items():
-        bodies.setdefault(station.body or name, []).append(name)
-    return bodies
-
-
-def _memory(store: Store | None, name: str) -> Memory:
-    return ShortMemory() if store is None else store.memory(name)
-
-
-def _identities(
-    settings: Settings, names: Iterable[str], roles: Mapping[str, Sequence[ProfileRole]]
-) -> dict[str, Identity]:
-    """Return what the settings say of each device, by the name of its role."""
-    found = {}
-    for name in names:
-        by_name = {each.name: each for each in settings.stations[name].devices} if name in settings.stations else {}
-        for role in roles.get(name, ()):
-            device = by_name[role.device.name]
-            found[role.name] = Identity(
-                name=role.name,
-                profile=device.profile,
-                side=device.side,
-                address=device.address,
-                advertised_name=device.advertised_name,
-                uuids=device.uuids,
-            )
-    return found
-
-
-def _device(settings: DeviceSettings, clock: Clock, radio: Radio, catalog: Catalog) -> Driver:
-    profile = catalog.get(settings.profile)
-    if profile is None:
-        known = ", ".join(catalog.ids)
-        raise SetupError(f"{settings.name}: there is no profile {settings.profile}; there are {known}")
-    if profile.match.ambiguous and settings.address is None:
-        raise SetupError(f"{settings.name}: other kinds of device look like a {profile.name}; name its address")
-    if profile.sides == "one" and settings.side is Side.BOTH:
-        raise SetupError(f"{settings.name}: a {profile.name} serves one breast; say side: left or side: right")
-    if missing := [channel for channel in profile.template if channel not in settings.uuids]:
-        lines = ", ".join(f"{channel}: [SERVICE, CHARACTERISTIC]" for channel in missing)
-        raise SetupError(f"{settings.name}: nobody published the UUIDs of a {profile.name}; say uuids: {{{lines}}}")
-    common: dict[str, Any] = {
-        "name": settings.name,
-        "side": settings.side,
-        "wanted": settings.wanted,
-        "may_control": profile.confidence == "verified" or settings.allow_unverified,
-        "max_level": settings.max_level,
-    }
-    if profile.tuya is None:
-        return ProfileDevice(radio, clock, profile=profile.with_uuids(settings.uuids), **common)
-    if settings.tuya is None:
-        raise SetupError(
-            f"{settings.name}: a {profile.name} speaks Tuya; say tuya: {{local_key: …, uuid: …, device_id: …}}"
-        )
-    try:
-        return TuyaDevice(radio, clock, profile=profile, credentials=settings.tuya, **common)
-    except ValueError as error:  # ids of datapoints that only the owner's account knows
-        raise SetupError(f"{settings.name}: {error}") from None
-
-
-def device_named(name: str, settings: Settings, clock: Clock, radio: Radio) -> Driver:
-    """Return one device of the settings. Raise `SetupError` when there is none of that name."""
-    devices = [device for station in settings.stations.values() for device in station.devices]
-    for device in devices:
-        if device.name == name:
-            return _device(device, clock, radio, Catalog.load(*settings.profiles))
-    names = ", ".join(device.name for device in devices) or "none"
-    raise SetupError(f"your settings name no device {name}; there are: {names}")
+            open_device(device, clock, radio, catalog, broker_access(settings.mqtt))
 
 
 def with_broker(mqtt: MqttSettings, urls: list[str]) -> MqttSettings:

@@ -1,1 +1,1 @@
-"""Devices: Bluetooth links, profiles and the three roles Pump, Warmer and Massager. Knows nothing of routines."""
+"""Devices: Bluetooth links, drivers and the three roles Pump, Warmer and Massager. Knows nothing of routines."""

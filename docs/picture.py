@@ -8,14 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from controller.demo import virtual_household
-from controller.mqtt.settings import MqttSettings
+from controller.cli.command_settings import virtual_app
+from controller.cli.terminal.live_view import View
+from controller.cli.terminal.view_state import ViewState
+from controller.contract.words import load_words
+from controller.mqtt.mqtt_settings import MqttSettings
 from controller.settings import Settings
-from controller.view import View
-from devices.clock import ScaledClock
 from devices.roles import Side
+from devices.support.clock import ScaledClock
 
 _INTO_EXPRESSION_SECONDS = 260.0
+_LINES = 28
 # Rich's own template names a font on a server; this one makes do with what the reader has.
 _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -39,20 +42,21 @@ async def main() -> None:
     settings = Settings(mqtt=MqttSettings(embedded_port=0))
     with contextlib.ExitStack() as held:
         held.enter_context(clock.held())
-        async with virtual_household(settings, clock, 2, parent=True) as app:
+        async with virtual_app(settings, clock, 2, parent=lambda: True) as app:
             task = asyncio.create_task(app.run())
             station = next(iter(app.stations.values()))
             while not all(device.link.connected for device in station.devices):  # noqa: ASYNC110 - a script
                 await asyncio.sleep(0.01)
-            view = View("virtual devices, seed 2, at 60 times the speed of life")
-            app.stream.subscribe(view.watch)
+            state = ViewState(load_words("en"), "virtual devices, seed 2, at 60x real time")
+            state.keys = True
+            app.stream.subscribe(state.take)
             station.start("classic", Side.BOTH, no_symptoms=False)
             held.close()
             while station.snapshot.step != "express":
                 await clock.sleep(1)
             await clock.sleep(_INTO_EXPRESSION_SECONDS)
             console = Console(record=True, width=96, force_terminal=True, file=Path("/dev/null").open("w"))  # noqa: SIM115, ASYNC230
-            console.print(view)
+            console.print(View(state.picture(), _LINES))
             console.save_svg("docs/demo.svg", title="letdown demo", code_format=_SVG)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

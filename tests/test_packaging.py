@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.test_cli import ROOT, environment
+from tests.helpers.command_line import ROOT, environment
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {name: ROOT / "requirements" / f"{name}.txt" for name in ("demo", "dev")}
@@ -63,7 +63,7 @@ def test_the_wheel_has_every_module_and_no_test(wheel: zipfile.ZipFile) -> None:
 def test_the_wheel_has_the_owners_files_as_they_are(wheel: zipfile.ZipFile) -> None:
     owners = {f"{SHIPPED}/{name.removeprefix('config/')}": data for name, data in files("config", "*.*").items()}
     assert {name: wheel.read(name) for name in wheel.namelist() if name.startswith(SHIPPED)} == owners
-    for folder in ("profiles", "routines", "guides"):
+    for folder in ("profiles", "routines", "guides", "pictures"):
         assert any(name.startswith(f"{SHIPPED}/{folder}/") for name in owners)
     assert f"{SHIPPED}/letdown.yaml" in owners
 
@@ -74,15 +74,16 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile, metadata: Message) ->
     python = SpecifierSet(metadata["Requires-Python"])
     assert python.contains("3.11")
     assert not python.contains("3.10")
-    assert metadata.get_all("Provides-Extra") == ["demo", "proxies"]
+    assert metadata.get_all("Provides-Extra") == ["baby-buddy", "demo", "fleet", "postgres", "proxies", "web"]
     info = f"letdown-{metadata['Version']}.dist-info"
     assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
-    assert "letdown = controller.cli:app" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert "letdown = controller.cli.entry:main" in wheel.read(f"{info}/entry_points.txt").decode()
 
 
 def test_the_wheel_alone_finds_its_files(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path / "site")
-    code = "from controller.cli import app; import controller; print(controller.__file__); app(['routines', '--json'])"
+    run = "app(['routines', '--json'])"
+    code = f"from controller.cli.main import app; import controller; print(controller.__file__); {run}"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -101,7 +102,7 @@ def test_the_source_archive_has_what_the_wheel_is_built_from(built: Path) -> Non
     (file,) = built.glob("*.tar.gz")
     with tarfile.open(file) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"} <= names
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"} <= names
     assert set(files("config", "*.*")) <= names
 
 
@@ -123,7 +124,7 @@ def locked(name: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_is_hashed_throughout_and_names_no_place(name: str) -> None:
     text = LOCKS[name].read_text(encoding="utf-8")
-    assert "http" not in text
+    assert "://" not in text
     assert all(hashes for _, _, hashes in LOCKED.findall(text))
     assert LOCKED.sub("", text) == "", "there is nothing in it but requirements with their hashes"
 

@@ -7,18 +7,20 @@ import math
 import re
 from pathlib import Path
 
-from controller.listing import profiles_markdown
-from devices.catalog import Catalog, fit
-from devices.clock import ScaledClock
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.proof import prove
-from devices.profiles.roles import ProfilePump
+from devices.driver.base import DeviceOptions
+from devices.driver.device_roles import DevicePump
+from devices.profiles.catalog import Catalog, fit
+from devices.profiles.profile_device import ProfileDevice
+from devices.profiles.profile_examples import check_examples
 from devices.profiles.schema import Profile
 from devices.roles import Phase, PumpSetting, RunState, Side
-from devices.virtual.air import Air
-from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
-from devices.virtual.radio import radio_on_air
-from devices.yaml_file import parse_yaml
+from devices.support.clock import ScaledClock
+from devices.virtual.advertising_data import AdvertisingPacket
+from devices.virtual.gatt_server import GattCharacteristic, GattServer, GattService
+from devices.virtual.transports import Air
+from devices.virtual.virtual_radio import radio_on_air
+from docs.devices_page import profiles_markdown
+from tests.helpers.yaml_texts import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "your-pump.md").read_text(encoding="utf-8")
@@ -35,7 +37,7 @@ def test_the_table_of_devices_is_what_the_profiles_say() -> None:
 
 
 def test_the_example_of_the_page_holds() -> None:
-    findings = {finding.what: finding.state for finding in prove(example())}
+    findings = {finding.what: finding.state for finding in check_examples(example())}
     parts = ("commands.start", "commands.adjust", "commands.stop", "reports.status")
     assert findings == dict.fromkeys(parts, "holds")
 
@@ -76,22 +78,20 @@ async def test_the_pump_of_the_page_is_driven_by_its_profile_alone() -> None:
         ],
     )
     peripheral = await air.add_peripheral("MOON-1234")
-    moon.server = GattServer(peripheral, [service], Advertisement(name="MOON-1234", service_uuids=["fff0"]))
+    moon.server = GattServer(peripheral, [service], AdvertisingPacket(name="MOON-1234", service_uuids=["fff0"]))
     await moon.server.start()
     async with radio_on_air(clock, air) as radio:
         profile = example()
         device = ProfileDevice(
             radio,
             clock,
-            name="moon",
-            side=Side.LEFT,
-            profile=profile,
-            wanted=lambda sighting: fit(profile, sighting).fits,
+            profile,
+            DeviceOptions("moon", Side.LEFT, lambda advertisement: fit(profile, advertisement).fits),
         )
         link = asyncio.create_task(device.run())
         while not device.link.connected:  # noqa: ASYNC110 - the radio is in real time
             await asyncio.sleep(0.01)
-        pump = ProfilePump(device)
+        pump = DevicePump(device)
         await pump.start(PumpSetting(phase=Phase.STIMULATION, level=3), 60, 10)
         await clock.sleep(0.1)  # a write without response takes its time
         assert moon.heard == [bytes.fromhex("a5 04 01 00 03 ad")]

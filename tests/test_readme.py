@@ -7,19 +7,21 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from controller.commands import Action
+from controller.contract.commands import Action
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import ear
+from tests.helpers.command_line import LETDOWN, ROOT, environment, letdown
+from tests.helpers.mosquitto import find, mosquitto
+from tests.helpers.mqtt_listener import ear
 from tests.helpers.patience import until
-from tests.system.mosquitto import find, mosquitto
-from tests.system.test_service import availability
-from tests.test_cli import LETDOWN, ROOT, environment, letdown
+from tests.helpers.service_process import availability
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
@@ -33,12 +35,14 @@ LINES = [
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 ENDLESS = ("run", "virtual")  # these go on until they are ended
 SHORT = [line[1:] for line in LINES if line[0] == OURS and line[1] not in ENDLESS]
-SERVICE = [line[1:] for line in LINES if line[0] == OURS and line[1] in ENDLESS]
+SERVICE = [line[1:] for line in LINES if line[0] == OURS and line[1] == "run"]
+VIRTUAL = [line[1:] for line in LINES if line[0] == OURS and line[1] == "virtual"]
 
 
 def test_every_line_to_type_is_one_that_is_tried_here() -> None:
     assert len(SHORT) >= 5
     assert len(SERVICE) == 1
+    assert len(VIRTUAL) == 1
     others = {line[0] for line in LINES if line[0] != OURS}
     assert others == {"make", "mosquitto_sub", "mosquitto_pub"}
 
@@ -54,11 +58,28 @@ def test_a_command_does_what_it_says(arguments: list[str], tmp_path: Path) -> No
         assert json.loads(done.stdout)["outcome"] == "completed"
 
 
+@pytest.mark.system
+def test_virtual_devices_are_served_and_their_settings_printed(tmp_path: Path) -> None:
+    (arguments,) = VIRTUAL
+    asked = [*arguments, "--transport", "tcp-server:127.0.0.1:0"]  # the usual port may be in use here
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*LETDOWN, *asked], cwd=tmp_path, env=environment(), stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        printed = b""
+        while b"tuya:" not in printed:
+            line = process.stdout.readline()
+            assert line, printed
+            printed += line
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    assert b"profile: lovense" in printed
+
+
 def test_make_has_what_it_is_asked_for_and_ci_runs_it() -> None:
     asked = {line[1] for line in LINES if line[0] == "make"}
     assert asked == {"demo", "test"}
     assert asked <= set(re.findall(r"\bmake ([a-z-]+)", CI))
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= TARGETS
+    assert set(re.findall(r"`make ([a-z-]+)", README + CONTRIBUTING)) <= TARGETS
 
 
 def test_ci_asks_make_for_what_it_has() -> None:
@@ -70,7 +91,13 @@ def test_the_topics_are_those_that_are_used() -> None:
     wanted = {
         topics.status(),
         topics.radio(),
-        topics.choices(station),
+        topics.about(),
+        topics.start_defaults(station),
+        topics.recent_sessions(station),
+        topics.history(station),
+        topics.learned_comfort(station),
+        topics.reminders(station),
+        topics.uploads(station),
         topics.set(station, "<feature>"),
         *(each(station) for each in (topics.state, topics.guide, topics.event, topics.command, topics.reply)),
         topics.device_state(station, device),

@@ -1,1 +1,1 @@
-"""What is wrong on this machine, and what to do: `letdown doctor`."""
+"""Checks of this machine, each with a remedy for what is wrong: `letdown doctor`."""

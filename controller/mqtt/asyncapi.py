@@ -1,138 +1,211 @@
-"""The AsyncAPI 3 document of the MQTT topics, made from the models that are sent and read. A pure function."""
+"""The AsyncAPI 3 document of the MQTT topics, generated from the models of the messages. A pure function."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
-from controller.commands import ARGS, Action, Command, NoArgs, Reply
-from controller.events import Choices, DeviceView, Event, EventType, Guide, SessionState, Snapshot, Telemetry
-from controller.mqtt.instance import Instance
+from controller.contract.about import CONTRACT_VERSION
+from controller.contract.commands import Action, Command
+from controller.mqtt import message_examples as examples
+from controller.mqtt.message_schemas import REF, command_title, schemas
 from controller.mqtt.topics import Topics
-from devices.link import LinkState
-from devices.roles import Phase, PumpReading, Side
 
 Document = dict[str, Any]
 
-_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-_SESSION = "5f0c"
-_REF = "#/components/schemas/{model}"
+_ABOUT = (
+    "A local controller for breast pumps, warm compresses and massagers. A later contract with the same first number "
+    "may add topics, fields, types of events and actions: ignore what you do not know."
+)
 
 
-class Channel(NamedTuple):
-    """One topic. `name`: that of its function in `Topics`, whose docstring is its summary.
+class TopicChannel(NamedTuple):
+    """One topic. `name`: that of its method in `Topics`, whose docstring is the summary.
 
-    `examples`: models, or plain texts; the schema is that of the models, or `texts` if only these are sent.
+    `examples`: models or plain texts; the schema is that of the models, or `texts` if only these are sent. `rate`: when
+    it is published. `content_type`: of plain texts.
     """
 
     name: str
     address: str
     examples: tuple[BaseModel | str, ...]
+    rate: str = ""
     retain: bool = False
     qos: Literal[0, 1] = 1
     receives: bool = False
     texts: tuple[str, ...] = ()
+    content_type: str = "text/plain"
 
     @property
     def summary(self) -> str:
-        """What it is, in plain words."""
+        """The summary in one sentence."""
         return inspect.getdoc(getattr(Topics, self.name)) or ""
 
 
 PARAMETERS = {
-    "station": "The station: devices that are used together, as named in the settings; in the demo, `home`.",
+    "station": "The station, as named in the settings; in the demo, `home`.",
     "device": "The device, as named in the settings.",
     "node": "The controller, as named in the settings (`mqtt.node`).",
-    "feature": "What is set, for example `stop`.",
+    "feature": "The feature, for example `stop`.",
 }
 
-# What each command does, and arguments that fit.
-ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
-    Action.START: ("Start a routine.", {"routine": "classic", "side": "both"}),
-    Action.STOP: ("Stop everything. Always works.", {}),
-    Action.PAIN: ("It hurts: stop everything, and note that it hurt. Always works.", {}),
-    Action.PAUSE: ("Pause the session.", {}),
-    Action.RESUME: ("Go on after a pause.", {}),
-    Action.SKIP: ("Go on to the next step.", {}),
-    Action.NOT_YET: ("The flange is not on yet: hold the countdown, and wait for `start_suction`.", {}),
-    Action.START_SUCTION: ("The flange is on: start the pumps now.", {}),
-    Action.LET_DOWN: ("The milk flows: go on to expressing.", {}),
-    Action.VACUUM_UP: ("A little more vacuum.", {}),
-    Action.VACUUM_DOWN: ("A little less vacuum.", {}),
-    Action.SET_VACUUM: ("Set the vacuum.", {"mmhg": 150}),
-    Action.CHOOSE: ("Choose beforehand what a start takes that names nothing.", {"routine": "gentle", "side": "left"}),
-    Action.ANSWER: ("Answer a question of the check.", {"question": "asked", "value": False}),
-    Action.ACKNOWLEDGE: ("I have looked after it: lift a trip, or a doubt whether a device stopped.", {}),
-    Action.LOG_VOLUME: ("Log milk that was measured by hand.", {"left_ml": 60, "right_ml": 55}),
-}
-
-_THERE = ("online", "offline")
+_PRESENCE = ("online", "offline")
 
 
-def channels(topics: Topics) -> tuple[Channel, ...]:
-    """Return every topic for programs; `announced` is the controller's own note, and left out."""
+def channels(topics: Topics) -> tuple[TopicChannel, ...]:
+    """Return every topic for programs: all but `announced`, which is for the controller itself."""
     station, device = "{station}", "{device}"
     return (
-        Channel("status", topics.status(), _THERE, retain=True, texts=_THERE),
-        Channel("instance", topics.instance(), (_instance(),), retain=True),
-        Channel("ping", topics.ping(), ("?",), qos=0, receives=True),
-        Channel("pong", topics.pong(), (_instance(),), qos=0),
-        Channel("radio", topics.radio(), _THERE, retain=True, texts=_THERE),
-        Channel("state", topics.state(station), (_snapshot(),), retain=True),
-        Channel("guide", topics.guide(station), (_guide(),), retain=True),
-        Channel("choices", topics.choices(station), (_choices(),), retain=True),
-        Channel("event", topics.event(station), (_event(),)),
-        Channel("command", topics.command(station), tuple(map(example, Action)), receives=True),
-        Channel("reply", topics.reply(station), (_reply(),)),
-        Channel("set", topics.set(station, "{feature}"), ("PRESS",), receives=True),
-        Channel("device_set", topics.device_set(station, device, "{feature}"), ("heat", "off"), receives=True),
-        Channel("device_state", topics.device_state(station, device), (_device(),), retain=True),
-        Channel("device_availability", topics.device_availability(station, device), _THERE, retain=True, texts=_THERE),
-        Channel("device_telemetry", topics.device_telemetry(station, device), (_telemetry(),), qos=0),
+        _presence("status", topics.status(), "When it connects, and when it ends or is lost."),
+        TopicChannel(
+            "about",
+            topics.about(),
+            (examples.ABOUT,),
+            "When it starts, also with new settings. Removed when it ends; `status` says whether it is there.",
+            retain=True,
+        ),
+        _presence("radio", topics.radio(), "When it changes."),
+        TopicChannel(
+            "state",
+            topics.state(station),
+            (examples.SNAPSHOT,),
+            "Each state and step, in order; what changes within them at most 5 times a second, the latest only.",
+            retain=True,
+        ),
+        TopicChannel(
+            "guide",
+            topics.guide(station),
+            (examples.GUIDE,),
+            "Each change; a countdown about once a second. After a loss of the connection, the latest only.",
+            retain=True,
+        ),
+        TopicChannel(
+            "picture",
+            topics.picture(station),
+            (examples.PICTURE,),
+            "When it is another one. About 3 kB; it moves gently, unless the system asks for less motion.",
+            retain=True,
+            content_type="image/svg+xml",
+        ),
+        TopicChannel(
+            "start_defaults", topics.start_defaults(station), (examples.START_DEFAULTS,), "Each change.", retain=True
+        ),
+        TopicChannel(
+            "event",
+            topics.event(station),
+            examples.EVENTS,
+            "Each event once, in order. It waits until the broker has it, also through a restart: 10,000 at most.",
+        ),
+        TopicChannel(
+            "recent_sessions",
+            topics.recent_sessions(station),
+            (examples.RECENT_SESSIONS,),
+            "When a session starts or ends, or milk is logged. Off by default: all who may read the broker see it.",
+            retain=True,
+        ),
+        TopicChannel(
+            "history",
+            topics.history(station),
+            (examples.HISTORY,),
+            "At the start, after a session or a correction (by another program: within a minute), when a session is "
+            "older than 24 hours, and at midnight. `null` while the history cannot be read.",
+            retain=True,
+        ),
+        TopicChannel(
+            "learned_comfort",
+            topics.learned_comfort(station),
+            (examples.COMFORT,),
+            "At the start, when a session starts or ends or is corrected, and after a decision about it.",
+            retain=True,
+        ),
+        TopicChannel(
+            "reminders",
+            topics.reminders(station),
+            (examples.REMINDERS,),
+            "Each change. Off by default.",
+            retain=True,
+        ),
+        TopicChannel(
+            "uploads",
+            topics.uploads(station),
+            (examples.UPLOADS,),
+            "Each change. Numbers of sessions alone. Off by default.",
+            retain=True,
+        ),
+        TopicChannel("command", topics.command(station), tuple(map(examples.example, Action)), receives=True),
+        TopicChannel(
+            "reply", topics.reply(station), tuple(map(examples.example_reply, Action)), "Once for each command."
+        ),
+        TopicChannel("set", topics.set(station, "{feature}"), ("PRESS",), receives=True),
+        TopicChannel("device_set", topics.device_set(station, device, "{feature}"), ("heat", "off"), receives=True),
+        TopicChannel(
+            "device_state",
+            topics.device_state(station, device),
+            (examples.DEVICE,),
+            "At once when `link`, `available` or what it does changes; measured values at most once a second.",
+            retain=True,
+        ),
+        _presence("device_availability", topics.device_availability(station, device), "When it changes."),
+        TopicChannel(
+            "device_telemetry",
+            topics.device_telemetry(station, device),
+            (examples.TELEMETRY,),
+            "As the device reports, at most 10 times a second, the latest only. Nothing is sent later.",
+            qos=0,
+        ),
+        TopicChannel(
+            "instance", topics.instance(), (examples.INSTANCE,), "When it starts. Removed when it ends.", retain=True
+        ),
+        TopicChannel("ping", topics.ping(), ("?",), qos=0, receives=True),
+        TopicChannel("pong", topics.pong(), (examples.INSTANCE,), "At each ping.", qos=0),
     )
 
 
-def example(action: Action) -> Command:
-    """Return a command that fits."""
-    return Command(id=f"{action.value}-1", action=action, args=ACTIONS[action][1])
+def _presence(name: str, address: str, rate: str) -> TopicChannel:
+    return TopicChannel(name, address, _PRESENCE, rate, retain=True, texts=_PRESENCE)
 
 
 def plain(model: BaseModel) -> Any:
-    """Return what is sent of an example: of a command, only what was set."""
+    """Return the JSON of an example; of a command, only what was set."""
     return model.model_dump(mode="json", exclude_unset=isinstance(model, Command))
 
 
 def asyncapi(version: str) -> Document:
     """Return the document."""
     every = channels(Topics(node="{node}"))
+    shown = (each for channel in every for each in channel.examples)
+    published = {type(each): None for each in shown if isinstance(each, BaseModel) and not isinstance(each, Command)}
+    summaries = {action: words for action, (words, _) in examples.ACTIONS.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Letdown",
             "version": version,
-            "description": "A local controller for breast pumps, warm compresses and massagers.",
+            "description": _ABOUT,
+            "x-contract-version": CONTRACT_VERSION,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "channels": {each.name: _channel(each) for each in every},
         "operations": {each.name: _operation(each) for each in every},
-        "components": {"messages": dict(_messages(every)), "schemas": _schemas(every)},
+        "components": {"messages": dict(_messages(every)), "schemas": schemas(published, summaries)},
     }
 
 
-def _channel(channel: Channel) -> Document:
-    used = {name: {"description": words} for name, words in PARAMETERS.items() if f"{{{name}}}" in channel.address}
+def _channel(channel: TopicChannel) -> Document:
+    parameters = {
+        name: {"description": words} for name, words in PARAMETERS.items() if f"{{{name}}}" in channel.address
+    }
     messages = {name: {"$ref": f"#/components/messages/{name}"} for name, _ in _messages((channel,))}
-    return {"address": channel.address, "summary": channel.summary, "parameters": used, "messages": messages}
+    found = {"address": channel.address, "summary": channel.summary, "parameters": parameters, "messages": messages}
+    return {**found, "description": f"Published: {channel.rate}"} if channel.rate else found
 
 
-def _operation(channel: Channel) -> Document:
-    made: Document = {
+def _operation(channel: TopicChannel) -> Document:
+    operation: Document = {
         "action": "receive" if channel.receives else "send",
         "channel": {"$ref": f"#/channels/{channel.name}"},
         "summary": channel.summary,
@@ -140,24 +213,24 @@ def _operation(channel: Channel) -> Document:
     }
     if channel.receives:
         answer = "pong" if channel.name == "ping" else "reply"
-        made["reply"] = {"channel": {"$ref": f"#/channels/{answer}"}}
-    return made
+        operation["reply"] = {"channel": {"$ref": f"#/channels/{answer}"}}
+    return operation
 
 
-def _messages(every: Iterable[Channel]) -> Iterable[tuple[str, Document]]:
+def _messages(every: Iterable[TopicChannel]) -> Iterable[tuple[str, Document]]:
     for channel in every:
         first = channel.examples[0]
         if isinstance(first, Command):
-            for command in map(example, Action):
-                words, name = ACTIONS[command.action][0], command.action.value
-                yield name, _message(name, words, {"$ref": _REF.format(model=_title(command.action))}, [command])
+            for command in map(examples.example, Action):
+                words, name = examples.ACTIONS[command.action][0], command.action.value
+                yield name, _message(name, words, {"$ref": REF.format(model=command_title(command.action))}, [command])
         elif isinstance(first, BaseModel):
-            payload = {"$ref": _REF.format(model=type(first).__name__)}
+            payload = {"$ref": REF.format(model=type(first).__name__)}
             yield channel.name, _message(channel.name, channel.summary, payload, channel.examples)
         else:
             text: Document = {"type": "string", **({"enum": list(channel.texts)} if channel.texts else {})}
-            made = _message(channel.name, channel.summary, text, channel.examples)
-            yield channel.name, {**made, "contentType": "text/plain"}
+            message = _message(channel.name, channel.summary, text, channel.examples)
+            yield channel.name, {**message, "contentType": channel.content_type}
 
 
 def _message(name: str, summary: str, payload: Document, examples: Iterable[BaseModel | str]) -> Document:
@@ -165,88 +238,27 @@ def _message(name: str, summary: str, payload: Document, examples: Iterable[Base
     return {"name": name, "summary": summary, "payload": payload, "examples": shown}
 
 
-def _schemas(every: Iterable[Channel]) -> Document:
-    sent = {type(each) for channel in every for each in channel.examples if isinstance(each, BaseModel)} - {Command}
-    models: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = []
-    models += [(model, "serialization") for model in sorted(sent, key=lambda model: model.__name__)]
-    models += [(model, "validation") for model in (Command, NoArgs, *ARGS.values())]
-    made = models_json_schema(models, ref_template=_REF)[1]["$defs"]
-    command = made.pop("Command")
-    return dict(sorted({**made, **{_title(action): _command(command, action) for action in Action}}.items()))
-
-
-def _command(command: Document, action: Action) -> Document:
-    """Return the schema of a command with its own arguments."""
-    args = ARGS.get(action, NoArgs)
-    needed = any(field.is_required() for field in args.model_fields.values())
-    properties = {
-        **command["properties"],
-        "action": {"const": action.value},
-        "args": {"$ref": _REF.format(model=args.__name__)},
-    }
-    required = ["action", "args"] if needed else ["action"]
+def json_schema(document: Document) -> Document:
+    """Return the schemas of all messages as one JSON schema, for generators that do not read AsyncAPI."""
+    prefix = REF.format(model="")
+    messages = document["components"]["messages"]
+    sent = (messages[name]["payload"].get("$ref", "") for name in messages if name not in set(Action))
+    names = dict.fromkeys([*(ref.removeprefix(prefix) for ref in sent if ref), "Command"])
     return {
-        **command,
-        "title": _title(action),
-        "description": ACTIONS[action][0],
-        "properties": properties,
-        "required": required,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Message",
+        "description": "Any JSON message of Letdown on MQTT.",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in names],
+        "$defs": {name: _with_plain_references(each) for name, each in document["components"]["schemas"].items()},
     }
 
 
-def _title(action: Action) -> str:
-    return "".join(part.title() for part in action.value.split("_")) + "Command"
-
-
-# -- one example of each; the models check them --------------------------------------------------------------------
-
-
-def _snapshot() -> Snapshot:
-    return Snapshot(
-        station="home",
-        state=SessionState.RUNNING,
-        session_id=_SESSION,
-        routine="classic",
-        side=Side.BOTH,
-        step="stimulate",
-        step_index=3,
-        phase=Phase.STIMULATION,
-        target_vacuum_mmhg=90,
-    )
-
-
-def _instance() -> Instance:
-    return Instance(instance="9c4e", node="kitchen", stations=("home",), host="raspberrypi", since=_NOON)
-
-
-def _guide() -> Guide:
-    return Guide(station="home", step="stimulate", title="Stimulate", words="Lean back.", seconds=120, seconds_left=80)
-
-
-def _choices() -> Choices:
-    return Choices(station="home", routine="classic", side=Side.BOTH, comfort_vacuum_mmhg=180)
-
-
-def _event() -> Event:
-    return Event(id="e1", time=_NOON, station="home", session_id=_SESSION, type=EventType.LET_DOWN, data={})
-
-
-def _reply() -> Reply:
-    return Reply(id="set_vacuum-1", action="set_vacuum", outcome="accepted", session_id=_SESSION)
-
-
-def _device() -> DeviceView:
-    reading = PumpReading(phase=Phase.STIMULATION, target_vacuum_mmhg=90, vacuum_mmhg=88.5)
-    return DeviceView(
-        station="home",
-        device="left-pump",
-        profile="open-pump",
-        side=Side.LEFT,
-        link=LinkState.CONNECTED,
-        available=True,
-        reading=reading,
-    )
-
-
-def _telemetry() -> Telemetry:
-    return Telemetry(station="home", device="left-pump", values={"vacuum_mmhg": 88.5})
+def _with_plain_references(schema: Any) -> Any:
+    """Return a schema whose references stand alone: some generators make a new type of each that has a description."""
+    if isinstance(schema, list):
+        return [_with_plain_references(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"].replace(REF.format(model=""), "#/$defs/")}
+    return {key: _with_plain_references(each) for key, each in schema.items()}

@@ -1,4 +1,4 @@
-"""Which controller is which: how each names itself, whether two collide, and which of two gives way. Sends nothing."""
+"""Instances of the controller: how each identifies itself, whether two conflict, and which one yields."""
 
 from __future__ import annotations
 
@@ -12,32 +12,26 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.mqtt.topics import check_name
 
-# Anyone may write to the broker, and what comes from there is shown to people, logged, and put into topics.
+# Anyone may publish to the broker, and these texts are shown, logged, and used in topics.
 _Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Name = Annotated[_Text, AfterValidator(check_name)]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # where the clock of a machine begins that has lost the time
-
-
-def _plausible(since: datetime) -> datetime:
-    if not _EPOCH <= since <= _EPOCH.replace(year=9000):
-        raise ValueError("is no time at which a controller can have been started")
-    return since
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # where a clock without battery starts
 
 
 class Instance(BaseModel):
-    """One running controller. `instance` is random, and another one after each start; `since` is when it was started.
+    """One running controller. `instance` is random, and new with each start; `since`: when it was started.
 
-    `take_over`: it was started with `--take-over`, and goes before those that were there.
+    `take_over`: it was started with `--take-over`, and takes precedence over earlier ones.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")  # a newer version may tell more
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a newer version may have more fields
 
-    instance: _Text
-    node: _Name
-    stations: tuple[_Name, ...] = Field(max_length=1000)
-    host: _Text
-    since: Annotated[AwareDatetime, AfterValidator(_plausible)]
-    take_over: bool = False
+    instance: _Text = Field(description="Random, and new with each start.")
+    node: _Name = Field(description="The controller, as named in the settings.")
+    stations: tuple[_Name, ...] = Field(max_length=1000, description="The stations that it serves.")
+    host: _Text = Field(description="The name of the machine.")
+    since: AwareDatetime = Field(ge=_EPOCH, le=_EPOCH.replace(year=9000), description="When it was started.")
+    take_over: bool = Field(False, description="It was started with `--take-over`.")
 
     def __str__(self) -> str:
         since = self.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -45,7 +39,7 @@ class Instance(BaseModel):
 
 
 def this_process(node: str, stations: Iterable[str], *, take_over: bool = False) -> Instance:
-    """Return the instance of a controller that starts now."""
+    """Return a new instance for this process."""
     return Instance(
         instance=uuid.uuid4().hex,
         node=node,
@@ -57,15 +51,15 @@ def this_process(node: str, stations: Iterable[str], *, take_over: bool = False)
 
 
 def read_instance(payload: bytes) -> Instance | None:
-    """Return what a controller tells of itself; `None` where a payload is nothing of the kind."""
+    """Return the instance in a payload; `None` if there is none."""
     try:
         return Instance.model_validate_json(payload)
     except ValidationError:
         return None
 
 
-def shared(mine: Instance, other: Instance) -> str | None:
-    """Return in words what two controllers both claim; `None` where they are the same, or do not collide."""
+def conflict(mine: Instance, other: Instance) -> str | None:
+    """Return in words what two controllers both claim; `None` if they are the same one, or do not conflict."""
     if other.instance == mine.instance:
         return None
     stations = [station for station in mine.stations if station in other.stations]
@@ -74,8 +68,8 @@ def shared(mine: Instance, other: Instance) -> str | None:
     return f"the node {mine.node}" if other.node == mine.node else None
 
 
-def gives_way(mine: Instance, other: Instance) -> bool:
-    """Say whether the first of two controllers gives way to the second: the later one does, unless it takes over."""
+def yields_to(mine: Instance, other: Instance) -> bool:
+    """Return whether a controller yields to another one: the later one does, unless it takes over."""
     return _rank(mine) > _rank(other)
 
 
@@ -85,8 +79,8 @@ def _rank(each: Instance) -> tuple[bool, float, str]:
 
 
 def refusal(mine: Instance, other: Instance) -> str:
-    """Return why a controller does not start beside another one, and what to do."""
+    """Return why a controller does not start beside another one, and the remedy."""
     return (
-        f"another controller already serves {shared(mine, other)}: {other}. End that one, give this one another "
+        f"another controller already serves {conflict(mine, other)}: {other}. End that one, give this one another "
         "mqtt.node and its stations other names, or run with --take-over"
     )

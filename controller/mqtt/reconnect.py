@@ -1,28 +1,28 @@
-"""How soon a lost broker is tried again: patiently while nothing runs, within two seconds while a session does."""
+"""When to reconnect to a broker: with exponential backoff, but within two seconds while a session runs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 
-from controller.events import Item, Snapshot
+from controller.contract.events import Item, Snapshot
 
-SESSION_SECONDS = 2.0  # while a session runs, from one try at a broker to the next
-_SHORTEST_TRY_SECONDS = 1.0  # a TLS handshake with a slow broker must fit in
+SESSION_SECONDS = 2.0  # while a session runs, from one attempt to the next
+_SHORTEST_ATTEMPT_SECONDS = 1.0  # a TLS handshake with a slow broker must fit in
 _MOST_DOUBLINGS = 16
 
 
 class Reconnect:
-    """Paces the tries at `brokers` brokers, one after the other. `watch` learns from the stream whether a session runs.
+    """Paces the attempts to connect to `brokers` brokers in turn. `watch` is a watcher of the stream.
 
-    While none does, the pause doubles after each round of all brokers, up to `longest_wait_seconds`.
+    While no session runs, the pause doubles after each round of all brokers, up to `longest_wait_seconds`.
     """
 
     def __init__(self, brokers: int, first_wait_seconds: float, longest_wait_seconds: float) -> None:
         self._brokers = brokers
         self._first_wait_seconds = first_wait_seconds
         self._longest_wait_seconds = longest_wait_seconds
-        self._tries = 0
+        self._attempts = 0
         self._running: set[str] = set()  # stations
         self._started = asyncio.Event()
 
@@ -37,26 +37,26 @@ class Reconnect:
             self._started.set()
 
     @property
-    def try_seconds(self) -> float | None:
-        """How long a try may wait for a broker that says nothing; `None` for as long as it usually may.
+    def attempt_seconds(self) -> float | None:
+        """The timeout of an attempt in seconds; `None` for the default.
 
-        While a session runs, the brokers share `SESSION_SECONDS`: one that is out of reach does not hold up the next.
+        While a session runs, the brokers share `SESSION_SECONDS`: an unreachable one does not delay the next.
         """
-        return max(_SHORTEST_TRY_SECONDS, SESSION_SECONDS / self._brokers) if self._running else None
+        return max(_SHORTEST_ATTEMPT_SECONDS, SESSION_SECONDS / self._brokers) if self._running else None
 
     def reset(self) -> None:
-        """Begin with the shortest pause again, after a connection that lasted."""
-        self._tries = 0
+        """Start with the shortest pause again, after a stable connection."""
+        self._attempts = 0
 
     async def wait(self, took_seconds: float) -> None:
-        """Wait until the next try is due. `took_seconds`: how long the last one took, until it failed.
+        """Wait until the next attempt is due. `took_seconds`: duration of the last one until it failed.
 
-        A session that starts meanwhile cuts it short.
+        The start of a session ends the wait early.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        rounds = min(self._tries // self._brokers, _MOST_DOUBLINGS)
-        self._tries += 1
+        rounds = min(self._attempts // self._brokers, _MOST_DOUBLINGS)
+        self._attempts += 1
         while (left := began + self._pause_seconds(rounds, took_seconds) - loop.time()) > 0:
             self._started.clear()
             with contextlib.suppress(TimeoutError):
@@ -65,5 +65,5 @@ class Reconnect:
 
     def _pause_seconds(self, rounds: int, took_seconds: float) -> float:
         seconds = min(self._longest_wait_seconds, self._first_wait_seconds * 2.0**rounds)
-        try_seconds = self.try_seconds
-        return seconds if try_seconds is None else min(seconds, try_seconds - took_seconds)
+        attempt_seconds = self.attempt_seconds
+        return seconds if attempt_seconds is None else min(seconds, attempt_seconds - took_seconds)

@@ -1,8 +1,10 @@
-"""The topics under which a controller, its stations and their devices are found. Only names; nothing is sent here."""
+"""The MQTT topics of a controller, its stations and their devices: names only."""
 
 from __future__ import annotations
 
-_CONTROLLER = "controller"  # stands where a station's name stands, for what concerns the controller itself
+from typing import Literal
+
+_CONTROLLER = "controller"  # in place of a station's name, for the topics of the controller itself
 _FORBIDDEN = frozenset("/+#\0")
 _WILDCARDS = frozenset("+#\0")
 
@@ -17,111 +19,137 @@ def check_name(name: str, what: str = "a name") -> str:
 def check_station(name: str) -> str:
     """Return `name` if a station can have it. Raise `ValueError` if not."""
     if name == _CONTROLLER:
-        raise ValueError(f"a station cannot be called {_CONTROLLER!r}: that is where the controller's own topics are")
+        raise ValueError(f"a station cannot be called {_CONTROLLER!r}: that name is for the controller's own topics")
     return check_name(name, "a station's name")
 
 
 def check_base(base: str) -> str:
-    """Return `base` if topics can begin with it; it may have several levels. Raise `ValueError` if not."""
+    """Return `base` if it can be the base topic; it may have several levels. Raise `ValueError` if not."""
     for level in base.split("/"):
         check_name(level, "each level of the base topic")
     return base
 
 
 class Topics:
-    """All topics of one controller. Every function raises `ValueError` on a name that fits in no topic."""
+    """All topics of one controller. Every method raises `ValueError` for a name that no topic can contain."""
 
     def __init__(self, base: str = "letdown", node: str = "local") -> None:
         self.base = check_base(base)
         self.node = check_name(node, "the node's name")
 
     def status(self) -> str:
-        """Whether this controller is there: `online` or `offline`."""
+        """Whether this controller is connected to the broker: `online` or `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/status"
 
-    def statuses(self) -> str:
-        """Whether each controller is there, as a filter to subscribe to."""
-        return f"{self.base}/{_CONTROLLER}/+/status"
-
     def instance(self) -> str:
-        """Which process this controller is, so that no second one serves its stations; empty after a clean end."""
+        """The process of this controller, so that no second one serves its stations; empty after a clean exit."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/instance"
 
-    def instances(self) -> str:
-        """The instances of all controllers, as a filter to subscribe to."""
-        return f"{self.base}/{_CONTROLLER}/+/instance"
-
     def ping(self, node: str | None = None) -> str:
-        """Asks a controller whether it is there. The payload is anything but its own instance id."""
+        """Asks a controller for a `pong`. The payload is anything but its own instance id."""
         return f"{self.base}/{_CONTROLLER}/{check_name(node or self.node, 'the node')}/ping"
 
     def pong(self) -> str:
         """This controller's answer to a ping: its instance."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/pong"
 
-    def pongs(self) -> str:
-        """The answers of all controllers, as a filter to subscribe to."""
-        return f"{self.base}/{_CONTROLLER}/+/pong"
+    def of_all_controllers(self, leaf: Literal["status", "instance", "pong"]) -> str:
+        """One of the topics above, but of all controllers, as a filter to subscribe to."""
+        return f"{self.base}/{_CONTROLLER}/+/{leaf}"
 
     def radio(self) -> str:
-        """Whether this controller's Bluetooth hears anything: `online` or `offline`."""
+        """Whether Bluetooth works here: `online` while advertisements or readings arrive, else `offline`."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/radio"
 
+    def about(self) -> str:
+        """What this controller is and can do: stations, devices, routines, questions, versions."""
+        return f"{self.base}/{_CONTROLLER}/{self.node}/about"
+
     def announced(self) -> str:
-        """What this controller announced to Home Assistant, so that it can take back what is no more."""
+        """The discovery topics that this controller has published, so that it can remove obsolete ones."""
         return f"{self.base}/{_CONTROLLER}/{self.node}/announced"
 
     def state(self, station: str) -> str:
-        """All there is to know of the session."""
+        """The state of the station and its session."""
         return self._of(station, "state")
 
     def guide(self, station: str) -> str:
-        """What the person is to do now."""
+        """What the person should do now."""
         return self._of(station, "guide")
 
-    def choices(self, station: str) -> str:
-        """What a start takes that names nothing, and the comfort cap."""
-        return self._of(station, "choices")
+    def picture(self, station: str) -> str:
+        """The drawing of what to do now, as SVG."""
+        return self._of(station, "picture")
+
+    def start_defaults(self, station: str) -> str:
+        """Routine and side of a start that names none, and the comfort cap."""
+        return self._of(station, "start_defaults")
+
+    def recent_sessions(self, station: str) -> str:
+        """The latest sessions of the station; only with `mqtt.publish_recent_sessions`."""
+        return self._of(station, "recent_sessions")
+
+    def history(self, station: str) -> str:
+        """The latest session, the last 24 hours and today, in a few figures; not with `mqtt.publish: minimal`."""
+        return self._of(station, "history")
+
+    def learned_comfort(self, station: str) -> str:
+        """What is learned of the person's comfort: where suction begins; not with `mqtt.publish: minimal`."""
+        return self._of(station, "comfort")
+
+    def reminders(self, station: str) -> str:
+        """What is due: the next session, cleaning the parts, charging a pump; only with `reminders` in the settings."""
+        return self._of(station, "reminders")
+
+    def uploads(self, station: str) -> str:
+        """What still has to be sent to Baby Buddy; only with `baby_buddy` in the settings."""
+        return self._of(station, "uploads")
 
     def event(self, station: str) -> str:
-        """What happened."""
+        """What happened, one message for each event."""
         return self._of(station, "event")
 
     def command(self, station: str) -> str:
-        """What is asked of the station."""
+        """Commands to the station."""
         return self._of(station, "command")
 
     def reply(self, station: str) -> str:
-        """What became of it."""
+        """The results of commands."""
         return self._of(station, "reply")
 
     def is_below_replies(self, station: str, topic: str) -> bool:
-        """Say whether a topic is one below the station's replies, such as `letdown/home/reply/my-app`."""
+        """Return whether a topic is below the station's replies, such as `letdown/home/reply/my-app`."""
         start = f"{self.reply(station)}/"
         return topic.startswith(start) and len(topic) > len(start) and _WILDCARDS.isdisjoint(topic)
 
     def set(self, station: str, feature: str) -> str:
-        """What one feature of the station is asked for, as a plain payload."""
+        """Sets one feature of the station, with a plain payload."""
         return self._of(station, f"{check_name(feature, 'a feature')}/set")
 
     def set_filters(self, station: str) -> tuple[str, str]:
-        """All that can be asked of the station's features and of its devices', as filters to subscribe to."""
+        """The `set` topics of the station's features and of its devices', as filters to subscribe to."""
         return self._of(station, "+/set"), self._of(station, "device/+/+/set")
 
+    def feature_in(self, station: str, topic: str) -> str | None:
+        """Return what a `set` topic of the station sets, such as `vacuum` or `device/pad/warmth`; else `None`."""
+        start, end = f"{self.base}/{check_station(station)}/", "/set"
+        inside = topic.startswith(start) and topic.endswith(end) and len(topic) > len(start) + len(end)
+        return topic[len(start) : -len(end)] if inside else None
+
     def device_set(self, station: str, device: str, feature: str) -> str:
-        """What one feature of a device is asked for, as a plain payload."""
+        """Sets one feature of a device, with a plain payload."""
         return self._of_device(station, device, f"{check_name(feature, 'a feature')}/set")
 
     def device_state(self, station: str, device: str) -> str:
-        """All there is to know of a device."""
+        """The state of a device."""
         return self._of_device(station, device, "state")
 
     def device_availability(self, station: str, device: str) -> str:
-        """Whether a device is there: `online` or `offline`."""
+        """Whether a device is connected and reports fresh values: `online` or `offline`."""
         return self._of_device(station, device, "availability")
 
     def device_telemetry(self, station: str, device: str) -> str:
-        """A device's fast-changing values."""
+        """The fast-changing values of a device, up to 10 times a second."""
         return self._of_device(station, device, "telemetry")
 
     def _of(self, station: str, leaf: str) -> str:

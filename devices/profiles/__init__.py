@@ -1,1 +1,1 @@
-"""Device profiles: a device model described in YAML, and the driver that speaks it."""
+"""Device profiles: a device model described in YAML, and the driver that uses it."""

@@ -1,6 +1,6 @@
-"""A profile's bytes, both ways: the controller's side, and the device's side for its virtual twin.
+"""Encodes and decodes a profile's bytes: the controller's side, and the device's side for its virtual twin.
 
-Pure and without memory: counters and values heard before come from the caller. What cannot be decoded raises
+Pure and without state: counters and values received before come from the caller. What cannot be decoded raises
 `ProtocolError`, and the caller counts and drops it.
 """
 
@@ -9,33 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from devices.driver.fields import pack, unpack
+from devices.driver.vocabulary import KNOWN_WORDS, Value
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles import text as lines
-from devices.profiles.fields import pack, unpack
-from devices.profiles.frames import Joiner, Parts, unwrap, wrap
-from devices.profiles.schema import Command, Profile, Report
-from devices.profiles.text import LineJoiner
-from devices.profiles.vocabulary import Value
+from devices.profiles import text_frames as lines
+from devices.profiles.derived_values import derive, with_sources
+from devices.profiles.frames import FrameJoiner, Parts, unwrap, wrap
+from devices.profiles.profile_parts import CommandSpec, ReportSpec
+from devices.profiles.report_opcode import CommandOpcode
+from devices.profiles.schema import Profile
+from devices.profiles.text_frames import LineJoiner
 
 
 @dataclass(frozen=True)
 class Packet:
-    """Bytes for a channel. `command` made them; `then_wait_seconds` is a pause that the device needs afterwards."""
+    """Bytes for a channel."""
 
     channel: str
     data: bytes
-    command: str = ""
-    then_wait_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Message:
-    """What a packet meant. `name` is a command's or a report's; for a plain characteristic, the channel's."""
+class DecodedMessage:
+    """What a packet means. `name` is a command's or a report's; for a plain characteristic, the channel's.
+
+    `answers`: the opcode of the command that it answers, where the frame says so.
+    """
 
     name: str
     values: Mapping[str, Value]
     opcode: bytes = b""
     counter: int | None = None
+    answers: bytes | None = None
 
 
 class Codec:
@@ -43,6 +48,7 @@ class Codec:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
+        self._opcodes = {each.opcode for each in profile.commands.values() if each.opcode}
 
     # The controller's side
 
@@ -57,113 +63,133 @@ class Codec:
         """Return the bytes of a plain command. Raise `RefusedError` when it is unknown or a value does not fit."""
         command = self._command(name)
         channel = command.channel or self.profile.control or ""
-        return Packet(channel, self._encode(command, channel, values, counter), name)
+        if command.text is not None and self.profile.text is not None:
+            line = lines.fill(command.text, command.fields, values)
+            return Packet(channel, line.encode(self.profile.text.encoding))
+        payload = pack(command.payload, values, self.profile.byte_order)
+        return Packet(channel, self._wrap(channel, command.opcode, payload, counter))
 
-    def decode_report(self, channel: str, data: bytes, known: Mapping[str, Value] | None = None) -> Message:
-        """Return what the device said. Raise `ProtocolError` when the profile does not describe it."""
-        gives = self.profile.channels[channel].gives
-        if gives is not None:
-            return Message(channel, unpack(gives, data, self.profile.byte_order, known))
-        if self.profile.text and self.profile.channels[channel].framed:
+    def decode_report(self, channel: str, data: bytes, known: Mapping[str, Value] | None = None) -> DecodedMessage:
+        """Return the values that the device sent. Raise `ProtocolError` when the profile does not describe it.
+
+        Of several layouts, the first fits whose opcode, length, fixed bytes, codes and ranges all do; those of a fixed
+        opcode go before those that have the opcode of a command.
+        """
+        described = self.profile.channels[channel]
+        if described.fields is not None:
+            plain = unpack(described.fields, data, self.profile.byte_order, known)
+            return DecodedMessage(channel, {**plain, **derive(described.derived, plain)})
+        if self.profile.text and described.framed:
             return self._decode_line(data)
         parts = self._unwrap(channel, data)
         error: ProtocolError | None = None
-        for name, report in self._candidates(channel, parts):
+        for name, report, answers in self._layouts(channel, parts):
             try:
                 values = unpack(report.payload, parts.payload, self.profile.byte_order, known)
             except ProtocolError as problem:
                 error = problem
             else:
-                return Message(name, values, parts.opcode, parts.counter)
+                values |= derive(report.derived, values)
+                return DecodedMessage(name, values, parts.opcode, parts.counter, answers)
         raise error or ProtocolError(f"no report has the opcode {parts.opcode.hex(' ') or '(none)'} and this length")
 
-    def joiner(self, channel: str) -> Joiner | LineJoiner | None:
+    def _layouts(self, channel: str, parts: Parts) -> Iterator[tuple[str, ReportSpec, bytes | None]]:
+        """Yield the reports that a frame may be, by its opcode and length; and the command's opcode that it has."""
+        possible = [
+            (name, report)
+            for name, report in self.profile.reports.items()
+            if report.pattern is None and (report.channel or channel) == channel
+            if report.fits_length(len(parts.payload))
+        ]
+        for name, report in possible:
+            if not isinstance(report.opcode, CommandOpcode) and (report.opcode or b"") == parts.opcode:
+                yield name, report, None
+        for name, report in possible:
+            if isinstance(report.opcode, CommandOpcode):
+                answers = report.opcode.command_of(parts.opcode)
+                if answers in self._opcodes:
+                    yield name, report, answers
+
+    def joiner(self, channel: str) -> FrameJoiner | LineJoiner | None:
         """Return what joins pieces on a channel, where the protocol splits."""
         profile = self.profile
-        if not profile.channels[channel].framed or profile.channels[channel].gives is not None:
+        if not profile.channels[channel].framed or profile.channels[channel].fields is not None:
             return None
         if profile.text:
             return LineJoiner(profile.text.terminator, profile.text.encoding)
-        return Joiner(profile.frame, profile.byte_order) if profile.frame and profile.frame.joined else None
+        return FrameJoiner(profile.frame, profile.byte_order) if profile.frame and profile.frame.joined else None
 
     # The device's side
 
-    def decode_command(self, channel: str, data: bytes) -> Message:
-        """Return what a device was told. Commands without values go first: `Vibrate:0;` is a stop, no strength."""
+    def decode_command(self, channel: str, data: bytes) -> DecodedMessage:
+        """Return the command that a device received. Those without values go first: `Vibrate:0;` is a stop."""
         for name, command in sorted(self.profile.commands.items(), key=lambda item: len(item[1].names)):
             if command.sequence or command.repeat or (command.channel or self.profile.control) != channel:
                 continue
             message = self._decode_one(name, command, channel, data)
             if message is not None:
                 return message
-        raise ProtocolError(f"{data.hex(' ')} is no command of a {self.profile.name}")
+        raise ProtocolError(f"{data.hex(' ')} is not a command of a {self.profile.name}")
 
-    def encode_report(self, name: str, values: Mapping[str, Value], counter: int = 0) -> Packet:
-        """Return the bytes of a report, or of a plain characteristic."""
+    def encode_report(self, name: str, values: Mapping[str, Value], counter: int = 0, answers: bytes = b"") -> Packet:
+        """Return the bytes of a report, or of a plain characteristic. `answers`: the opcode of the command, if any."""
         channel = self.profile.channels.get(name)
-        if channel is not None and channel.gives is not None:
-            return Packet(name, pack(channel.gives, values, self.profile.byte_order))
+        if channel is not None and channel.fields is not None:
+            return Packet(name, pack(channel.fields, with_sources(channel.derived, values), self.profile.byte_order))
         report = self.profile.reports[name]
+        values = with_sources(report.derived, values)
         if report.line is not None and self.profile.text is not None:
             line = lines.fill(report.line, report.fields, values)
             return Packet(self.channel_of(report), line.encode(self.profile.text.encoding))
         payload = pack(report.payload, values, self.profile.byte_order)
-        return Packet(self.channel_of(report), self._wrap(self.channel_of(report), report.opcode, payload, counter))
+        opcode = report.opcode.sent_for(answers) if isinstance(report.opcode, CommandOpcode) else report.opcode
+        return Packet(self.channel_of(report), self._wrap(self.channel_of(report), opcode, payload, counter))
 
-    def channel_of(self, report: Report) -> str:
+    def channel_of(self, report: ReportSpec) -> str:
         """Return the channel a report comes through: its own, or the only one that notifies."""
         if report.channel is not None:
             return report.channel
-        talking = [
-            name for name, each in self.profile.channels.items() if (each.notify or each.indicate) and not each.gives
+        notifying = [
+            name for name, each in self.profile.channels.items() if (each.notify or each.indicate) and not each.fields
         ]
-        return talking[0] if talking else ""
+        return notifying[0] if notifying else ""
 
     # Inside
 
-    def _command(self, name: str) -> Command:
+    def _command(self, name: str) -> CommandSpec:
         command = self.profile.commands.get(name)
         if command is None:
             raise RefusedError(f"{self.profile.name} has no command {name}")
         return command
 
-    def _encode(self, command: Command, channel: str, values: Mapping[str, Value], counter: int) -> bytes:
-        if command.text is not None and self.profile.text is not None:
-            return lines.fill(command.text, command.fields, values).encode(self.profile.text.encoding)
-        payload = pack(command.payload, values, self.profile.byte_order)
-        return self._wrap(channel, command.opcode, payload, counter)
-
-    def _decode_one(self, name: str, command: Command, channel: str, data: bytes) -> Message | None:
+    def _decode_one(self, name: str, command: CommandSpec, channel: str, data: bytes) -> DecodedMessage | None:
         try:
             if command.text is not None and self.profile.text is not None:
                 # A stop may begin with a terminator, so that it ends what came half before it; the joiner took it off.
                 text = command.text.removeprefix(self.profile.text.terminator)
                 line = data.decode(self.profile.text.encoding)
                 found = lines.find(lines.command_pattern(text), command.fields, line)
-                return None if found is None else Message(name, found)
+                return None if found is None else DecodedMessage(name, found)
             parts = self._unwrap(channel, data)
             if parts.opcode != (command.opcode or b""):
                 return None
             values = unpack(command.payload, parts.payload, self.profile.byte_order)
-            return Message(name, values, parts.opcode, parts.counter)
+            return DecodedMessage(name, values, parts.opcode, parts.counter)
         except (ProtocolError, UnicodeDecodeError):
             return None
 
-    def _decode_line(self, data: bytes) -> Message:
+    def _decode_line(self, data: bytes) -> DecodedMessage:
         encoding = self.profile.text.encoding if self.profile.text else "ascii"
         line = data.decode(encoding, "replace")
         for name, report in self.profile.reports.items():
             found = None if report.pattern is None else lines.find(report.pattern, report.fields, line)
             if found is not None:
-                return Message(name, found)
+                # A pattern may find any word: one that is not known is not a state.
+                known = {
+                    key: None if value not in KNOWN_WORDS.get(key, (value,)) else value for key, value in found.items()
+                }
+                return DecodedMessage(name, {**known, **derive(report.derived, known)})
         raise ProtocolError(f"no report looks like {line!r}")
-
-    def _candidates(self, channel: str, parts: Parts) -> Iterator[tuple[str, Report]]:
-        for name, report in self.profile.reports.items():
-            if report.pattern is not None or (report.channel or channel) != channel:
-                continue
-            if (report.opcode or b"") == parts.opcode and report.fits_length(len(parts.payload)):
-                yield name, report
 
     def _wrap(self, channel: str, opcode: bytes | None, payload: bytes, counter: int) -> bytes:
         frame = self.profile.frame

@@ -1,4 +1,4 @@
-"""What stands around a payload: binary frames, or lines of text. Data only; `frames` and `text` do it."""
+"""The frame around a payload: binary, or a line of text. Data only; `frames` and `text_frames` apply it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from devices.profiles.checksums import ChecksumKind
-from devices.profiles.vocabulary import ByteOrder, HexBytes
+from devices.driver.checksums import ChecksumKind
+from devices.driver.vocabulary import ByteOrder, HexBytes
 from devices.roles import Frozen
 
 Part = Literal["head", "length", "opcode", "counter", "payload", "checksum", "tail"]
@@ -49,7 +49,7 @@ class Frame(Frozen):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if len(set(self.layout)) != len(self.layout):
-            raise ValueError("a part stands in the layout once")
+            raise ValueError("a part is in the layout once")
         if "payload" not in self.layout:
             raise ValueError("the layout needs its payload")
         described = {"head": self.head, "tail": self.tail, "length": self.length, "checksum": self.checksum}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devices.driver.checksums import checksum, checksum_size
+from devices.driver.vocabulary import ByteOrder
 from devices.errors import ProtocolError
-from devices.profiles.checksums import checksum, checksum_size
 from devices.profiles.frame_spec import Frame, Part
-from devices.profiles.vocabulary import ByteOrder
 
 _LONGEST_FRAME_BYTES = 1024
 
@@ -41,7 +41,7 @@ def wrap(frame: Frame, order: ByteOrder, opcode: bytes, payload: bytes, counter:
 
 
 def unwrap(frame: Frame, order: ByteOrder, data: bytes) -> Parts:
-    """Return what a whole frame carries. Raise `ProtocolError` where it is none."""
+    """Return what a whole frame carries. Raise `ProtocolError` where it is not one."""
     sizes = _sizes(frame, 0)
     payload_size = len(data) - sum(sizes.values())
     if payload_size < 0:
@@ -66,7 +66,7 @@ def unwrap(frame: Frame, order: ByteOrder, data: bytes) -> Parts:
     return Parts(parts.get("opcode", b""), parts["payload"], counter)
 
 
-class Joiner:
+class FrameJoiner:
     """Makes whole frames of what comes in pieces, or several at once, and finds the next one after garbage."""
 
     def __init__(self, frame: Frame, order: ByteOrder) -> None:
@@ -97,7 +97,7 @@ class Joiner:
         return found
 
     def _size(self) -> int | None:
-        """Return how long the frame at the beginning is; `None` while that cannot be told."""
+        """Return how long the frame at the beginning is; `None` while too little of it is there."""
         frame = self._frame
         if frame.length is None:
             end = self._buffer.find(frame.tail, len(frame.head))
@@ -110,12 +110,7 @@ class Joiner:
             return None
         length = int.from_bytes(self._buffer[at : at + width], frame.length.order or self._order)
         overhead = sum(sizes.values())
-        if frame.length.counts == "frame":
-            size = length
-        elif frame.length.counts == "payload":
-            size = overhead + length
-        else:
-            size = at + width + length
+        size = overhead + length - _counted(frame, sizes)  # what is counted beside the payload is in both
         return max(size, overhead) if size <= _LONGEST_FRAME_BYTES else overhead
 
 

@@ -1,1 +1,1 @@
-"""Tuya BLE: one engine for the many products that speak it, each described by a `tuya:` section of its profile."""
+"""Tuya BLE: one engine for many products, each described by the `tuya:` section of its model file."""

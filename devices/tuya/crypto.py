@@ -1,18 +1,19 @@
-"""Keys and envelopes of Tuya BLE. Pure: bytes in, bytes out; nothing here is kept or logged.
+"""Keys and envelopes of Tuya BLE. Pure: bytes in, bytes out; nothing is stored or logged.
 
 Source of the facts: published MIT-licensed integrations for Tuya BLE and Tuya's own Apache-licensed device SDK. MD5 and
-AES-CBC without authentication are the protocol's choice, not ours: they keep neighbours out, no more.
+AES-CBC without authentication are the protocol's choice, not ours: they protect against neighbours, no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher
 
 BLOCK = 16
 LOCAL_KEY_BYTES = 6  # of the local key, only these take part
@@ -56,32 +57,27 @@ def session_key(of: Material, srand: bytes) -> bytes:
 
 def seal(flag: int, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
     """Return the envelope: flag, IV, and the AES-128-CBC ciphertext of a plaintext of whole blocks."""
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    encryptor = _cipher(key, iv).encryptor()
     return bytes([flag]) + iv + encryptor.update(plaintext) + encryptor.finalize()
 
 
 def open_envelope(envelope: bytes, keys: Mapping[int, bytes]) -> bytes:
-    """Return the plaintext of an envelope; `keys` are by flag. Raise `ProtocolError` for what is none of ours."""
+    """Return the plaintext of an envelope; `keys` are by flag. Raise `ProtocolError` for what no key opens."""
     ciphertext = envelope[1 + BLOCK :]
     if not ciphertext or len(ciphertext) % BLOCK:
         raise ProtocolError(f"an envelope of {len(envelope)} bytes does not hold whole blocks")
     key = keys.get(envelope[0])
     if key is None:
         raise ProtocolError(f"an envelope with flag {envelope[0]}, for which there is no key now")
-    return _decrypt(key, envelope[1 : 1 + BLOCK], ciphertext)
-
-
-def advertised_uuid(product_record: bytes, encrypted: bytes) -> bytes | None:
-    """Return the uuid that an advertisement carries encrypted under its own product id record; `None` if it is none."""
-    if not product_record or len(encrypted) != BLOCK:
-        return None
-    key = _md5(product_record)
-    return _decrypt(key, key, encrypted)
-
-
-def _decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
-    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    decryptor = _cipher(key, envelope[1 : 1 + BLOCK]).decryptor()
     return decryptor.update(ciphertext) + decryptor.finalize()
+
+
+def _cipher(key: bytes, iv: bytes) -> Cipher[Any]:
+    # Imported with the first device that needs it: OpenSSL takes 7 MB, also where there is no Tuya device.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    return Cipher(algorithms.AES(key), modes.CBC(iv))
 
 
 def _md5(data: bytes) -> bytes:

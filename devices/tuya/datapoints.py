@@ -36,7 +36,7 @@ class Code(IntEnum):
     TIME_LOCAL_DATE = 0x8013
 
 
-class Kind(IntEnum):
+class DpType(IntEnum):
     """A datapoint's type on the wire."""
 
     RAW = 0
@@ -52,12 +52,12 @@ class DataPoint:
     """One value under its number. `value` is bytes for RAW, bool for BOOL, text for STRING, else a whole number."""
 
     id: int
-    kind: Kind
+    kind: DpType
     value: Datum
 
 
 @dataclass(frozen=True)
-class Report:
+class DatapointReport:
     """What a device reports of its own accord. `answer` is what it waits for, if it waits for anything."""
 
     points: tuple[DataPoint, ...]
@@ -70,13 +70,15 @@ REPORTS = frozenset(code for code in Code if Code.REPORT <= code <= Code.TIMED_R
 TIME_REQUESTS = frozenset({Code.TIME_MILLISECONDS, Code.TIME_DATE, Code.TIME_LOCAL_DATE})
 
 _NEEDS_NO_ANSWER = 0x80
-_V4_HEAD = 7  # version 0, number u32, flags, mode
-_FLAGGED_HEAD = 3  # number u16, flags
+_HEAD_BYTES: dict[int, int] = {
+    **dict.fromkeys((Code.FLAGGED_REPORT, Code.FLAGGED_TIMED_REPORT), 3),  # number u16, flags
+    **dict.fromkeys((Code.REPORT_V4, Code.TIMED_REPORT_V4), 7),  # version 0, number u32, flags, mode
+}
 _MILLISECOND_DIGITS = 13
 
 
 def encode(points: Iterable[DataPoint], protocol: int) -> bytes:
-    """Return datapoints as they stand in a message. Raise `RefusedError` for a value that does not fit."""
+    """Return the bytes of datapoints in a message. Raise `RefusedError` for a value that does not fit."""
     data = b""
     for point in points:
         value = _value_bytes(point)
@@ -118,16 +120,11 @@ def read_result(code: int, data: bytes) -> int:
     return data[-1]
 
 
-def decode_report(code: int, data: bytes) -> Report:
+def decode_report(code: int, data: bytes) -> DatapointReport:
     """Return a report's datapoints, its time if it has one, and the answer it waits for. Raise `ProtocolError`."""
-    protocol, at, answer = 3, 0, b"\0"
-    wanted: bytes | None = answer
-    if code in (Code.FLAGGED_REPORT, Code.FLAGGED_TIMED_REPORT):
-        at = _FLAGGED_HEAD
-        wanted = data[:at] + answer
-    elif code in (Code.REPORT_V4, Code.TIMED_REPORT_V4):
-        protocol, at = 4, _V4_HEAD
-        wanted = data[:at] + answer
+    protocol = 4 if code in (Code.REPORT_V4, Code.TIMED_REPORT_V4) else 3
+    at = _HEAD_BYTES.get(code, 0)
+    wanted: bytes | None = data[:at] + b"\0"
     if len(data) < at:
         raise ProtocolError(f"a report {code:#06x} of {len(data)} bytes")
     if protocol == 4:  # noqa: PLR2004
@@ -138,7 +135,7 @@ def decode_report(code: int, data: bytes) -> Report:
     unix_seconds = None
     if code in (Code.TIMED_REPORT, Code.FLAGGED_TIMED_REPORT, Code.TIMED_REPORT_V4):
         unix_seconds, at = _timestamp(data, at)
-    return Report(decode(data[at:], protocol), unix_seconds, wanted)
+    return DatapointReport(decode(data[at:], protocol), unix_seconds, wanted)
 
 
 def time_reply(code: int, now: datetime) -> bytes:
@@ -149,23 +146,23 @@ def time_reply(code: int, now: datetime) -> bytes:
         return f"{milliseconds:0{_MILLISECOND_DIGITS}d}".encode() + struct.pack(">h", zone)
     # 8013 is the newest SDK's, which says that it wants local time. Of 8012 it makes a time in UTC, yet the published
     # integrations answer it with local time, too: that is unconfirmed, and 8011 is what devices ask for.
-    # They count weekdays from Monday = 0; no device is known to look at it.
+    # They count weekdays from Monday = 0; no device is known to use it.
     date = (now.year % 100, now.month, now.day, now.hour, now.minute, now.second, now.weekday())
     return struct.pack(">7Bh", *date, zone)
 
 
 def _value_bytes(point: DataPoint) -> bytes:
     value = point.value
-    if point.kind is Kind.RAW and isinstance(value, bytes):
+    if point.kind is DpType.RAW and isinstance(value, bytes):
         return value
-    if point.kind is Kind.STRING and isinstance(value, str):
+    if point.kind is DpType.STRING and isinstance(value, str):
         return value.encode()
-    if point.kind is Kind.BOOL and isinstance(value, int) and value in (0, 1):
+    if point.kind is DpType.BOOL and isinstance(value, int) and value in (0, 1):
         return bytes([value])
     if isinstance(value, int):
-        if point.kind is Kind.VALUE and -(1 << 31) <= value < 1 << 31:
+        if point.kind is DpType.VALUE and -(1 << 31) <= value < 1 << 31:
             return value.to_bytes(4, "big", signed=True)
-        if point.kind in (Kind.ENUM, Kind.BITMAP) and 0 <= value < 1 << 32:
+        if point.kind in (DpType.ENUM, DpType.BITMAP) and 0 <= value < 1 << 32:
             size = 1 if value < 1 << 8 else 2 if value < 1 << 16 else 4
             return value.to_bytes(size, "big")
     raise RefusedError(f"{value!r} does not fit into datapoint {point.id}, which is a {point.kind.name.lower()}")
@@ -173,20 +170,20 @@ def _value_bytes(point: DataPoint) -> bytes:
 
 def _point(number: int, kind_code: int, value: bytes) -> DataPoint:
     """Return one datapoint. What its type cannot mean stays raw, so that one of them does not cost all the others."""
-    raw = DataPoint(number, Kind.RAW, value)
+    raw = DataPoint(number, DpType.RAW, value)
     try:
-        kind = Kind(kind_code)
+        kind = DpType(kind_code)
     except ValueError:
         return raw
-    if kind is Kind.STRING:
+    if kind is DpType.STRING:
         try:
             return DataPoint(number, kind, value.decode())
         except UnicodeDecodeError:
             return raw
-    if kind is Kind.RAW or not 1 <= len(value) <= 4:  # noqa: PLR2004 - bytes of an i32
+    if kind is DpType.RAW or not 1 <= len(value) <= 4:  # noqa: PLR2004 - bytes of an i32
         return raw
-    whole = int.from_bytes(value, "big", signed=kind is Kind.VALUE)
-    return DataPoint(number, kind, whole != 0 if kind is Kind.BOOL else whole)
+    whole = int.from_bytes(value, "big", signed=kind is DpType.VALUE)
+    return DataPoint(number, kind, whole != 0 if kind is DpType.BOOL else whole)
 
 
 def _timestamp(data: bytes, at: int) -> tuple[float, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from devices.roles import Side
 
 UNDER_SUCTION_MMHG = 15.0
-"""From this peak on a breast counts as under suction. Our own choice: below any pump's softest setting."""
+"""A breast is under suction from this peak on. Our own choice: below any pump's lowest setting."""
 
 LET_DOWN_ML_PER_S = 0.1
 """The flow at which a let-down is noticed (0.1 g/s, Idei 2024; 1 g of milk taken as 1 mL)."""
@@ -22,17 +22,17 @@ WARM_SKIN_CELSIUS = 37.0
 """Skin at or above this counts as warmed. Our own choice: clearly above resting skin of 33 °C."""
 
 WARM_SECONDS = 120.0
-"""So long a breast must have been warm for "after warmth". Our own choice: the least that is advised."""
+"""Warmth shortens the time to the first let-down after this long. Our own choice: the least that is advised."""
 
 MASSAGE_SECONDS = 30.0
-"""So long a breast must have been massaged for "after massage". Our own choice: half of the usual minute."""
+"""Massage has its effects after this long on a breast. Our own choice: half of the usual minute."""
 
 SESSION_GAP_SECONDS = 900.0
-"""A rest so long ends a session. Our own choice: longer than the 10-minute rests of power pumping."""
+"""A rest of this length ends a session. Our own choice: longer than the 10-minute rests of power pumping."""
 
 _STEP_SECONDS = 1.0  # the longest step of the integration, so that a short burst of flow is not stepped over
-_ROUNDING_SECONDS = 1e-9  # less is what floats leave over, not time
-_SPENT = 12.0  # an ejection of this many time constants has 0.01 % left
+_ROUNDING_SECONDS = 1e-9  # smaller differences are rounding errors
+_SPENT_TAUS = 12.0  # after this many time constants an ejection has 0.01 % left
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class LogNormal:
 class MilkModel:
     """The numbers of the simulated breast.
 
-    Fitted by us to what was published of 15 minutes near the maximum comfortable vacuum (Kent 2008; Ramsay 2005;
+    Fitted by us to published results for 15 minutes near the maximum comfortable vacuum (Kent 2008; Ramsay 2005;
     Idei 2024): number of ejections, volume, share removed, share of the first ejections, peak flow. It describes many
-    mothers and their spread; it predicts no one person.
+    mothers and their spread; it predicts no individual.
     """
 
     available_ml: LogNormal = LogNormal(105, 0.45, 30, 250)  # a breast
@@ -105,7 +105,7 @@ class _Ejection:
 
 
 class Breast:
-    """One breast: what it holds, what flows, and what was collected from it in this session.
+    """One breast: the milk it holds, its flow, and what was collected from it in this session.
 
     Milk that is ejected while the breast is not under suction is not collected; it runs back (seen in ultrasound by
     Ramsay 2004) and is available again. `Mother` drives it.
@@ -126,11 +126,11 @@ class Breast:
 
     @property
     def available_ml(self) -> float:
-        """Milk that the next ejection can draw on: all of it, save what is in the ducts already."""
+        """Milk for the next ejection, in mL: all of it except what is in the ducts already."""
         return max(0.0, self.milk_ml - sum(each.volume_ml * each.left_share for each in self._flowing))
 
     def begin_session(self) -> None:
-        """Forget the last session, keep the milk."""
+        """Reset the counters of the last session; the milk stays."""
         self.volume_ml = self.flow_ml_per_s = 0.0
         self.let_down = False
         self.ejected_ml = ()
@@ -151,7 +151,7 @@ class Breast:
         self.ejected_ml += (ejection.volume_ml,)
 
     def advance(self, dt: float, peak_mmhg: float, mcv_mmhg: float) -> None:
-        """Let `dt` seconds pass with cycles that peak at `peak_mmhg` (0: no suction)."""
+        """Let `dt` seconds pass with cycles that peak at `peak_mmhg` (0: no suction); flow is full at `mcv_mmhg`."""
         model = self._model
         self.milk_ml = min(model.available_ml.high, self.milk_ml + model.refill_ml_per_h / 3600 * dt)
         moved = flow = 0.0
@@ -159,7 +159,7 @@ class Breast:
             moved_each, flow_each = each.advance(dt)
             moved += moved_each
             flow += flow_each
-        if self._flowing and self._flowing[0].age_s > _SPENT * self._flowing[0].tau_s:
+        if self._flowing and self._flowing[0].age_s > _SPENT_TAUS * self._flowing[0].tau_s:
             del self._flowing[0]
         if peak_mmhg < UNDER_SUCTION_MMHG:
             self.flow_ml_per_s = 0.0
@@ -175,7 +175,7 @@ class Breast:
 
 
 class Mother:
-    """Two breasts of one mother: let-downs come to both at once, and one vacuum is the most that is comfortable.
+    """Two breasts of one mother, with simultaneous let-downs and one maximum comfortable vacuum (`mcv_mmhg`).
 
     The same seed gives the same mother and the same sessions. A session begins with the first suction, warmth or
     massage, and is over after `SESSION_GAP_SECONDS` without any; the next draws new let-downs and finds the milk that
@@ -183,18 +183,13 @@ class Mother:
     """
 
     def __init__(
-        self,
-        seed: int | str,
-        *,
-        mcv_mmhg: float | None = None,
-        model: MilkModel = _MODEL,
-        at_seconds: float = 0.0,
+        self, seed: int | str, *, mcv_mmhg: float | None = None, model: MilkModel = _MODEL, at_seconds: float = 0.0
     ) -> None:
         self._random = random.Random(f"mother {seed}")  # noqa: S311 - a simulation
         drawn = self._random.gauss(model.mcv_mmhg, model.mcv_sigma_mmhg)
         drawn = min(model.mcv_high_mmhg, max(model.mcv_low_mmhg, drawn))
         self.mcv_mmhg = drawn if mcv_mmhg is None else mcv_mmhg
-        # A source of its own for each: what one breast draws must not change the other, or the shared times.
+        # Each has a random source of its own: draws for one breast must not change the other, or the shared times.
         self.left = Breast(Side.LEFT, random.Random(f"left {seed}"), model)  # noqa: S311
         self.right = Breast(Side.RIGHT, random.Random(f"right {seed}"), model)  # noqa: S311
         self.breasts: dict[Side, Breast] = {Side.LEFT: self.left, Side.RIGHT: self.right}
@@ -205,38 +200,28 @@ class Mother:
         self._gap = LogNormal(median, model.gap_sigma, model.gap_low_s, model.gap_high_s)
         self.new_session()
 
-    @property
-    def suction_seconds(self) -> float:
-        """How long any breast was under suction in this session."""
-        return self._suction_seconds
-
-    @property
-    def ejection_seconds(self) -> tuple[float, ...]:
-        """The `suction_seconds` at which ejections began in this session."""
-        return self._ejection_seconds
-
     def new_session(self) -> None:
-        """Begin a session: new let-down times, bottles empty, prelude forgotten, milk as it is."""
-        self._suction_seconds = 0.0
-        self._ejection_seconds: tuple[float, ...] = ()
+        """Begin a session: new let-down times, empty bottles, warmth and massage at zero, milk as it is."""
+        self.suction_seconds = 0.0  # how long any breast was under suction in this session
+        self.ejection_seconds: tuple[float, ...] = ()  # the `suction_seconds` at which ejections began
         self._idle_seconds = 0.0
         self._begun = False
         self._hurt = False
-        self._undisturbed_s = self._model.first_let_down_s.draw(self._random)
+        self._first_let_down_s = self._model.first_let_down_s.draw(self._random)
         self._next_s: float | None = None
         for breast in self.breasts.values():
             breast.begin_session()
 
     def warm(self, seconds: float, side: Side = Side.BOTH, skin_celsius: float = WARM_SKIN_CELSIUS) -> None:
-        """Note `seconds` more of warmth; skin below `WARM_SKIN_CELSIUS` counts for nothing."""
+        """Add `seconds` of warmth; skin below `WARM_SKIN_CELSIUS` does not count."""
         if skin_celsius >= WARM_SKIN_CELSIUS:
-            self._touch()
+            self._mark_active()
             for breast in self._of(side):
                 breast.warm_seconds += seconds
 
     def massage(self, seconds: float, side: Side = Side.BOTH) -> None:
-        """Note `seconds` more of massage on each breast of `side`."""
-        self._touch()
+        """Add `seconds` of massage on each breast of `side`."""
+        self._mark_active()
         for breast in self._of(side):
             breast.massage_seconds += seconds
 
@@ -250,7 +235,7 @@ class Mother:
         self.in_pain = max(peaks.values()) > self.mcv_mmhg
         self._hurt = self._hurt or self.in_pain
         if suction and self._now < to_seconds:
-            self._touch()
+            self._mark_active()
         while self._now < to_seconds:
             wait = self._until_ejection() if suction else math.inf
             if wait <= 0:
@@ -263,7 +248,7 @@ class Mother:
     def _step(self, dt: float, peaks: Mapping[Side, float], suction: bool) -> None:
         self._now += dt
         if suction:
-            self._suction_seconds += dt
+            self.suction_seconds += dt
         else:
             self._idle_seconds += dt
         for side, breast in self.breasts.items():
@@ -272,26 +257,26 @@ class Mother:
             self.new_session()
 
     def _until_ejection(self) -> float:
-        """Return seconds of suction until the next ejection, 0 or below when it is due."""
+        """Return the seconds of suction until the next ejection, 0 when it is due."""
         due = self._next_s
         if due is None:
-            # Asked anew each time: warmth or massage under suction still brings the first let-down forward.
-            due = self._undisturbed_s
+            # Computed each time: warmth or massage under suction still brings the first let-down forward.
+            due = self._first_let_down_s
             if any(breast.warm_seconds >= WARM_SECONDS for breast in self.breasts.values()):
                 due *= self._model.warmth_factor
             if any(breast.massage_seconds >= MASSAGE_SECONDS for breast in self.breasts.values()):
                 due *= self._model.massage_factor
-        wait = due - self._suction_seconds
+        wait = due - self.suction_seconds
         return wait if wait > _ROUNDING_SECONDS else 0.0
 
     def _eject(self) -> None:
-        self._ejection_seconds += (self._suction_seconds,)
-        self._next_s = self._suction_seconds + self._gap.draw(self._random)
+        self.ejection_seconds += (self.suction_seconds,)
+        self._next_s = self.suction_seconds + self._gap.draw(self._random)
         for breast in self.breasts.values():
             breast.eject(self._hurt)
         self._hurt = self.in_pain
 
-    def _touch(self) -> None:
+    def _mark_active(self) -> None:
         self._begun = True
         self._idle_seconds = 0.0
 

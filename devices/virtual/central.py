@@ -12,7 +12,8 @@ from bumble import att, hci
 from bumble.core import BaseBumbleError
 from bumble.device import Advertisement, Connection, Device
 
-from devices.virtual.undisturbed import in_background, undisturbed
+from devices.virtual.air_controller import AirHost
+from devices.virtual.uncancelled import in_background, undisturbed
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class CentralRadio:
     def __init__(self, central: Device) -> None:
         self.central = central
         self._listeners: list[Callable[[Advertisement], None]] = []
+        self._connecting: dict[str, list[asyncio.Future[hci.Address]]] = {}  # those who wait for a device, by address
         self._scan_switch = asyncio.Lock()
         self._initiating = asyncio.Lock()  # a controller opens one connection at a time
         # Not the device's own "advertisement" event: it holds advertisements back until a scan response follows.
@@ -39,7 +41,7 @@ class CentralRadio:
             await undisturbed(self._switch_scan(afresh=True))
 
     async def ignore(self, listener: Callable[[Advertisement], None]) -> None:
-        """Stop calling `listener`, and scanning if it was the last."""
+        """Stop calling `listener`; stop scanning if it was the last."""
         if listener in self._listeners:
             self._listeners.remove(listener)
             if self._is_gone:
@@ -52,27 +54,44 @@ class CentralRadio:
         gone = getattr(self.central, "gone", None)
         return gone is not None and gone.done()
 
-    async def _switch_scan(self, afresh: bool) -> None:
-        """Scan if anyone listens; `afresh`, so that a newcomer need not wait for what was heard before it."""
+    @property
+    def _wants_scan(self) -> bool:
+        return bool(self._listeners or self._connecting)
+
+    async def _switch_scan(self, afresh: bool, address: str | None = None) -> None:
+        """Scan if anyone listens; `afresh`: start again, so that a new listener receives every advertiser at once.
+
+        `address`: the only device that the new listener waits for. On the virtual air, only that one is made to
+        advertise: a new scan would bring the advertisements of all.
+        """
         async with self._scan_switch:
-            if self.central.is_scanning and (afresh or not self._listeners):
+            host = self.central.host
+            if address is not None and self.central.is_scanning and isinstance(host, AirHost):
+                host.solicit(hci.Address(address))
+                return
+            if self.central.is_scanning and (afresh or not self._wants_scan):
                 await self.central.stop_scanning()
-            if self._listeners and not self.central.is_scanning:
+            if self._wants_scan and not self.central.is_scanning:
                 await self.central.start_scanning()
 
     def identity(self, address: hci.Address) -> hci.Address:
-        """Return the lasting address behind a private one, if the peer is bonded."""
+        """Return the identity address behind a private one, if the peer is bonded."""
         resolver = self.central.address_resolver
         return (resolver.resolve(address) if resolver and address.is_resolvable else None) or address
 
     def _on_report(self, report: object) -> None:
         advertisement = Advertisement.from_advertising_report(report)
-        if advertisement is not None:
-            for listener in list(self._listeners):
-                listener(advertisement)
+        if advertisement is None:
+            return
+        if self._connecting and advertisement.is_connectable:
+            for advertised in self._connecting.get(plain_address(self.identity(advertisement.address)), ()):
+                if not advertised.done():
+                    advertised.set_result(advertisement.address)
+        for listener in list(self._listeners):
+            listener(advertisement)
 
     async def connect(self, address: str) -> Connection:
-        """Connect as soon as `address` is heard; the caller bounds the wait."""
+        """Connect as soon as `address` advertises; the caller sets the timeout."""
         while True:
             on_air = await self._wait_for(address)
             await self._initiating.acquire()
@@ -91,22 +110,25 @@ class CentralRadio:
                 _LOGGER.debug("connecting again after %r", error)
 
     async def _wait_for(self, address: str) -> hci.Address:
-        heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
-
-        def listener(advertisement: Advertisement) -> None:
-            matches = plain_address(self.identity(advertisement.address)) == address
-            if matches and advertisement.is_connectable and not heard.done():
-                heard.set_result(advertisement.address)
-
+        if self._is_gone:
+            raise BleakError("the Bluetooth controller is gone")
+        advertised: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
+        self._connecting.setdefault(address, []).append(advertised)
         try:
-            await self.listen(listener)
-            return await heard
+            with as_bleak_errors():
+                await undisturbed(self._switch_scan(afresh=True, address=address))
+            return await advertised
         finally:
-            await self.ignore(listener)
+            self._connecting[address].remove(advertised)
+            if not self._connecting[address]:
+                del self._connecting[address]
+            if not self._is_gone:
+                with as_bleak_errors():
+                    await undisturbed(self._switch_scan(afresh=False))
 
 
 def _drop_unwanted(attempt: asyncio.Task[Connection]) -> None:
-    """End a connection that nobody waits for any more."""
+    """End a connection whose caller was cancelled."""
     if not attempt.cancelled() and attempt.exception() is None:
         in_background(attempt.result().disconnect())
 
@@ -118,7 +140,7 @@ def plain_address(address: hci.Address) -> str:
 
 @contextlib.contextmanager
 def as_bleak_errors() -> Iterator[None]:
-    """Raise what Bumble raises as bleak's own errors."""
+    """Raise Bumble's errors as bleak's."""
     try:
         yield
     except att.ATT_Error as error:

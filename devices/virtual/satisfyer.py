@@ -1,21 +1,20 @@
-"""The twin of a Satisfyer with one motor: its start mode, its speed of four bytes, and the number of the product.
+"""A virtual Satisfyer with one motor: its start mode, its speed of four bytes, and its product number.
 
 As buttplug's driver and its documentation stpihkal describe it. Not published, and our own choice: how many seconds of
-zeros leave the start mode; that a speed of another length, above 100, or outside of the start mode changes nothing.
+zeros leave the start mode; that a speed of another length, above 100, or outside the start mode is ignored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from devices.profiles.codec import Message
+from devices.driver.vocabulary import Value
+from devices.profiles.codec import DecodedMessage
 from devices.profiles.schema import Profile
-from devices.profiles.vocabulary import Value
 from devices.roles import Side
-from devices.virtual.duty import ACCEPTED, Result
-from devices.virtual.gatt import GattService
-from devices.virtual.simple import SimpleMassager
-from devices.virtual.wire import Obey
+from devices.virtual.device_run import ACCEPTED, CommandResult
+from devices.virtual.native_protocol import Execute, NativeProtocol
+from devices.virtual.simple_bodies import SimpleMassager
 
 _RESTS_AFTER_SECONDS = 3.0
 _START, _PAUSE, _HALT = 1, 3, 7
@@ -23,26 +22,28 @@ _MOTOR_BYTES = 4
 _FASTEST = 100
 
 
-class SatisfyerBody(SimpleMassager):
-    """A massager that moves in its start mode only, and leaves it when it is told zeros for a while, or to halt."""
+class SatisfyerBody(NativeProtocol, SimpleMassager):
+    """A massager that runs in its start mode only, and leaves it after seconds of zeros or when it is halted.
+
+    `product`: its product number, four bytes, the highest first.
+    """
 
     def __init__(self, profile: Profile, side: Side) -> None:
         super().__init__(profile, side)
+        maker = profile.match.manufacturer
+        self.product = bytes.fromhex(maker.data[0]) if maker is not None else bytes(4)
         self.started = False
-        self.wire = SatisfyerWire(self, profile)
         self._still_since_seconds = 0.0
 
-    def command(self, name: str, values: Mapping[str, Value]) -> Result:
-        """Start, set the speed, come to rest, or halt. A sequence is no more than its parts."""
-        if (answer := self._faulty_answer(name)) is not None:
-            return answer
+    def command(self, name: str, values: Mapping[str, Value]) -> CommandResult:
+        """Enter the start mode, set the speed, rest, or halt. Sequences do nothing beyond their parts."""
         if name == "wake":
             self.started = True
-            self._still_since_seconds = self.duty.now_seconds
+            self._still_since_seconds = self.run.now_seconds
         elif name == "halt":
             self.started = False
             self._end("commanded")
-        elif name == "still" and self.duty.on:
+        elif name == "still" and self.run.on:
             self._end("commanded")
         elif name == "speed" and self.started:
             return self._begin(values)
@@ -50,53 +51,28 @@ class SatisfyerBody(SimpleMassager):
 
     def _end(self, reason: str) -> None:
         super()._end(reason)
-        self._still_since_seconds = self.duty.now_seconds
-
-    def press_on(self, intensity: float) -> None:
-        """Switch on at the massager, or change its strength."""
-        self.started = True
-        super().press_on(intensity)
+        self._still_since_seconds = self.run.now_seconds
 
     def advance(self, to_seconds: float) -> None:
-        """Leave the start mode after some seconds at rest."""
+        """Let time pass, and leave the start mode after some seconds at rest."""
         super().advance(to_seconds)
-        if not self.duty.on and self.duty.now_seconds - self._still_since_seconds >= _RESTS_AFTER_SECONDS:
+        if not self.run.on and self.run.now_seconds - self._still_since_seconds >= _RESTS_AFTER_SECONDS:
             self.started = False
 
-
-class SatisfyerWire:
-    """The device's end of its bytes. `product`: the number of the product, four bytes with the highest first."""
-
-    gone = False
-
-    def __init__(self, body: SatisfyerBody, profile: Profile) -> None:
-        maker = profile.match.manufacturer
-        self.product = bytes.fromhex(maker.data[0]) if maker is not None else bytes(4)
-        self._body = body
-
-    def hear(self, channel: str, data: bytes, obey: Obey) -> Iterator[tuple[str, bytes]]:
-        """Take in a mode or a speed. It answers nothing but the write itself."""
+    def on_write(self, channel: str, data: bytes, execute: Execute) -> Iterable[tuple[str, bytes]]:
+        """Apply a mode or a speed; nothing is notified in answer."""
         if channel == "control" and data == bytes([_START]):
-            obey(Message("wake", {}))
+            execute(DecodedMessage("wake", {}))
         elif channel == "control" and data in (bytes([_PAUSE]), bytes([_HALT])):
-            obey(Message("halt", {}))
+            execute(DecodedMessage("halt", {}))
         elif channel == "speed" and len(data) == _MOTOR_BYTES:
-            self._set(data[-1], obey)  # the last of the four is what stays
-        yield from ()
+            speed = data[-1]  # the last of the four is what stays
+            if speed == 0:
+                execute(DecodedMessage("still", {}))
+            elif speed <= _FASTEST:
+                execute(DecodedMessage("speed", {"intensity": speed / _FASTEST}))
+        return ()
 
-    def _set(self, speed: int, obey: Obey) -> None:
-        if speed == 0:
-            obey(Message("still", {}))
-        elif speed <= _FASTEST:
-            obey(Message("speed", {"intensity": speed / _FASTEST}))
-
-    def says(self, channel: str) -> bytes | None:
-        """Return the number of the product, or the charge."""
-        return {"model": self.product, "battery": bytes([round(self._body.battery.percent)])}.get(channel)
-
-    def services(self) -> Sequence[GattService]:
-        """Return nothing: what else it has is not published."""
-        return []
-
-    def reset(self) -> None:
-        """Keep everything: nothing here belongs to a connection."""
+    def read_channel(self, channel: str) -> bytes | None:
+        """Return the product number, or the battery percentage."""
+        return {"model": self.product, "battery": bytes([round(self.battery.percent)])}.get(channel)

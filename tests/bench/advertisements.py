@@ -13,9 +13,9 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from rich.console import Console
 
-from devices.clock import RealClock
-from devices.radio import Radio
-from devices.sighting import ByAddress, ByName
+from devices.bluetooth.advertisement import ByAddress, ByName
+from devices.bluetooth.radio import Radio
+from devices.support.clock import RealClock
 
 _ROUNDS = 3
 _EACH_SECOND = 5000  # advertisements that an attacker sends

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from tests.bluez.forked import Forker
-from tests.test_cli import ROOT, environment
+from tests.helpers.command_line import ROOT, environment, forker_command
 
 SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -22,9 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server at once, in the guest: it imports `letdown` while pytest looks for tests."""
     if "LETDOWN_TEST_GUEST" in os.environ:
-        config.stash[SERVER] = subprocess.Popen(
-            [sys.executable, "-m", "tests.bluez.forker"], cwd=ROOT, env=environment(), stdin=subprocess.PIPE
-        )
+        config.stash[SERVER] = subprocess.Popen(forker_command(), cwd=ROOT, env=environment(), stdin=subprocess.PIPE)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

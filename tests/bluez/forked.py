@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.controller.mqtt.ear import TOPICS
+from tests.helpers.mqtt_listener import TOPICS
 from tests.helpers.patience import until
 
 

@@ -1,4 +1,4 @@
-"""A household in the guest: the world, and the service that a parent would have, followed by a plain MQTT client."""
+"""A test home in the guest: the world, and the service that a parent would have, followed by a plain MQTT client."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from devices.catalog import Catalog
-from devices.virtual.home import DEVICES, Described, Home
+from devices.profiles.catalog import Catalog
 from devices.virtual.twin import Twin
+from devices.virtual.virtual_home import DEVICES, DescribedDevice, Home
 from tests.bluez.forked import Forked, Forker
 from tests.bluez.world import World, world
-from tests.controller.mqtt.ear import TOPICS, Ear, ear
+from tests.helpers.mqtt_listener import TOPICS, Ear, ear
 from tests.helpers.patience import until
-from tests.system.test_service import HOME, PUMPS, ask, reading, run_states, session, start, wait
+from tests.helpers.service_process import HOME, PUMPS, ask, reading, run_states, session, start, wait
 
 SETTINGS = """
 mqtt: {{brokers: ["{broker}"]}}
+web: {{enabled: false}}
 limits: {{comfort_vacuum_mmhg: 150, vibration: true, heat_without_temperature: true}}
 profiles: [profiles]
 stations:
@@ -31,7 +32,7 @@ def address_of(number: int) -> str:
     return f"F0:1E:7D:00:00:{number:02X}"
 
 
-def line_for(each: Described, number: int, *, by_address: bool) -> str:
+def line_for(each: DescribedDevice, number: int, *, by_address: bool) -> str:
     """Return one device's line in the settings: by its name, or, as it is found sooner, by its address."""
     known_by = f"address: '{address_of(number)}'" if by_address else f"advertised_name: {each.advertised_name}"
     side = f", side: {each.side}" if each.side != "both" else ""
@@ -56,7 +57,7 @@ class House:
     @property
     def on(self) -> set[str]:
         """What is on, in truth."""
-        return {key for key, twin in self.world.home.twins.items() if twin.body.duty.on}
+        return {key for key, twin in self.world.home.twins.items() if twin.body.run.on}
 
     def links(self) -> list[str]:
         """Say of each device whether somebody is connected to it, by the device itself."""
@@ -106,14 +107,14 @@ class House:
         What ended it counts here, not how soon: a slow machine is late with everything.
         """
         await until(lambda: not self.on, seconds)
-        return {pump: self.twin(pump).body.duty.record_end for pump in PUMPS}
+        return {pump: self.twin(pump).body.run.record_end for pump in PUMPS}
 
 
 @contextlib.asynccontextmanager
 async def house(
     folder: Path,
     forker: Forker,
-    devices: Sequence[Described] = DEVICES,
+    devices: Sequence[DescribedDevice] = DEVICES,
     more: str = "",
     prepare: Callable[[Home], None] = lambda _: None,
     adapters: int = 1,

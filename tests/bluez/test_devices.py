@@ -11,28 +11,28 @@ import pytest
 import pytest_asyncio
 from bumble import gatt
 
-from devices.profiles.schema import Profile
 from devices.roles import Side
-from devices.shipped import SHIPPED
-from devices.virtual.home import Described, Home
-from devices.virtual.tuya import TuyaTwin
+from devices.support.shipped import SHIPPED
+from devices.support.yaml_file import load_yaml
+from devices.tuya.tuya_model import TuyaModel
 from devices.virtual.tuya_body import TuyaBody
-from devices.yaml_file import load_yaml
+from devices.virtual.tuya_twin import TuyaTwin
+from devices.virtual.virtual_home import DescribedDevice, Home
 from tests.bluez.forked import Forker
 from tests.bluez.house import House, house
 from tests.bluez.world import run, typed, until_ok
-from tests.devices.tuya.bench import DEVICE_ID, LOCAL_KEY, UUID, credentials
 from tests.helpers.patience import until
-from tests.system.test_service import reading
+from tests.helpers.service_process import reading
+from tests.helpers.tuya_links import DEVICE_ID, LOCAL_KEY, UUID, credentials
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="module")]
 
 DEVICES = (
-    Described("pump", "open-pump", "Pump S", Side.LEFT),
-    Described("changing", "open-massager", "Massager C", Side.BOTH),
-    Described("bonded", "open-warm-pad", "Pad B", Side.BOTH),
-    Described("htk", "htk-breast-massager", "HTK-BLE-BM001", Side.BOTH),
-    Described("ooler", "ooler", "OOLER", Side.BOTH),
+    DescribedDevice("pump", "open-pump", "Pump S", Side.LEFT),
+    DescribedDevice("changing", "open-massager", "Massager C", Side.BOTH),
+    DescribedDevice("bonded", "open-warm-pad", "Pad B", Side.BOTH),
+    DescribedDevice("htk", "htk-breast-massager", "HTK-BLE-BM001", Side.BOTH),
+    DescribedDevice("ooler", "ooler", "OOLER", Side.BOTH),
 )
 TUYA_NAME, TUYA_ADDRESS = "TY", "F0:1E:7D:00:00:77"
 TUYA = (
@@ -58,7 +58,7 @@ def encrypt(home: Home) -> None:
 async def tuya_on_air(home: House) -> AsyncIterator[TuyaTwin]:
     """Put a pump that speaks Tuya on the air."""
     loop = asyncio.get_running_loop()
-    profile = load_yaml(SHIPPED / "profiles" / "sporramom-w3.yaml", Profile)
+    profile = load_yaml(SHIPPED / "profiles" / "sporramom-w3.yaml", TuyaModel)
     twin = TuyaTwin(profile, TuyaBody(None), TUYA_NAME, loop.time, credentials=credentials())
     await twin.serve(await home.world.air.add_peripheral(TUYA_NAME, TUYA_ADDRESS))
 
@@ -105,7 +105,7 @@ async def test_each_is_connected_tried_and_stopped(home: House) -> None:
     for name, (code, said) in zip(names, await asyncio.gather(*map(in_turn, names)), strict=True):
         assert "running: " in said, said
         assert "it did not run" not in said, said
-        assert "stopped, and it says so itself" in said or name == "htk", said
+        assert "stopped, confirmed by the device" in said or name == "htk", said
         assert code == 0, said
     assert not home.on
 
@@ -142,5 +142,5 @@ async def test_a_device_that_needs_acquire_notify(home: House) -> None:
     lines = home.config.read_text(encoding="utf-8")
     home.config.write_text(lines.replace("profile: open-pump", "profile: acquired-pump"))
     code, said = await home.forker.run(*TRY, "pump", "--config", str(home.config), "--yes", seconds=90)
-    assert "stopped, and it says so itself" in said
+    assert "stopped, confirmed by the device" in said
     assert code == 0

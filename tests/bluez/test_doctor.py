@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 
 from devices.roles import Side
-from devices.virtual.home import Described
+from devices.virtual.virtual_home import DescribedDevice
 from tests.bluez.forked import Forker
 from tests.bluez.house import House, house
 from tests.bluez.world import run, until_ok
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="module")]
 
-PUMP = Described("pump", "open-pump", "Pump", Side.LEFT)
+PUMP = DescribedDevice("pump", "open-pump", "Pump", Side.LEFT)
 OFF = "      - {name: away, profile: open-pump, side: right, advertised_name: Another Pump}\n"
 SWITCHES = Path("/sys/class/rfkill")
 
@@ -32,7 +32,7 @@ async def home(forker: Forker) -> AsyncIterator[House]:
 
 async def doctor(home: House, seconds: float = 6) -> tuple[int, dict[str, dict[str, Any]]]:
     code, said = await home.forker.run("doctor", "--config", str(home.config), "--seconds", str(seconds), "--json")
-    return code, {row["about"]: row for row in json.loads(said)}
+    return code, {row["subject"]: row for row in json.loads(said)}
 
 
 @contextlib.contextmanager
@@ -50,11 +50,11 @@ def blocked() -> Any:
 async def test_it_says_what_is_there_and_what_is_not(home: House) -> None:
     code, found = await doctor(home)
     assert code == 1  # for one device is not there
-    assert found["adapter"]["says"] == "hci1 is on, 0 connected, and not used"
+    assert found["adapter"]["message"] == "hci1 is on, 0 connected, not used"
     assert found["BlueZ"]["state"] == "ok"
     assert found["pump"]["state"] == "ok"
-    assert "at -50 dBm through hci0" in found["pump"]["says"]
-    assert (found["away"]["state"], found["away"]["says"]) == ("trouble", "not heard")
+    assert "at -50 dBm through hci0" in found["pump"]["message"]
+    assert (found["away"]["state"], found["away"]["message"]) == ("problem", "not advertising")
     assert found["broker"]["state"] == "ok"
 
 
@@ -64,8 +64,8 @@ async def test_a_device_that_another_program_holds(home: House) -> None:
     await until_ok("bluetoothctl", "connect", address)
     code, found = await doctor(home, 0.1)
     assert code == 1
-    assert "is connected to it" in found["pump"]["says"]
-    assert "another program on this machine" in found["pump"]["says"]
+    assert "is connected to it" in found["pump"]["message"]
+    assert "another program on this machine" in found["pump"]["message"]
     await run("bluetoothctl", "disconnect", address)
 
 
@@ -74,10 +74,10 @@ async def test_a_device_that_is_bound_to_another_adapter(home: House) -> None:
     bound = "radio: {adapters: [hci0, hci1]}\n" + lines.replace("side: left", "side: left, through: hci1")
     home.config.write_text(bound, encoding="utf-8")
     _, found = await doctor(home)
-    assert "through hci1" in found["pump"]["says"]
+    assert "through hci1" in found["pump"]["message"]
     # Nobody says yes, so it is only connected and read.
     _, said = await home.forker.run("devices", "test", "pump", "--config", str(home.config))
-    assert "says: run state stopped" in said
+    assert "pump (pump): run state stopped" in said
     _, known = await run("busctl", "tree", "--list", "org.bluez")
     assert f"/org/bluez/hci1/dev_{home.world.address('pump').replace(':', '_')}/service" in known
     home.config.write_text(lines, encoding="utf-8")
@@ -88,7 +88,7 @@ async def test_a_broker_that_is_not_there(home: House) -> None:
     code, found = await doctor(home, 0.1)
     await home.world.broker.start()
     assert code == 1
-    assert "nothing answers at" in found["broker"]["says"]
+    assert "nothing answers at" in found["broker"]["message"]
 
 
 async def test_an_adapter_that_is_off(home: House) -> None:
@@ -97,7 +97,7 @@ async def test_an_adapter_that_is_off(home: House) -> None:
     code, found = await doctor(home)
     await home.world.power("hci0", on=True)
     assert code == 1
-    assert found["Bluetooth"]["says"] == "the adapter hci0 is switched off"
+    assert found["Bluetooth"]["message"] == "the adapter hci0 is switched off"
     assert found["Bluetooth"]["remedy"] == "bluetoothctl power on"
     assert found["pump"]["state"] == "note"
 

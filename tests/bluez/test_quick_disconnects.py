@@ -18,13 +18,13 @@ import pytest_asyncio
 from bleak import BleakClient, BleakScanner
 
 from devices.roles import Side
-from devices.virtual.home import Described
+from devices.virtual.virtual_home import DescribedDevice
 from tests.bluez.world import World, world
 from tests.helpers.patience import patient
 
 pytestmark = [pytest.mark.bluez, pytest.mark.asyncio(loop_scope="module")]
 
-PUMP = Described("pump", "open-pump", "Pump Q", Side.LEFT)
+PUMP = DescribedDevice("pump", "open-pump", "Pump Q", Side.LEFT)
 HEARD_SECONDS = 10.0  # it advertises twice a second, and BlueZ takes a second or two to begin a scan
 CONNECTED_SECONDS = 10.0
 LONGEST_LINK_SECONDS = 1.0

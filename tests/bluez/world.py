@@ -12,12 +12,13 @@ from pathlib import Path
 from bumble import gatt
 from bumble.device import Device
 
-from devices.catalog import Catalog
-from devices.clock import RealClock
-from devices.virtual.air import Air, serve_controller
-from devices.virtual.home import DEVICES, Described, Home
+from devices.profiles.catalog import Catalog
+from devices.support.clock import RealClock
+from devices.virtual.body_for import Embody, embody
+from devices.virtual.transports import Air, serve_controller
+from devices.virtual.virtual_home import DEVICES, DescribedDevice, Home
+from tests.helpers.mosquitto import Mosquitto, find, mosquitto
 from tests.helpers.patience import patient
-from tests.system.mosquitto import Mosquitto, find, mosquitto
 
 DAEMON = next(
     (each for each in ("/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd") if Path(each).exists()),
@@ -153,14 +154,15 @@ class World:
 @contextlib.asynccontextmanager
 async def world(
     folder: Path,
-    devices: Sequence[Described] = DEVICES,
+    devices: Sequence[DescribedDevice] = DEVICES,
     catalog: Catalog | None = None,
     prepare: Callable[[Home], None] = lambda _: None,
     adapters: int = 1,
+    embody: Embody = embody,
 ) -> AsyncIterator[World]:
-    """Bring it up for the block; BlueZ remembers nothing of the one before."""
+    """Bring it up for the block; BlueZ remembers nothing of the one before. `embody`: what gives bodies."""
     clock, air = RealClock(), GuestAir()
-    home = Home(clock, catalog or Catalog.load(), devices, seed=2)
+    home = Home(clock, catalog or Catalog.load(), devices, 2, embody)
     prepare(home)
     shutil.rmtree(KEPT, ignore_errors=True)
     daemon = Daemon(folder / "bluetoothd.log")

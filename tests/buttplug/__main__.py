@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from devices.catalog import Catalog
+from devices.profiles.catalog import Catalog
 from tests.buttplug.comparison import claims_buttplug, differences, ours, same, theirs
 from tests.buttplug.drivers import COMPARED
 from tests.buttplug.page import page

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from devices.driver.vocabulary import is_member
 from devices.errors import RefusedError
 from devices.profiles.codec import Codec
-from devices.profiles.families import is_member
 from devices.profiles.schema import Profile
 from tests.buttplug.drivers import Compared, Writes
 

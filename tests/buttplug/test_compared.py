@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from devices.catalog import Catalog
 from devices.profiles.schema import Profile
 from tests.buttplug.__main__ import HERE, PAGE
 from tests.buttplug.comparison import claims_buttplug, differences, ours, theirs
 from tests.buttplug.drivers import COMPARED, joyhub, lovense, satisfyer, wevibe8bit
 from tests.buttplug.page import page
+from tests.helpers.home import catalog as shipped
 
-PROFILES = {profile.id: profile for profile in Catalog.load() if claims_buttplug(profile)}
+PROFILES = {profile.id: profile for profile in shipped() if claims_buttplug(profile)}
 RESULT: dict[str, Any] = yaml.safe_load((HERE / "compared.yaml").read_text(encoding="utf-8"))
 EXPLAINED: dict[str, Any] = yaml.safe_load((HERE / "explained.yaml").read_text(encoding="utf-8"))
 _AGAIN = "run python -m tests.buttplug again (tests/buttplug/README.md)"

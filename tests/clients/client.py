@@ -11,16 +11,16 @@ from typing import Any, Protocol
 
 from bumble.device import Device
 
-from devices.virtual.air import Air, serve_controller
-from devices.virtual.gatt import GattServer
-from tests.system import installed
-from tests.test_cli import ROOT, environment
+from devices.virtual.gatt_server import GattServer
+from devices.virtual.transports import Air, serve_controller
+from tests.helpers import installed
+from tests.helpers.command_line import ROOT, environment
 
 _PROGRAMS = ROOT / "tests/clients/programs"
 _ANSWER_SECONDS = 30.0
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.05
-_TURNS_OF_LATE_REQUESTS = 20  # as in `devices.virtual.home`
+_TURNS_OF_LATE_REQUESTS = 20  # as in `devices.virtual.virtual_home`
 
 
 class ClientError(Exception):

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from tests.test_cli import ROOT
+from tests.helpers.command_line import ROOT
 
 _CONFIRMED = ROOT / "tests/clients/confirmed.yaml"
 _PINNED = ROOT / "tests/clients/requirements.txt"
+
+
+class Confirmed(NamedTuple):
+    """A client that controls or reads a device of a profile, and the test that shows it."""
+
+    profile: str
+    client: str  # name and version
+    test: str
+
+
+OOLER = Confirmed("ooler", "ooler-ble-client 1.0.0", "tests/clients/test_ooler.py")
+# The other generations differ only in their services, which tikal does not know.
+LOVENSE = Confirmed("lovense-gen3", "tikal 2.0.0", "tests/clients/test_lovense.py")
+TUYA = {
+    profile: Confirmed(profile, "tuya-ble-sdk 0.1.3", "tests/clients/test_tuya.py")
+    for profile in ("sporramom-w3", "tuya-warmer", "tuya-blanket", "tuya-massage-chair")
+}
 
 
 def confirmed() -> dict[str, list[dict[str, Any]]]:
@@ -41,9 +58,10 @@ class Proof:
         assert read == truth, f"the client read {read!r} in {name}; true is {truth!r}"
         self.reports.add(name)
 
-    def holds(self, profile: str, client: str, test: str, heard: Iterable[str]) -> None:
-        """Check that this is what is listed, and that the device heard nothing else. `heard`: its commands."""
-        entry = next(each for each in confirmed()[profile] if (each["client"], each["test"]) == (client, test))
+    def holds(self, what: Confirmed, heard: Iterable[str]) -> None:
+        """Check that this is what is listed, and that the device received nothing else. `heard`: its commands."""
+        listed = confirmed()[what.profile]
+        entry = next(each for each in listed if (each["client"], each["test"]) == (what.client, what.test))
         assert set(heard) == self.commands
         assert set(entry["commands"]) == self.commands
         assert set(entry["reports"]) == self.reports

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from devices.catalog import Catalog
-from tests.clients import test_lovense, test_ooler, test_tuya
-from tests.clients.proof import confirmed, pinned
+from devices.tuya.tuya_model import TuyaModel
+from tests.clients.proof import LOVENSE, OOLER, TUYA, confirmed, pinned
+from tests.helpers.home import catalog as shipped
 
-HELD = {
-    (test_ooler.PROFILE, test_ooler.CLIENT, test_ooler.TEST),
-    (test_lovense.PROFILE, test_lovense.CLIENT, test_lovense.TEST),
-    *((profile, test_tuya.CLIENT, test_tuya.TEST) for profile in test_tuya.DEVICES),
-}
+HELD = {OOLER, LOVENSE, *TUYA.values()}
 
 
 def test_nothing_is_listed_that_no_test_holds() -> None:
@@ -23,12 +19,15 @@ def test_the_clients_are_the_very_versions_that_are_installed() -> None:
 
 
 def test_everything_that_is_listed_is_in_its_profile() -> None:
-    catalog = Catalog.load()
+    catalog = shipped()
     for name, entries in confirmed().items():
         profile = catalog.get(name)
         assert profile is not None
-        told = {*profile.reports, *(channel for channel, each in profile.channels.items() if each.gives)}
-        told |= set(profile.tuya.datapoints) if profile.tuya else set()
+        if isinstance(profile, TuyaModel):
+            commands, reports = set(profile.tuya.verbs), set(profile.tuya.datapoints)
+        else:
+            plain = {channel for channel, each in profile.channels.items() if each.fields}
+            commands, reports = set(profile.commands), profile.reports.keys() | plain
         for entry in entries:
-            assert set(entry["commands"]) <= profile.commands.keys(), name
-            assert set(entry["reports"]) <= told, name
+            assert set(entry["commands"]) <= commands, name
+            assert set(entry["reports"]) <= reports, name

@@ -7,24 +7,22 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from devices.catalog import Catalog
-from devices.clock import RealClock
+from devices.profiles.catalog import Catalog
 from devices.roles import Side
-from devices.virtual.battery import MASSAGER_HOURS, Battery
+from devices.support.clock import RealClock
+from devices.virtual.body_for import embody
 from devices.virtual.breast import Mother
-from devices.virtual.embody import embody
+from devices.virtual.device_body import MASSAGER_HOURS, Battery
 from devices.virtual.lovense import LovenseBody
-from devices.virtual.simple import SimpleMassager
+from devices.virtual.simple_bodies import SimpleMassager
 from devices.virtual.twin import Twin
 from tests.clients.client import Client, ClientError, Devices, client, on_air
-from tests.clients.proof import Proof
-from tests.system.test_service import wait
+from tests.clients.proof import LOVENSE, Proof
+from tests.helpers.service_process import wait
 
 pytestmark = pytest.mark.system
 
-CLIENT, TEST = "tikal 2.0.0", "tests/clients/test_lovense.py"
 NAME = "LVS-Z36D"
-PROFILE = "lovense-gen3"  # the others say the same on services that tikal does not know
 
 
 class Massager:
@@ -41,7 +39,7 @@ class Massager:
     @property
     def level(self) -> float:
         """How strong it vibrates now, of 20."""
-        return self.body.intensity * 20 if self.body.duty.running else 0
+        return self.body.intensity * 20 if self.body.run.running else 0
 
     @property
     def said(self) -> list[bytes]:
@@ -56,7 +54,7 @@ class Massager:
         """Switch it on at its button, after it switched itself off altogether."""
         assert isinstance(self.body, LovenseBody)
         assert self.twin.server is not None
-        self.body.wire.gone = False
+        self.body.powered_off = False
         await self.twin.server.start()
 
     async def is_found(self, how: str, model: str = "") -> None:
@@ -71,7 +69,7 @@ class Massager:
 
 @contextlib.asynccontextmanager
 async def massager(program: str) -> AsyncIterator[Massager]:
-    profile = Catalog.load().get(PROFILE)
+    profile = Catalog.load().get(LOVENSE.profile)
     assert profile is not None
     twin = Twin(profile, embody(profile, Side.BOTH, Mother(1), 1), NAME, RealClock().now)
     async with on_air(twin) as devices, client(program, devices.transport) as app:
@@ -88,7 +86,7 @@ async def test_the_low_level_part_can_do_everything_it_offers() -> None:
         await loses_the_link(m)
         await powers_off(m)
         assert m.app.used >= set(await m.app.call("operations"))
-        m.proof.holds(PROFILE, CLIENT, TEST, heard=[message.name for message in m.twin.commands])
+        m.proof.holds(LOVENSE, heard=[message.name for message in m.twin.commands])
 
 
 async def finds_and_connects(m: Massager) -> None:
@@ -126,10 +124,10 @@ async def vibrates_and_stops(m: Massager) -> None:
     m.proof.report("done", await m.app.call("direct_command", "Vibrate:8"), "OK")
     assert m.level == pytest.approx(8)
     assert await m.app.call("stop") is True
-    m.proof.command("stop", carried_out=not m.body.duty.on)
+    m.proof.command("stop", carried_out=not m.body.run.on)
     assert await m.app.call("intensity1", 12) is True
     assert await m.app.call("strict_stop") is True
-    assert not m.body.duty.on
+    assert not m.body.run.on
     # It has one motor, and no direction: nothing is sent for another.
     before = len(m.said)
     assert await m.app.call("intensity2", 5) is True
@@ -146,7 +144,7 @@ async def vibrates_and_stops(m: Massager) -> None:
 async def reads_the_battery(m: Massager) -> None:
     """While it runs, it says `s85;`, else `85;`."""
     m.body.battery = Battery(MASSAGER_HOURS, percent=85.9)
-    assert m.body.duty.running
+    assert m.body.run.running
     m.proof.report("battery", await m.app.call("get_battery_level"), 85)
     assert await m.app.call("direct_command", "Battery") == "s85"
     await m.app.call("stop")
@@ -165,7 +163,7 @@ async def asks_what_it_is(m: Massager) -> None:
 
 async def is_told_what_it_cannot_do(m: Massager) -> None:
     m.proof.report("failed", await m.app.call("strict_direct_command", "Rotate:5"), "ERR")
-    assert not m.body.duty.on
+    assert not m.body.run.on
     await m.app.call("intensity1", 4)
     with pytest.raises(ClientError, match="BadModelError"):
         await m.app.call("set_model_name", "Nora")  # it does not rotate
@@ -185,27 +183,27 @@ async def loses_the_link(m: Massager) -> None:
     assert await m.app.call("strict_reconnect") is True
     await m.app.call("start_notifications")  # a new connection begins without any
     assert await m.app.call("stop") is True
-    assert not m.body.duty.on
+    assert not m.body.run.on
 
 
 async def powers_off(m: Massager) -> None:
     await m.app.call("intensity1", 6)
     await m.app.call("disconnect")  # which stops it
     await wait(lambda: not m.is_connected())
-    assert not m.body.duty.on
+    assert not m.body.run.on
     await m.is_found("discover_toys")
     await m.app.call("create_toy", "Lush")
     await m.app.call("intensity1", 6)
     await m.app.call("strict_disconnect")
     await wait(lambda: not m.is_connected())
-    assert not m.body.duty.on
+    assert not m.body.run.on
     for power_off in ("power_off", "strict_power_off"):
         await m.is_found("discover_toys")
         await m.app.call("create_toy", "Lush")
         await m.app.call("intensity1", 6)
         assert await m.app.call(power_off) is True
         assert m.said[-1] == b"PowerOff;"
-        assert not m.body.duty.on
+        assert not m.body.run.on
         await m.app.until("is_connected", lambda connected: not connected)
         assert await m.app.call("discover_toys") == []
         await m.press_power()
@@ -265,7 +263,7 @@ async def is_driven_by_hand(m: Massager) -> None:
     assert await m.app.call("direct_command", "Vibrate:4") == "OK"
     assert m.level == pytest.approx(4)
     assert await m.app.call("stop") is True
-    assert not m.body.duty.on
+    assert not m.body.run.on
 
 
 async def is_driven_by_a_pattern(m: Massager) -> None:
@@ -282,7 +280,7 @@ async def is_driven_by_a_pattern(m: Massager) -> None:
     data = await m.app.call("get_pattern_data")
     assert data[:3] == [pattern, True, False]
     assert await m.app.call("toggle_pause") is True
-    await wait(lambda: not m.body.duty.on)
+    await wait(lambda: not m.body.run.on)
 
 
 async def is_held_back(m: Massager) -> None:
@@ -292,14 +290,14 @@ async def is_held_back(m: Massager) -> None:
     assert await m.app.call("intensity_limits") == [5, 5]
     await wait(lambda: m.level == pytest.approx(5))
     assert await m.app.call("toggle_block") is True
-    await wait(lambda: not m.body.duty.on)
+    await wait(lambda: not m.body.run.on)
     assert await m.app.call("intensity1", 3) is False
     assert await m.app.call("is_blocked") is True
     await m.app.call("set_blocked", False)
     await m.app.call("set_intensity1_limit", None)
     await wait(lambda: m.level == pytest.approx(16))
     await m.app.call("set_pattern", [])
-    await wait(lambda: not m.body.duty.on)
+    await wait(lambda: not m.body.run.on)
 
 
 async def tells_all_about_itself(m: Massager) -> None:
@@ -314,5 +312,5 @@ async def is_stopped_when_the_hub_has_it_back(m: Massager) -> None:
     """The hub connects again and stops it; without notifications it does not hear that this was understood."""
     await m.app.call("intensity1", 9)
     m.devices.lose_link(m.twin)
-    await wait(lambda: m.is_connected() and not m.body.duty.on)
+    await wait(lambda: m.is_connected() and not m.body.run.on)
     assert ["disconnect_callback", m.devices.address(m.twin)] in await m.app.call("events")

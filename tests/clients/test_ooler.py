@@ -7,21 +7,19 @@ from typing import Any
 
 import pytest
 
-from devices.catalog import Catalog
-from devices.clock import RealClock
+from devices.profiles.catalog import Catalog
 from devices.roles import Side
+from devices.support.clock import RealClock
+from devices.virtual.body_for import embody
 from devices.virtual.breast import Mother
-from devices.virtual.embody import embody
 from devices.virtual.ooler import OolerBody
 from devices.virtual.twin import Twin
 from tests.clients.client import Client, ClientError, Devices, client, on_air
-from tests.clients.proof import Proof
-from tests.system.test_service import wait
+from tests.clients.proof import OOLER, Proof
+from tests.helpers.service_process import wait
 
 pytestmark = pytest.mark.system
 
-CLIENT, TEST = "ooler-ble-client 1.0.0", "tests/clients/test_ooler.py"
-PROFILE = "ooler"
 SCHEDULE_HEADER = "8cb4ec90-cd94-4f69-b963-5473fbd94ec8"
 SCHEDULE_TIMES = "8cb4ec90-cd94-4f69-b963-5473fbd94ea9"
 SCHEDULE_TEMPERATURES = "fa242bc0-bf85-41f7-8dbb-53ba2e8b0895"
@@ -53,13 +51,13 @@ class Bed:
         celsius = self.pad.pad.target_celsius
         return None if celsius is None else celsius * 9 / 5 + 32
 
-    def kept(self, uuid: str) -> bytes:
+    def stored(self, uuid: str) -> bytes:
         """Return what stands in one of its other characteristics."""
-        return self.pad.wire.kept[uuid]
+        return self.pad.stored[uuid]
 
 
 async def test_the_client_can_do_everything_it_offers() -> None:
-    profile = Catalog.load().get(PROFILE)
+    profile = Catalog.load().get(OOLER.profile)
     assert profile is not None
     clock = RealClock()
     twin = Twin(profile, embody(profile, Side.BOTH, Mother(1), 1), "OOLER", clock.now)
@@ -77,7 +75,7 @@ async def test_the_client_can_do_everything_it_offers() -> None:
         await loses_the_link(bed)
         await switches_off(bed)
         assert app.used >= set(await app.call("operations"))
-        bed.proof.holds(PROFILE, CLIENT, TEST, heard=[message.name for message in twin.commands])
+        bed.proof.holds(OOLER, heard=[message.name for message in twin.commands])
 
 
 async def connects_and_reads(bed: Bed) -> None:
@@ -91,10 +89,10 @@ async def connects_and_reads(bed: Bed) -> None:
     pad.pad.frozen_sensor = True  # so that what it measures is still what it was when it was read
     pad.water_percent = 50
     state = await bed.state()
-    bed.proof.report("power", state["power"], pad.duty.on)
+    bed.proof.report("power", state["power"], pad.run.on)
     bed.proof.report("mode", state["mode"], MODES[pad.mode])
     bed.proof.report("target", state["set_temperature"], pad.last_fahrenheit)
-    bed.proof.report("actual", state["actual_temperature"], round(pad.measured_celsius * 9 / 5 + 32))
+    bed.proof.report("actual", state["actual_temperature"], round(pad.pad.sampled_celsius * 9 / 5 + 32))
     bed.proof.report("water", state["water_level"], 50)
     bed.proof.report("clean", state["clean"], pad.cleaning)
     bed.proof.report("unit", state["temperature_unit"], "FC"[pad.unit])
@@ -107,10 +105,10 @@ async def switches_on_at_what_was_chosen(bed: Bed) -> None:
     await bed.app.call("set_temperature", 104)  # it is off: the client sends it when it switches it on
     await bed.app.call("set_mode", "Boost")
     await bed.app.call("set_temperature_unit", "C")  # the client knows that it would be dropped, and leaves it
-    assert (bed.pad.duty.on, bed.pad.last_fahrenheit, bed.pad.mode, bed.pad.unit) == (False, 68, 1, 0)
+    assert (bed.pad.run.on, bed.pad.last_fahrenheit, bed.pad.mode, bed.pad.unit) == (False, 68, 1, 0)
     await bed.app.call("set_power", True)
     assert bed.twin.written == [("power", b"\1"), ("mode", b"\2"), ("target", b"\x68")]
-    bed.proof.command("switch_on", carried_out=bed.pad.duty.on)
+    bed.proof.command("switch_on", carried_out=bed.pad.run.on)
     bed.proof.command("target", "set_target", carried_out=bed.target_fahrenheit == pytest.approx(104))
     assert MODES[bed.pad.mode] == "Boost"
     assert (await bed.state())["power"] is True
@@ -143,21 +141,21 @@ async def sets_the_unit(bed: Bed) -> None:
     assert bed.target_fahrenheit == pytest.approx(104)
     state = await bed.state()
     bed.proof.report("target", state["set_temperature"], 40)
-    bed.proof.report("actual", state["actual_temperature"], round(bed.pad.measured_celsius))
+    bed.proof.report("actual", state["actual_temperature"], round(bed.pad.pad.sampled_celsius))
     await bed.app.call("stop")
     await bed.app.call("connect")  # the unit is read once on each connection
     bed.proof.report("unit", (await bed.app.call("state"))["temperature_unit"], "C")
     await bed.app.call("set_temperature_unit", "F")
     assert bed.pad.unit == 0
-    assert (await bed.state())["actual_temperature"] == round(bed.pad.measured_celsius * 9 / 5 + 32)
+    assert (await bed.state())["actual_temperature"] == round(bed.pad.pad.sampled_celsius * 9 / 5 + 32)
 
 
 async def cleans(bed: Bed) -> None:
     """Cleaning has a target of its own. The client switches it on for that."""
     await bed.app.call("set_power", False)
-    assert not bed.pad.duty.on
+    assert not bed.pad.run.on
     await bed.app.call("set_clean", True)
-    assert (bed.pad.duty.on, bed.pad.cleaning) == (True, True)
+    assert (bed.pad.run.on, bed.pad.cleaning) == (True, True)
     assert bed.target_fahrenheit == pytest.approx(75)
     state = await bed.state()
     bed.proof.report("clean", state["clean"], True)
@@ -189,26 +187,26 @@ async def keeps_a_schedule(bed: Bed) -> None:
     sunday = [(120, 62), (360, 116), (361, 0xFE), (390, 0), (9960, 68)]  # its morning is the week's first
     events = sorted([*night, *sunday])
     times = b"".join(minute.to_bytes(2, "little") for minute, _ in events)
-    assert bed.kept(SCHEDULE_TIMES) == times.ljust(140, b"\0")
-    assert bed.kept(SCHEDULE_TEMPERATURES) == bytes(value for _, value in events).ljust(70, b"\xff")
-    assert bed.kept(SCHEDULE_HEADER) == b"\1\0"
+    assert bed.stored(SCHEDULE_TIMES) == times.ljust(140, b"\0")
+    assert bed.stored(SCHEDULE_TEMPERATURES) == bytes(value for _, value in events).ljust(70, b"\xff")
+    assert bed.stored(SCHEDULE_HEADER) == b"\1\0"
     read = await bed.app.call("read_sleep_schedule")
     assert (read["seq"], [each["day"] for each in read["nights"]]) == (1, [0, 6])
     assert read == await bed.app.call("sleep_schedule")
     assert [tuple(each.values()) for each in await bed.app.call("sleep_schedule_events")] == events
     await bed.app.call("set_sleep_schedule_events", (60, 70), (120, 0))
-    assert bed.kept(SCHEDULE_TIMES)[:6] == bytes.fromhex("3c00 7800 0000")
-    assert bed.kept(SCHEDULE_TEMPERATURES)[:3] == bytes.fromhex("46 00 ff")
+    assert bed.stored(SCHEDULE_TIMES)[:6] == bytes.fromhex("3c00 7800 0000")
+    assert bed.stored(SCHEDULE_TEMPERATURES)[:3] == bytes.fromhex("46 00 ff")
     await bed.app.call("clear_sleep_schedule")
-    assert bed.kept(SCHEDULE_TEMPERATURES) == b"\xff" * 70
+    assert bed.stored(SCHEDULE_TEMPERATURES) == b"\xff" * 70
     assert (await bed.app.call("read_sleep_schedule"))["nights"] == []
 
 
 async def sets_the_clock(bed: Bed) -> None:
     """By hand, from the Bluetooth specification: 2026 is 07ea, a Monday is 1, and two hours are eight quarters."""
     await bed.app.call("sync_clock", "2026-11-23T21:30:15+02:00")
-    assert bed.kept(CURRENT_TIME) == bytes.fromhex("ea07 0b 17 15 1e 0f 01 00 01")
-    assert bed.kept(LOCAL_TIME) == bytes.fromhex("08 ff")
+    assert bed.stored(CURRENT_TIME) == bytes.fromhex("ea07 0b 17 15 1e 0f 01 00 01")
+    assert bed.stored(LOCAL_TIME) == bytes.fromhex("08 ff")
 
 
 async def loses_the_link(bed: Bed) -> None:
@@ -216,7 +214,7 @@ async def loses_the_link(bed: Bed) -> None:
     bed.devices.lose_link(bed.twin)
     assert bed.twin.server is not None
     await wait(lambda: not bed.twin.server.connected)
-    assert bed.pad.duty.on
+    assert bed.pad.run.on
     await bed.app.until("is_connected", lambda connected: not connected)
     await bed.app.call("connect")
     assert (await bed.state())["power"] is True
@@ -229,7 +227,7 @@ async def switches_off(bed: Bed) -> None:
     await bed.app.call("set_temperature", 75)
     await bed.app.call("set_power", False)
     assert bed.twin.written[-2:] == [("target", b"\x4b"), ("power", b"\0")]
-    bed.proof.command("switch_off", "off", carried_out=not bed.pad.duty.on and bed.pad.last_fahrenheit == 75)
+    bed.proof.command("switch_off", "off", carried_out=not bed.pad.run.on and bed.pad.last_fahrenheit == 75)
     bed.proof.report("power", (await bed.state())["power"], False)
     await bed.app.call("stop")
     assert not await bed.app.call("is_connected")

@@ -9,19 +9,17 @@ from typing import Any
 
 import pytest
 
-from devices.clock import RealClock
+from devices.support.clock import RealClock
 from devices.tuya.datapoints import Code
-from devices.virtual.tuya import TuyaTwin
 from devices.virtual.tuya_body import TuyaBody
-from devices.virtual.tuya_sdk import TuyaSdk
 from tests.clients.client import client, on_air, output_of
-from tests.clients.proof import Proof
-from tests.devices.tuya.bench import DEVICE_ID, LOCAL_KEY, credentials, profile
-from tests.system.test_service import wait
+from tests.clients.proof import TUYA, Proof
+from tests.helpers.faulty_tuya_twin import FaultyTuyaTwin, TuyaSdk
+from tests.helpers.service_process import wait
+from tests.helpers.tuya_links import DEVICE_ID, LOCAL_KEY, credentials, profile
 
 pytestmark = pytest.mark.system
 
-CLIENT, TEST = "tuya-ble-sdk 0.1.3", "tests/clients/test_tuya.py"
 PROGRAM = "use_tuya.py"
 PRODUCT = "letdown1"
 NUMBERS = itertools.count(10)
@@ -69,7 +67,7 @@ DEVICES: dict[str, tuple[dict[str, Any], dict[str, tuple[int, int, Any]]]] = {
 IDLE_STATUS = "000000000001020001021e0170"
 
 
-def device(name: str, clock: RealClock, *, bound: bool = True, **copy: Any) -> TuyaTwin:
+def device(name: str, clock: RealClock, *, bound: bool = True, **copy: Any) -> FaultyTuyaTwin:
     """Return a virtual device with a uuid of its own. `copy`: in what its copy of the device SDK differs."""
     state, _ = DEVICES[name]
     number = next(NUMBERS)
@@ -77,10 +75,12 @@ def device(name: str, clock: RealClock, *, bound: bool = True, **copy: Any) -> T
     # The SDK numbers an answer before it sends it. So its numbers do not climb when the question came in the very same
     # moment as the device's reply to pairing, as only here, where the air takes no time; and the device hangs up.
     sdk = TuyaSdk(asks_after_seconds=0.2, **copy)
-    return TuyaTwin(profile(name), TuyaBody(state), f"TY{number}", clock.now, credentials=own, bound=bound, sdk=sdk)
+    return FaultyTuyaTwin(
+        profile(name), TuyaBody(state), f"TY{number}", clock.now, credentials=own, bound=bound, sdk=sdk
+    )
 
 
-def wanted(twin: TuyaTwin, **changes: str) -> dict[str, str]:
+def wanted(twin: FaultyTuyaTwin, **changes: str) -> dict[str, str]:
     """Return what the SDK needs to know to read a device."""
     uuid = twin._credentials.uuid.get_secret_value()
     return {"name": twin.name, "uuid": uuid, "device_id": DEVICE_ID, "local_key": LOCAL_KEY, **changes}
@@ -92,6 +92,7 @@ def by_id(points: list[dict[str, Any]]) -> dict[int, tuple[int, Any]]:
 
 async def test_it_reads_what_is_true_of_every_device_and_tells_whoever_has_the_wrong_secrets() -> None:
     """All at once, because the SDK waits twelve seconds for an answer that does not come."""
+    assert DEVICES.keys() == TUYA.keys()
     clock = RealClock()
     idle = {name: device(name, clock) for name in DEVICES}
     older, unbound = device("tuya-warmer", clock, status_code=Code.WRITE), device("tuya-warmer", clock, bound=False)
@@ -131,12 +132,12 @@ async def test_it_reads_what_is_true_of_every_device_and_tells_whoever_has_the_w
         assert not any(twin.writes for twin in twins)
 
 
-def check_points(name: str, twin: TuyaTwin, points: list[dict[str, Any]]) -> None:
+def check_points(name: str, twin: FaultyTuyaTwin, points: list[dict[str, Any]]) -> None:
     read, proof = by_id(points), Proof()
     for datapoint, (number, kind, truth) in DEVICES[name][1].items():
         proof.report(datapoint, read.pop(number), (kind, truth))
     assert read == ({105: (RAW, IDLE_STATUS)} if name == "sporramom-w3" else {})
-    proof.holds(name, CLIENT, TEST, heard=[each for each, _ in twin.writes])
+    proof.holds(TUYA[name], heard=[each for each, _ in twin.writes])
 
 
 def check_times(points: list[dict[str, Any]]) -> None:
@@ -146,7 +147,7 @@ def check_times(points: list[dict[str, Any]]) -> None:
     assert all(abs(point["timestamp"] - time.time()) < 60 for point in points)
 
 
-def check_answers(twin: TuyaTwin) -> None:
+def check_answers(twin: FaultyTuyaTwin) -> None:
     """It answers what the device asks and reports."""
     answers = {reply.code: reply for reply in twin.replies}
     assert all(reply.response_to for reply in answers.values())
@@ -158,7 +159,7 @@ def check_answers(twin: TuyaTwin) -> None:
     assert (year, month) == (time.localtime().tm_year - 2000, time.localtime().tm_mon)
 
 
-def check_advertisements(told: dict[str, dict[str, Any]], twins: list[TuyaTwin]) -> None:
+def check_advertisements(told: dict[str, dict[str, Any]], twins: list[FaultyTuyaTwin]) -> None:
     """Each tells who is there, and whether it belongs to an account."""
     assert told == {
         twin.name: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from controller.safety import OwnerLimits
+from controller.database.database_errors import DatabaseError
+from controller.safety.limits import OwnerLimits
 from controller.settings import DeviceSettings, Settings, StationSettings, load_settings
+from devices.bluetooth.advertisement import Advertisement
 from devices.roles import Side
-from devices.shipped import SHIPPED
-from devices.sighting import Sighting
-from devices.yaml_file import FileError
+from devices.support.file_error import FileError
+from devices.support.shipped import SHIPPED
 
 Write = Callable[[str], Path]
 SECRET = "hunter2-geheim"
@@ -116,9 +118,9 @@ def test_a_device_needs_an_address_or_a_name(write: Write) -> None:
 
 def test_two_devices_with_one_name_are_refused(write: Write) -> None:
     each = "      - {name: pump, profile: open-pump, address: 'AA:BB:CC:DD:EE:FF'}\n"
-    (problem,) = problems(write(station(each * 2)))
-    assert "two devices are called pump" in problem
-    assert "stations.home" in problem
+    file = write(station(each * 2))
+    words = "two devices are called pump; give each a name of its own"
+    assert problems(file) == [f"{file}:{4 + at}: stations.home.devices.{at}.name: {words}" for at in (0, 1)]
 
 
 def test_two_stations_may_use_the_same_name(write: Write) -> None:
@@ -128,32 +130,60 @@ def test_two_stations_may_use_the_same_name(write: Write) -> None:
 
 
 SAME = [
-    ("address: 'AA:BB:CC:DD:EE:FF'", "address: 'aa:bb:cc:dd:EE:FF'"),
-    ("address: 'AA:BB:CC:DD:EE:FF', advertised_name: X", "address: 'AA:BB:CC:DD:EE:FF', advertised_name: Y"),
-    ("advertised_name: X", "advertised_name: X"),
+    ("address: 'AA:BB:CC:DD:EE:FF'", "address: 'aa:bb:cc:dd:EE:FF'", "address"),
+    ("address: 'AA:BB:CC:DD:EE:FF', advertised_name: X", "address: 'AA:BB:CC:DD:EE:FF', advertised_name: Y", "address"),
+    ("advertised_name: X", "advertised_name: X", "advertised name"),
+    ("address: 'AA:BB:CC:DD:EE:FF', advertised_name: X", "advertised_name: X", "advertised name"),
 ]
+ONCE = "a device belongs to one station, once"
 
 
-@pytest.mark.parametrize(("first", "second"), SAME)
-def test_a_device_that_is_configured_twice_in_a_station_is_refused(write: Write, first: str, second: str) -> None:
+@pytest.mark.parametrize(("first", "second", "same"), SAME)
+def test_a_device_that_is_configured_twice_in_a_station_is_refused(
+    write: Write, first: str, second: str, same: str
+) -> None:
     devices = f"      - {{name: left, profile: x, {first}}}\n      - {{name: right, profile: x, {second}}}\n"
     file = write(station(devices))
-    where = f"{file}:5: stations.home.devices.1"
     assert problems(file) == [
-        f"{where}: a device belongs to one station, once: left of home and right of home are the same"
+        f"{file}:4: stations.home.devices.0: left of home and right of home have the same {same}; {ONCE}",
+        f"{file}:5: stations.home.devices.1: right of home and left of home have the same {same}; {ONCE}",
     ]
 
 
-@pytest.mark.parametrize(("first", "second"), SAME)
-def test_a_device_of_two_stations_is_refused(write: Write, first: str, second: str) -> None:
+@pytest.mark.parametrize(("first", "second", "same"), SAME)
+def test_a_device_of_two_stations_is_refused(write: Write, first: str, second: str, same: str) -> None:
     other = "    - {name: pad, profile: x, advertised_name: Z}\n"
     one = f"  one:\n    devices:\n{other}    - {{name: pump, profile: x, {first}}}\n"
     two = f"  two:\n    devices:\n    - {{name: pump, profile: x, {second}}}\n"
     file = write(f"stations:\n{one}{two}")
-    where = f"{file}:8: stations.two.devices.0"
     assert problems(file) == [
-        f"{where}: a device belongs to one station, once: pump of one and pump of two are the same"
+        f"{file}:5: stations.one.devices.1: pump of one and pump of two have the same {same}; {ONCE}",
+        f"{file}:8: stations.two.devices.0: pump of two and pump of one have the same {same}; {ONCE}",
     ]
+
+
+ADDRESSED = "      - {name: pump, profile: x, address: %s}\n"
+
+
+@pytest.mark.parametrize("address", ["aa:bb:cc:dd:ee:ff", "'1A2B3C4D-0000-1111-2222-ABCDEF012345'"])
+def test_an_address_has_six_octets_or_is_a_uuid_of_macos(write: Write, address: str) -> None:
+    (device,) = load_settings(write(station(ADDRESSED % address))).stations["home"].devices
+    assert device.address == address.strip("'")
+
+
+@pytest.mark.parametrize("address", ["AA:BB:CC:DD:EE", "AA-BB-CC-DD-EE-FF", "Letdown Pump", "AA:BB:CC:DD:EE:FG", "''"])
+def test_any_other_address_is_refused_and_it_is_said_what_would_fit(write: Write, address: str) -> None:
+    file = write(station(ADDRESSED % address))
+    (problem,) = problems(file)
+    assert problem.startswith(f"{file}:4: stations.home.devices.0.address: ")
+    assert "AA:BB:CC:DD:EE:FF" in problem
+    assert "letdown scan --addresses" in problem
+
+
+@pytest.mark.parametrize("name", ["''", "'  '"])
+def test_an_advertised_name_is_not_empty(write: Write, name: str) -> None:
+    (problem,) = problems(write(station(f"      - {{name: pump, profile: x, advertised_name: {name}}}\n")))
+    assert "stations.home.devices.0.advertised_name: is empty" in problem
 
 
 def test_two_devices_of_one_name_are_told_apart_by_their_addresses(write: Write) -> None:
@@ -177,8 +207,8 @@ def test_there_is_at_least_one_station(write: Write) -> None:
     assert "stations" in problems(write("stations: {}\n"))[0]
 
 
-def sighting(address: str, name: str | None) -> Sighting:
-    return Sighting(
+def advertisement(address: str, name: str | None) -> Advertisement:
+    return Advertisement(
         address=address,
         name=name,
         services=frozenset(),
@@ -193,15 +223,15 @@ def sighting(address: str, name: str | None) -> Sighting:
 
 def test_an_address_decides_alone_whatever_the_name_says() -> None:
     device = DeviceSettings(name="p", profile="x", address="aa:bb:cc:dd:ee:ff", advertised_name="Pump")
-    assert device.wanted(sighting("AA:BB:CC:DD:EE:FF", None))
-    assert not device.wanted(sighting("AA:BB:CC:DD:EE:00", "Pump"))
+    assert device.wanted(advertisement("AA:BB:CC:DD:EE:FF", None))
+    assert not device.wanted(advertisement("AA:BB:CC:DD:EE:00", "Pump"))
 
 
 def test_a_name_fits_only_as_a_whole() -> None:
     device = DeviceSettings(name="p", profile="x", side=Side.LEFT, advertised_name="Pump")
-    assert device.wanted(sighting("AA:BB:CC:DD:EE:FF", "Pump"))
-    assert not device.wanted(sighting("AA:BB:CC:DD:EE:FF", "Pump 2"))
-    assert not device.wanted(sighting("AA:BB:CC:DD:EE:FF", None))
+    assert device.wanted(advertisement("AA:BB:CC:DD:EE:FF", "Pump"))
+    assert not device.wanted(advertisement("AA:BB:CC:DD:EE:FF", "Pump 2"))
+    assert not device.wanted(advertisement("AA:BB:CC:DD:EE:FF", None))
 
 
 def test_an_unverified_device_is_not_allowed_by_default() -> None:
@@ -225,11 +255,11 @@ def test_an_unknown_key_is_refused_with_its_line(write: Write, text: str, line: 
     (problem,) = problems(file)
     assert problem.startswith(f"{file}:{line}: ")
     assert key in problem
-    assert "misspelt" in problem
+    assert "did you mean" in problem
 
 
 def test_a_key_that_is_said_twice_is_refused(write: Write) -> None:
-    assert "said twice" in problems(write("language: en\nlanguage: de\n"))[0]
+    assert "given twice" in problems(write("language: en\nlanguage: de\n"))[0]
 
 
 @pytest.mark.parametrize("text", ["- a\n", "language\n", "language: [en]\n", "radio: {kind: usb}\n", "a: [\n", "\t"])
@@ -246,6 +276,44 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["radio: {kind: bumble}\n", "radio: {transport: 'usb:0'}\n"])
 def test_a_transport_goes_with_bumble_only(write: Write, text: str) -> None:
     assert "kind bumble goes with a transport" in problems(write(text))[0]
+
+
+# Paths
+
+
+PATHS = """
+profiles: [mine, /somewhere/else]
+routines: [~/routines]
+store: {path: letdown.db}
+mqtt: {username: ann, password_file: secret/password, ca_file: ca.pem}
+radio: {proxies: [{host: nursery.local, key_file: proxy.key}]}
+"""
+
+
+def test_paths_are_relative_to_the_file_and_not_to_the_working_folder(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for folder in ("mine", "home/routines", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = load_settings(write(PATHS.replace("/somewhere/else", str(tmp_path))))
+    assert settings.profiles == (tmp_path / "mine", tmp_path)
+    assert settings.routines == (tmp_path / "home/routines",)
+    assert settings.store.path == tmp_path / "letdown.db"
+    assert settings.mqtt.password_file == tmp_path / "secret/password"
+    assert settings.mqtt.ca_file == tmp_path / "ca.pem"
+    assert settings.radio.proxies[0].key_file == tmp_path / "proxy.key"
+
+
+@pytest.mark.parametrize("key", ["profiles", "routines"])
+def test_a_folder_that_is_not_there_is_named_with_its_line(write: Write, tmp_path: Path, key: str) -> None:
+    file = write(f"language: en\n{key}:\n  - .\n  - gone\n  - letdown.yaml\n")
+    remedy = "correct its path, or remove it from the settings"
+    assert problems(file) == [
+        f"{file}:4: {key}.1: the folder {tmp_path / 'gone'} does not exist; {remedy}",
+        f"{file}:5: {key}.2: the folder {tmp_path / 'letdown.yaml'} is a file; {remedy}",
+    ]
 
 
 # The environment
@@ -332,23 +400,23 @@ def test_an_error_of_the_environment_never_repeats_a_password(monkeypatch: pytes
     assert SECRET not in str(caught.value)
 
 
-# Receivers
+# Adapters
 
-RECEIVERS = "radio: {adapters: [hci1], proxies: [{host: nursery.local, key: k3y}]}\n"
+ADAPTERS = "radio: {adapters: [hci1], proxies: [{host: nursery.local, key: k3y}]}\n"
 PUMP = "      - {name: pump, profile: open-pump, side: left, advertised_name: Pump, through: %s}\n"
 
 
 @pytest.mark.parametrize("name", ["hci1", "nursery.local"])
-def test_a_device_can_be_bound_to_a_receiver(write: Write, name: str) -> None:
-    settings = load_settings(write(RECEIVERS + station(PUMP % name)))
+def test_a_device_can_be_bound_to_an_adapter_of(write: Write, name: str) -> None:
+    settings = load_settings(write(ADAPTERS + station(PUMP % name)))
     (device,) = settings.stations["home"].devices
     wanted = device.wanted
-    assert wanted(replace(sighting("C0:00:00:00:00:01", "Pump"), receiver=name))
-    assert not wanted(replace(sighting("C0:00:00:00:00:01", "Pump"), receiver="hci0"))
+    assert wanted(replace(advertisement("C0:00:00:00:00:01", "Pump"), adapter=name))
+    assert not wanted(replace(advertisement("C0:00:00:00:00:01", "Pump"), adapter="hci0"))
 
 
 def test_but_only_to_one_that_is_named(write: Write) -> None:
-    (problem,) = problems(write(RECEIVERS + station(PUMP % "hci0")))
+    (problem,) = problems(write(ADAPTERS + station(PUMP % "hci0")))
     assert "hci0 is neither in radio.adapters nor the host of one of radio.proxies" in problem
 
 
@@ -361,12 +429,12 @@ def test_but_only_to_one_that_is_named(write: Write) -> None:
         ("{proxies: [{port: 1}]}", "radio.proxies.0.host"),
     ],
 )
-def test_what_cannot_be_a_receiver_is_refused(write: Write, radio: str, words: str) -> None:
+def test_what_cannot_be_an_adapter_is_refused(write: Write, radio: str, words: str) -> None:
     assert words in "\n".join(problems(write(f"radio: {radio}\n")))
 
 
 def test_the_key_of_a_proxy_never_shows(write: Write) -> None:
-    assert "k3y" not in repr(load_settings(write(RECEIVERS)))
+    assert "k3y" not in repr(load_settings(write(ADAPTERS)))
     assert SECRET not in "\n".join(problems(write(f"radio: {{proxies: [{{host: a.lan, port: 0, key: {SECRET}}}]}}\n")))
 
 
@@ -379,3 +447,63 @@ def test_settings_cannot_be_changed() -> None:
         settings.limits.heat_celsius = 45
     with pytest.raises(ValidationError):
         settings.language = "de"
+
+
+# Where the history is kept
+
+
+def test_the_history_is_kept_beside_the_store_unless_a_database_is_named(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"store": {"path": tmp_path / "mine.db"}})
+    assert settings.store.history_file == tmp_path / "mine-history.db"
+    assert settings.history.database() is None
+    named = Settings.model_validate({"history": {"url": "postgresql://user:hush@database.lan/letdown"}})
+    database = named.history.database()
+    assert database is not None
+    assert database.name == "the history in the database letdown on database.lan"
+    assert "hush" not in repr(named)
+
+
+def test_the_address_of_the_history_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    database = Settings.model_validate({"history": {"url_file": file}}).history.database()
+    assert database is not None
+    for content, says in {
+        None: "cannot be read (No such file or directory); name a file in history.url_file",
+        b"mysql://user:hush@host/x": "is wrong (a database's address begins with postgresql://",
+        b"\xff": "is wrong (not UTF-8); correct it",
+    }.items():
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(DatabaseError) as error:
+            database.create()
+        assert str(error.value).startswith(f"the file {file} with the address of the history {says}")
+        assert "hush" not in str(error.value)
+    file.write_text("postgresql://user:hush@database.lan/letdown\nmore\n")
+    assert database.name == "the history in the database letdown on database.lan"
+
+
+def test_sessions_are_kept_for_ever_unless_the_settings_say_so() -> None:
+    assert Settings().history.keep_days is None
+    assert Settings.model_validate({"history": {"keep_days": 30}}).history.keep_days == 30
+    with pytest.raises(ValidationError, match="greater than or equal to 30"):
+        Settings.model_validate({"history": {"keep_days": 29}})
+
+
+@pytest.mark.parametrize(
+    ("history", "says"),
+    [
+        ({"url": "mysql://user:hush@host/x"}, "history.url"),
+        ({"url": "postgresql://user:hush@host/x", "url_file": "x"}, "the address is in url or in url_file"),
+        ({"uri": "postgresql://user:hush@host/x"}, "there are url, url_file"),
+        ("postgresql://user:hush@host/x", "history"),
+    ],
+)
+def test_a_wrong_address_of_the_history_is_an_error_that_does_not_show_it(
+    history: object, says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "letdown.yaml"
+    file.write_text(json.dumps({"history": history}))
+    with pytest.raises(FileError) as error:
+        load_settings(file)
+    assert says in str(error.value)
+    assert "hush" not in str(error.value)

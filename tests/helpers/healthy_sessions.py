@@ -14,31 +14,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from controller.events import EventType, SessionState, Stream
-from controller.guide import load_words
-from controller.memory import ShortMemory
-from controller.routine import load_routines
-from controller.safety import OwnerLimits
-from controller.station import Station
-from controller.virtual import VirtualParent
-from devices.catalog import Catalog
-from devices.clock import Clock, ScaledClock
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.roles import Driver
+from controller.cli.virtual_parent import VirtualParent
+from controller.contract.events import EventType, SessionState
+from controller.contract.stream import Stream
+from controller.contract.words import load_words
+from controller.safety.limits import OwnerLimits
+from controller.safety.persistence import InMemoryPersistence
+from controller.service.station import Station
+from controller.session.routine import load_routines
+from devices.bluetooth.advertisement import Advertisement
+from devices.bluetooth.radio import Radio
+from devices.driver.base import BaseDevice, DeviceOptions
+from devices.driver.vocabulary import RoleName
+from devices.profiles.profile_device import ProfileDevice
 from devices.profiles.schema import Profile
-from devices.profiles.vocabulary import Role
-from devices.radio import Radio
 from devices.roles import Side
-from devices.sighting import Sighting
-from devices.tuya.driver import TuyaDevice
-from devices.virtual.air import Air
-from devices.virtual.home import Described, Home
-from devices.virtual.radio import radio_on_air
-from devices.virtual.tuya import TuyaTwin
+from devices.support.clock import Clock, ScaledClock
+from devices.tuya.tuya_device import TuyaDevice
+from devices.tuya.tuya_model import TuyaModel
+from devices.virtual.transports import Air
 from devices.virtual.tuya_body import TuyaBody
-from tests.controller.household import Told
-from tests.devices.tuya.bench import credentials
-from tests.devices.virtual.shipped import catalog as catalog_without_tuya
+from devices.virtual.tuya_twin import TuyaTwin
+from devices.virtual.virtual_home import DescribedDevice, Home
+from devices.virtual.virtual_radio import radio_on_air
+from tests.helpers.home import Recorder
+from tests.helpers.home import catalog as shipped
+from tests.helpers.shipped_profiles import catalog as catalog_without_tuya
+from tests.helpers.tuya_links import credentials
 
 _TICK_SECONDS = 0.2
 _LONGEST_SECONDS = 4500.0
@@ -65,13 +67,13 @@ class Plan:
         return f"{self.routine}, {self.side}, {devices or 'no device'}, {self.comfort_vacuum_mmhg}, {self.seed}"
 
     @property
-    def devices(self) -> tuple[Described, ...]:
+    def devices(self) -> tuple[DescribedDevice, ...]:
         """The devices, each advertising its key."""
         wanted = [("left-pump", self.pump, Side.LEFT), ("right-pump", self.pump, Side.RIGHT)]
         wanted += [("warmer", self.warmer, Side.BOTH)]
         if self.massager != self.warmer:  # else one device is both
             wanted += [("massager", self.massager, Side.BOTH)]
-        return tuple(Described(key, profile, key, side) for key, profile, side in wanted if profile is not None)
+        return tuple(DescribedDevice(key, profile, key, side) for key, profile, side in wanted if profile is not None)
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,16 @@ class Outcome:
 @cache
 def all_profiles() -> dict[str, Profile]:
     """Return every shipped profile by its id; templates have made-up UUIDs."""
-    return {profile.id: profile for profile in (*Catalog.load(), *catalog_without_tuya())}
+    return {profile.id: profile for profile in (*shipped(), *catalog_without_tuya())}
 
 
-def profiles_with(role: Role) -> list[str]:
-    """Return the ids of the profiles that can be started in a role."""
-    return sorted(profile.id for profile in all_profiles().values() if role in profile.roles and profile.starts(role))
+def profiles_with(role: RoleName) -> list[str]:
+    """Return the ids of the profiles that can be started in a role, and have a virtual device."""
+    return sorted(
+        profile.id
+        for profile in all_profiles().values()
+        if role in profile.roles and profile.starts(role) and profile.bluetooth
+    )
 
 
 def sampled(count: int, seed: int) -> Iterator[Plan]:
@@ -140,14 +146,14 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
                 ),
                 routines=load_routines(),
                 words=load_words("en"),
-                memory=ShortMemory(),
+                persistence=InMemoryPersistence(),
             )
-            told = Told(clock, stream)
+            recorded = Recorder(clock, stream)
             stream.subscribe(VirtualParent(station, clock, home.mother).watch)
             running = asyncio.create_task(station.run())
             stack.push_async_callback(_ended, running)
             async with asyncio.timeout(30):
-                while any(device.link.sighting is None for device in station.devices):  # noqa: ASYNC110
+                while any(device.link.advertisement is None for device in station.devices):  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
         async with clock.timeout(_CONNECTING_SECONDS):
             while not all(device.link.connected for device in station.devices):
@@ -160,15 +166,15 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
         await clock.sleep(_AFTERWARDS_SECONDS)
         twins = {**home.twins, **{twin.name: twin for twin in tuya}}
         return Outcome(
-            state=told.snapshot.state,
-            reason=told.snapshot.reason,
-            trips=tuple(str(event.data) for event in told.events(EventType.TRIP)),
-            left_on=tuple(name for name, twin in twins.items() if twin.body.duty.on),
+            state=recorded.snapshot.state,
+            reason=recorded.snapshot.reason,
+            trips=tuple(str(event.data) for event in recorded.events(EventType.TRIP)),
+            left_on=tuple(name for name, twin in twins.items() if twin.body.run.on),
         )
 
 
 def _twins(plan: Plan, clock: Clock) -> tuple[Home, list[TuyaTwin]]:
-    plain = [each for each in plan.devices if all_profiles()[each.profile].tuya is None]
+    plain = [each for each in plan.devices if isinstance(all_profiles()[each.profile], Profile)]
     tuya = [
         TuyaTwin(all_profiles()[each.profile], TuyaBody(), each.advertised_name, clock.now, credentials=credentials())
         for each in plan.devices
@@ -199,18 +205,16 @@ async def _ticked(twins: list[TuyaTwin], air: Air, clock: Clock) -> AsyncIterato
                 await twin.server.stop()
 
 
-def _driver(each: Described, radio: Radio, clock: Clock) -> Driver:
+def _driver(each: DescribedDevice, radio: Radio, clock: Clock) -> BaseDevice:
     profile = all_profiles()[each.profile]
 
-    def wanted(sighting: Sighting) -> bool:
-        return sighting.name == each.advertised_name
+    def wanted(advertisement: Advertisement) -> bool:
+        return advertisement.name == each.advertised_name
 
-    if profile.tuya is not None:
+    if isinstance(profile, TuyaModel):
         own, now = credentials(), _simulated_time(clock)
-        return TuyaDevice(
-            radio, clock, name=each.key, side=each.side, profile=profile, credentials=own, wanted=wanted, now=now
-        )
-    return ProfileDevice(radio, clock, name=each.key, side=each.side, profile=profile, wanted=wanted)
+        return TuyaDevice(radio, clock, profile, DeviceOptions(each.key, each.side, wanted), own, now)
+    return ProfileDevice(radio, clock, profile, DeviceOptions(each.key, each.side, wanted))
 
 
 def _simulated_time(clock: Clock) -> Callable[[], datetime]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.events import SessionState
-from controller.station import Station
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.vocabulary import Value
+from controller.contract.events import SessionState
+from controller.service.station import Station
+from devices.driver.vocabulary import Value
+from devices.profiles.profile_device import ProfileDevice
 from devices.roles import Side
 from tests.helpers.healthy_sessions import Plan, profiles_with, run_session, sampled
 
@@ -31,13 +31,13 @@ async def test_a_trip_is_noticed() -> None:
     def report_too_much(station: Station) -> None:
         (left, *_) = station.devices
         assert isinstance(left, ProfileDevice)
-        hear = left.told.hear
+        hear = left.state.update
 
         def hear_too_much(values: Mapping[str, Value]) -> None:
             runs = left.values.get("run_state") == "running"
             hear({**values, "vacuum_mmhg": 400} if runs else values)
 
-        left.told.hear = hear_too_much  # type: ignore[method-assign]
+        left.state.update = hear_too_much  # type: ignore[method-assign]
 
     outcome = await run_session(Plan(routine="soften-for-latch", side=Side.LEFT), report_too_much)
     assert not outcome.healthy

@@ -1,4 +1,4 @@
-"""The fault matrix: every place in a session times every fault. Run with `make fault-matrix`."""
+"""The fault matrix: every moment in a session times every fault. Run with `make fault-matrix`."""
 
 import pytest
 

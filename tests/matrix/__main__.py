@@ -26,15 +26,15 @@ class Collector:
         if report.when == "call":
             for name, value in report.user_properties:
                 if name == "cell":
-                    assert isinstance(value, list)  # as `test_matrix` recorded it
-                    fault, place, off_seconds = value
-                    self.results[fault, place] = Found(report.outcome, off_seconds)
+                    assert isinstance(value, list)  # as `checked_cell` recorded it
+                    fault, moment, off_seconds = value
+                    self.results[fault, moment] = Found(report.outcome, off_seconds)
 
 
 def main() -> int:
     """Run the matrix. Return pytest's exit code."""
     collector = Collector()
-    tests = str(Path(__file__).with_name("test_matrix.py"))
+    tests = str(Path(__file__).with_name("test_every_cell.py"))
     options = ["-q", "-n", str(os.cpu_count() or 1), "-m", "matrix", "--rootdir", str(ROOT)]
     code = pytest.main([*options, tests], plugins=[collector])
     console = Console()

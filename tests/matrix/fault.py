@@ -1,4 +1,4 @@
-"""What a fault is, and what is to become of a session by it."""
+"""A fault, and the outcome that a session must have with it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from controller.events import EventType, SessionState
-from controller.safety import FOLLOW_SECONDS, OwnerLimits, TripKind
-from devices.virtual.home import DeviceKey
-from tests.matrix.places import EVERYWHERE, Place
+from controller.contract.events import EventType, SessionState
+from controller.safety.limits import FOLLOW_SECONDS, OwnerLimits, TripKind
+from devices.virtual.virtual_home import DeviceKey
+from tests.matrix.moments import ALL_MOMENTS, Moment
 
 if TYPE_CHECKING:
     from tests.matrix.cell import Cell
 
-NOT_FOLLOWED_SECONDS = FOLLOW_SECONDS + 2.5  # it is looked at each second, and a status comes each second
-WILLING = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
+NOT_FOLLOWED_SECONDS = FOLLOW_SECONDS + 2.5  # it is checked every second, and a status comes every second
+PERMISSIVE_OWNER = OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)
 
 
-class Doubt(StrEnum):
-    """Whether it is known that a device has stopped."""
+class Uncertainty(StrEnum):
+    """For how long a device's stop is uncertain."""
 
-    NEVER = "never in doubt"
-    SETTLED = "in doubt, and stopped again until it answers"
-    KEPT = "in doubt until the person acknowledges it"
-    SAID = "in doubt as long as it says itself that it is on, whatever the person says"
+    NONE = "never uncertain"
+    UNTIL_CONFIRMED = "uncertain, and stopped again until it answers"
+    UNTIL_ACKNOWLEDGED = "uncertain until the user acknowledges it"
+    UNTIL_OFF = "uncertain while it reports that it is on, acknowledged or not"
 
 
 @dataclass(frozen=True)
 class End:
-    """It must end: everything is off within so many seconds of the cause, and the person is told why.
+    """The session must end: everything is off within so many seconds of the cause, and the user is told why.
 
-    `reason` and `message` (the key of a guide's words) may speak of `{device}`: `device`, or else the place's victim.
+    `reason` and `message` (a key of the guide) may contain `{device}`: `device`, or else the moment's victim.
     Without a reason, it is that of the trip, or of the stop that was enforced.
-    `doubted`: whether the doubt is about that device, or about all that were on.
+    `uncertain`: whether that device is uncertain, or all that were on.
     """
 
     state: SessionState
@@ -43,45 +43,45 @@ class End:
     reason: str | None = None
     trips: frozenset[TripKind] = frozenset()
     events: tuple[EventType, ...] = ()
-    doubt: Doubt = Doubt.NEVER
+    uncertainty: Uncertainty = Uncertainty.NONE
     device: DeviceKey | None = None
-    doubted: Literal["device", "all"] = "device"
+    uncertain: Literal["device", "all"] = "device"
 
 
 @dataclass(frozen=True)
 class GoesOn:
-    """It must go on. `stops`: devices that are off from then on, of what was on; `doubt`: whether that is known.
+    """The session must go on. `stops`: which of the devices that were on are off from then on.
 
     `resumed`: the fault itself has it gone on with, also where it was paused.
     """
 
     stops: tuple[DeviceKey, ...] = ()
-    doubt: Doubt = Doubt.NEVER
+    uncertainty: Uncertainty = Uncertainty.NONE
     resumed: bool = False
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault, in one sentence, and what must become of it.
+    """One fault, in one sentence, and the expected outcomes.
 
-    `strike` does it to the house. It concerns the session in the places `concerns`, where `outcome` must come of it, or
-    what `elsewhere` says of a place; in all other places, the session must just go on.
+    `inject` applies it to the test home. At the moments in `concerns` the outcome is that in `elsewhere`, by moment, or
+    else `outcome`; at all other moments the session must go on.
     """
 
     name: str
     what: str
-    strike: Callable[[Cell], Awaitable[None]]
-    concerns: frozenset[str] = EVERYWHERE
+    inject: Callable[[Cell], Awaitable[None]]
+    concerns: frozenset[str] = ALL_MOMENTS
     outcome: End | GoesOn = GoesOn()
     elsewhere: Mapping[str, End | GoesOn] = field(default_factory=dict)
-    owner: OwnerLimits = WILLING
-    known: Mapping[str, str] = field(default_factory=dict)  # by place: why this does not hold yet
+    owner: OwnerLimits = PERMISSIVE_OWNER
+    known: Mapping[str, str] = field(default_factory=dict)  # by moment: why this does not hold yet
 
-    def outcome_in(self, place: Place) -> End | GoesOn:
-        """Return what must become of the session in a place."""
-        if place.name in self.elsewhere:
-            return self.elsewhere[place.name]
-        return self.outcome if place.name in self.concerns else GoesOn()
+    def outcome_at(self, moment: Moment) -> End | GoesOn:
+        """Return what must become of the session in a moment."""
+        if moment.name in self.elsewhere:
+            return self.elsewhere[moment.name]
+        return self.outcome if moment.name in self.concerns else GoesOn()
 
 
 def stopped(
@@ -89,11 +89,13 @@ def stopped(
     message: str,
     within_seconds: float,
     *events: EventType,
-    doubt: Doubt = Doubt.NEVER,
+    uncertainty: Uncertainty = Uncertainty.NONE,
     device: DeviceKey | None = None,
 ) -> End:
-    """Return the end by somebody's wish: a person's, the controller's owner's, or at a device's button."""
-    return End(SessionState.STOPPED, within_seconds, message, reason, events=events, doubt=doubt, device=device)
+    """Return the end by a deliberate stop: by the user, the controller's owner, or a device's button."""
+    return End(
+        SessionState.STOPPED, within_seconds, message, reason, events=events, uncertainty=uncertainty, device=device
+    )
 
 
 def not_followed(device: DeviceKey | None = None) -> End:
@@ -105,8 +107,8 @@ def tripped(
     within_seconds: float,
     *kinds: TripKind,
     device: DeviceKey | None = None,
-    doubt: Doubt = Doubt.NEVER,
-    doubted: Literal["device", "all"] = "device",
+    uncertainty: Uncertainty = Uncertainty.NONE,
+    uncertain: Literal["device", "all"] = "device",
 ) -> End:
     """Return the end by a trip of one of these kinds."""
     return End(
@@ -116,11 +118,13 @@ def tripped(
         trips=frozenset(kinds),
         events=(EventType.TRIP,),
         device=device,
-        doubt=doubt,
-        doubted=doubted,
+        uncertainty=uncertainty,
+        uncertain=uncertain,
     )
 
 
-def failed(within_seconds: float, reason: str, *, doubt: Doubt = Doubt.NEVER, device: DeviceKey | None = None) -> End:
-    """Return the end because a device did not do what it was told."""
-    return End(SessionState.FAILED, within_seconds, "failed", reason, doubt=doubt, device=device)
+def failed(
+    within_seconds: float, reason: str, *, uncertainty: Uncertainty = Uncertainty.NONE, device: DeviceKey | None = None
+) -> End:
+    """Return the end because a device did not carry out a command."""
+    return End(SessionState.FAILED, within_seconds, "failed", reason, uncertainty=uncertainty, device=device)

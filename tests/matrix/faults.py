@@ -7,7 +7,7 @@ from tests.matrix.people import PEOPLE
 from tests.matrix.radio import RADIO
 
 GROUPS = {
-    "People, their phones and clocks, and who runs the controller": PEOPLE,
+    "Users, their phones and clocks, and who runs the controller": PEOPLE,
     "The radio": RADIO,
     "The devices": DEVICE,
 }

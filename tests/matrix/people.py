@@ -1,4 +1,4 @@
-"""Faults of people, of their phones and clocks, and of whoever keeps the controller running."""
+"""Faults of users, of their phones and clocks, and of whoever runs the controller."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from unittest import mock
 
-from controller.events import EventType, SessionState
-from controller.memory import ShortMemory
-from controller.session import SHUT_DOWN, SYMPTOM
-from tests.controller.household import PUMPS
+from controller.contract.events import EndReason, EventType, SessionState
+from controller.safety.persistence import InMemoryPersistence
+from tests.helpers.home import PUMPS
 from tests.matrix.cell import AT_ONCE_SECONDS, LONG_AGO, Cell
 from tests.matrix.fault import End, Fault, GoesOn, stopped
-from tests.matrix.places import EVERYWHERE, where_on
+from tests.matrix.moments import ALL_MOMENTS, while_on
 
 _HOUR_SECONDS = 3600.0
 _STORM = 30
@@ -20,41 +19,41 @@ _STORM_SECONDS = 6.0
 
 
 async def _stop(cell: Cell) -> None:
-    cell.say("stop")
+    cell.send("stop")
 
 
 async def _pain(cell: Cell) -> None:
-    cell.say("pain")
+    cell.send("pain")
 
 
 async def _pause_for_an_hour(cell: Cell) -> None:
-    cell.say("pause")
+    cell.send("pause")
     await cell.house.elapse(1)
-    with (  # nothing is on, and nobody looks
-        mock.patch("devices.virtual.home._IDLE_TICK_SECONDS", 300.0),
-        mock.patch("controller.device_views.VIEW_EVERY_SECONDS", 300.0),
+    with (  # nothing is on, so nothing needs to be fresh
+        mock.patch("devices.virtual.virtual_home._IDLE_TICK_SECONDS", 300.0),
+        mock.patch("controller.service.device_publisher.VIEW_EVERY_SECONDS", 300.0),
     ):
         await cell.house.elapse(_HOUR_SECONDS)
 
 
 async def _start_again(cell: Cell) -> None:
-    cell.say("start", "refused", routine="milk", no_symptoms=True)
+    cell.send("start", "refused", routine="milk", no_symptoms=True)
 
 
 async def _start_unknown(cell: Cell) -> None:
-    cell.say("start", "refused", routine="no such thing", no_symptoms=True)
+    cell.send("start", "refused", routine="no such thing", no_symptoms=True)
 
 
 async def _start_retained(cell: Cell) -> None:
-    cell.say("start", "refused", retained=True, routine="milk", no_symptoms=True)
+    cell.send("start", "refused", retained=True, routine="milk", no_symptoms=True)
 
 
 async def _start_expired(cell: Cell) -> None:
-    cell.say("start", "refused", expires=LONG_AGO, routine="milk", no_symptoms=True)
+    cell.send("start", "refused", expires=LONG_AGO, routine="milk", no_symptoms=True)
 
 
 async def _start_repeated(cell: Cell) -> None:
-    cell.say("start", "refused", id="test-1", routine="everything", no_symptoms=True)
+    cell.send("start", "refused", id="test-1", routine="everything", no_symptoms=True)
 
 
 async def _skip_storm(cell: Cell) -> None:
@@ -65,34 +64,34 @@ async def _skip_storm(cell: Cell) -> None:
 
 async def _tap_vacuum_up(cell: Cell) -> None:
     await cell.house.elapse(1)
-    cell.say("vacuum_down", "accepted" if _sucks(cell) else "refused")  # from now on, no routine raises it
+    cell.send("vacuum_down", "accepted" if _pump_runs(cell) else "refused")  # from now on, no routine raises it
     await cell.house.elapse(10)
     for tap in range(10):
-        cell.say("vacuum_up", ("accepted" if tap == 0 else "limited") if _sucks(cell) else "refused")
+        cell.send("vacuum_up", ("accepted" if tap == 0 else "limited") if _pump_runs(cell) else "refused")
         await cell.house.elapse(0.1)
 
 
 async def _set_vacuum_far_above(cell: Cell) -> None:
     for _ in range(3):
-        cell.say("set_vacuum", "limited" if _sucks(cell) else "refused", mmhg=400)
+        cell.send("set_vacuum", "limited" if _pump_runs(cell) else "refused", mmhg=250)
         await cell.house.elapse(5)
 
 
-def _sucks(cell: Cell) -> bool:
-    """Say whether a pump runs, so that its vacuum can be changed."""
+def _pump_runs(cell: Cell) -> bool:
+    """Return whether a pump runs, so that its vacuum can be changed."""
     return "left-pump" in cell.house.on
 
 
 async def _symptom(cell: Cell) -> None:
-    cell.say("answer", question="lump", value=True)
+    cell.send("answer", question="lump", value=True)
 
 
 async def _tap_let_down(cell: Cell) -> None:
     for _ in range(10):
-        cell.say("let_down")
+        cell.send("let_down")
         await cell.house.elapse(0.05)
-    taps = cell.house.told.events(EventType.LET_DOWN)
-    cell.note_unless(len(taps) == 1, f"the let-down was told {len(taps)} times")
+    taps = cell.house.recorded.events(EventType.LET_DOWN)
+    cell.expect(len(taps) == 1, f"the let-down was published {len(taps)} times")
 
 
 async def _shut_down(cell: Cell) -> None:
@@ -101,7 +100,7 @@ async def _shut_down(cell: Cell) -> None:
 
 async def _wind_down(cell: Cell) -> None:
     cell.house.service.wind_down()
-    cell.say("start", "refused", routine="milk", no_symptoms=True)
+    cell.send("start", "refused", routine="milk", no_symptoms=True)
 
 
 def _wall_at(cell: Cell, at: datetime, zone: str = "UTC") -> None:
@@ -117,7 +116,7 @@ def _wall_at(cell: Cell, at: datetime, zone: str = "UTC") -> None:
     cell.stack.enter_context(mock.patch.dict("os.environ", TZ=zone))
     cell.stack.callback(time.tzset)
     time.tzset()
-    for module in ("events", "session", "body", "commands"):
+    for module in ("contract.events", "session.session", "service.body", "contract.commands"):
         cell.stack.enter_context(mock.patch(f"controller.{module}.datetime", Wall))
 
 
@@ -131,11 +130,13 @@ async def _wall_back(cell: Cell) -> None:
 
 async def _lose_store(cell: Cell) -> None:
     """Let nothing be kept any more: what runs goes on, and nothing else starts."""
-    memory = cell.house.station.body.memory
-    assert isinstance(memory, ShortMemory)
-    memory.trouble = "the disk is full"
+    persistence = cell.house.station.body.persistence
+    assert isinstance(persistence, InMemoryPersistence)
+    persistence.problem = "the disk is full"
     await cell.house.elapse(2)
-    cell.note_unless(cell.house.told.snapshot.troubles == ("the disk is full",), "nobody was told of the disk")
+    cell.expect(
+        cell.house.recorded.snapshot.problem_details == ("the disk is full",), "the full disk is not in the snapshot"
+    )
 
 
 async def _summer_begins(cell: Cell) -> None:
@@ -147,36 +148,36 @@ async def _summer_ends(cell: Cell) -> None:
 
 
 PEOPLE: tuple[Fault, ...] = (
-    Fault("stop", "`stop` is pressed", _stop, EVERYWHERE, stopped("stop", "stopped", AT_ONCE_SECONDS)),
-    Fault("pain", "`pain` is pressed", _pain, EVERYWHERE, stopped("pain", "pain", AT_ONCE_SECONDS, EventType.PAIN)),
+    Fault("stop", "`stop` is pressed", _stop, ALL_MOMENTS, stopped("stop", "stopped", AT_ONCE_SECONDS)),
+    Fault("pain", "`pain` is pressed", _pain, ALL_MOMENTS, stopped("pain", "pain", AT_ONCE_SECONDS, EventType.PAIN)),
     Fault(
         "pause for an hour",
         "`pause` is pressed, and nobody comes back",
         _pause_for_an_hour,
-        EVERYWHERE,
+        ALL_MOMENTS,
         stopped("it was paused for an hour", "ended", AT_ONCE_SECONDS),
     ),
     Fault("start again", "`start` comes while the session runs", _start_again),
-    Fault("start unknown", "`start` comes for a routine that there is not", _start_unknown),
-    Fault("start retained", "`start` comes as retained by the broker", _start_retained),
+    Fault("start unknown", "`start` comes for an unknown routine", _start_unknown),
+    Fault("start retained", "`start` comes as a retained message", _start_retained),
     Fault("start expired", "`start` comes years after it expired", _start_expired),
     Fault("start repeated", "the `start` that began the session is delivered once more", _start_repeated),
     Fault(
         "skip storm",
         "`skip` is pressed 30 times within 6 s; no question can be skipped",
         _skip_storm,
-        EVERYWHERE,
+        ALL_MOMENTS,
         End(SessionState.COMPLETED, _STORM_SECONDS + 1, "completed", "the routine is done"),
         {"check": GoesOn(), "paused": GoesOn()},
     ),
     Fault("quick taps", "`vacuum_up` is tapped ten times in a second, when one step is due", _tap_vacuum_up),
-    Fault("far above", "`set_vacuum` asks for 400 mmHg, three times in 15 s", _set_vacuum_far_above),
+    Fault("far above", "`set_vacuum` asks for 250 mmHg, three times in 15 s", _set_vacuum_far_above),
     Fault(
         "symptom",
         "a question of the check is answered with yes",
         _symptom,
-        EVERYWHERE,
-        stopped(SYMPTOM, "symptom", AT_ONCE_SECONDS),
+        ALL_MOMENTS,
+        stopped(EndReason.SYMPTOM, "symptom", AT_ONCE_SECONDS),
         {"check": GoesOn()},
     ),
     Fault("let-down taps", "`let_down` is tapped ten times in half a second", _tap_let_down),
@@ -184,9 +185,9 @@ PEOPLE: tuple[Fault, ...] = (
     Fault("clock back", "the wall clock jumps back by five hours", _wall_back),
     Fault(
         "store full",
-        "the store cannot be written any more: what is on goes on, and nothing else starts",
+        "the store can no longer be written: what is on goes on, and nothing else starts",
         _lose_store,
-        where_on() | {"between"},
+        while_on() | {"between"},
         GoesOn(),
         {"between": GoesOn(stops=PUMPS)},
     ),
@@ -194,10 +195,10 @@ PEOPLE: tuple[Fault, ...] = (
     Fault("winter time", "five seconds later, an hour comes a second time: summer time ends", _summer_ends),
     Fault(
         "shut down",
-        "the service is told to end, as by SIGTERM",
+        "the service is asked to end, as by SIGTERM",
         _shut_down,
-        EVERYWHERE,
-        stopped(SHUT_DOWN, "shut_down", AT_ONCE_SECONDS),
+        ALL_MOMENTS,
+        stopped(EndReason.SHUT_DOWN, "shut_down", AT_ONCE_SECONDS),
     ),
-    Fault("new settings", "new settings are waiting: the service is to end when this session has", _wind_down),
+    Fault("new settings", "new settings are waiting: the service ends after this session", _wind_down),
 )

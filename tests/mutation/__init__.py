@@ -1,1 +1,1 @@
-"""Whether the tests of `controller/safety.py` notice when a limit is changed a little. Run with `make mutation`."""
+"""Whether tests notice when a limit in `controller/safety/limits.py` is changed a little. Run with `make mutation`."""

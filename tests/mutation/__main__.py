@@ -11,8 +11,9 @@ import yaml
 from tests.mutation.survivors import Outcome, survivors
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("controller/safety.py", "controller/limits.py")
-TESTS = ("tests/controller/test_safety_*.py", "tests/controller/test_safety.py")  # what is quick and kills most, first
+MODULES = ("controller/safety/limits.py", "controller/safety/apply_limits.py")
+# What is quick and kills most, first.
+TESTS = ("tests/controller/safety/test_limits_match_sources.py", "tests/controller/safety/test_apply_limits.py")
 ACCEPTED = Path(__file__).with_name("accepted.yaml")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller import safety
+from controller.safety import limits
 from tests.mutation.__main__ import ACCEPTED, MODULES, ROOT, TESTS, report
 from tests.mutation.changes import Change, changes
 from tests.mutation.survivors import Outcome, survivors
@@ -118,14 +118,14 @@ def all_changes() -> list[Change]:
 
 def test_every_hard_number_is_changed_up_and_down() -> None:
     changed = [change.was.split(" = ")[0] for change in all_changes()]
-    numbers = {name for name, value in vars(safety).items() if name.isupper() and isinstance(value, int | float)}
+    numbers = {name for name, value in vars(limits).items() if name.isupper() and isinstance(value, int | float)}
     assert {name for name in numbers if changed.count(name) < 2} == set()
 
 
 def test_every_window_is_made_longer_and_shorter_and_allows_more_and_less() -> None:
     changed = [change.was for change in all_changes()]
     windows = [was for was in changed if "Window(most_seconds=" in was]
-    assert len(windows) >= 2 * 2 * sum(len(found) for found in safety.BUDGETS.values()) - 2  # one names a number
+    assert len(windows) >= 2 * 2 * sum(len(found) for found in limits.BUDGETS.values()) - 2  # one names a number
 
 
 def test_what_is_accepted_has_a_place_and_a_reason() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from controller.mqtt.bridge import Bridge
-from controller.mqtt.settings import BrokerUrl, MqttSettings
-from tests.controller.mqtt.ear import (
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
+from tests.helpers.mosquitto import find, mosquitto
+from tests.helpers.mqtt_listener import (
     STATION,
     TOPICS,
     Desk,
@@ -26,9 +27,8 @@ from tests.controller.mqtt.ear import (
     task_of,
     telemetry,
 )
-from tests.controller.mqtt.ear import bridge_to as any_bridge_to
+from tests.helpers.mqtt_listener import bridge_to as any_bridge_to
 from tests.helpers.patience import until
-from tests.system.mosquitto import find, mosquitto
 
 pytestmark = pytest.mark.system
 
@@ -37,7 +37,7 @@ bridge_to = partial(any_bridge_to, mqtt_5=True)
 
 _BRIDGE = """
 import asyncio, sys
-from tests.controller.mqtt.ear import bridge_to, BrokerUrl
+from tests.helpers.mqtt_listener import bridge_to, BrokerUrl
 asyncio.run(bridge_to(BrokerUrl(host="127.0.0.1", port=int(sys.argv[1])), mqtt_5=True).run())
 """
 
@@ -109,9 +109,9 @@ async def test_a_wrong_password_is_told_apart_and_never_shown(tmp_path: Path, ca
     async with mosquitto(config_lines=["allow_anonymous false", f"password_file {passwords}"]) as broker:
         wrong = bridge_to(BrokerUrl.parse(f"mqtt://ann:wr0ng@127.0.0.1:{broker.port}"))
         with task_of(wrong):
-            await until(lambda: wrong.trouble is not None)
-        assert wrong.trouble == (
-            f"the broker {broker.url} does not let the user 'ann' in; "
+            await until(lambda: wrong.problem is not None)
+        assert wrong.problem == (
+            f"the broker {broker.url} refuses the user 'ann'; "
             "set user name and password in mqtt.brokers: mqtt://user:password@host:port"
         )
         assert "wr0ng" not in caplog.text
@@ -169,8 +169,8 @@ async def test_tls_with_an_own_authority(tmp_path: Path, caplog: pytest.LogCaptu
         url = BrokerUrl(host="127.0.0.1", port=broker.port, tls=True)
         distrustful = bridge_to(url)
         with task_of(distrustful):
-            await until(lambda: distrustful.trouble is not None)
-        assert "set mqtt.ca_file" in (distrustful.trouble or "")
+            await until(lambda: distrustful.problem is not None)
+        assert "set mqtt.ca_file" in (distrustful.problem or "")
         settings = MqttSettings(brokers=(url,), node="test", ca_file=certificate)
         async with running(Bridge(settings, TOPICS, [STATION], Desk().handle)) as task:
             assert not task.done()
@@ -190,4 +190,4 @@ async def test_a_busy_ward_is_no_load() -> None:
             bridge.watch(snapshot(step="express"))
             assert await bridge.flushed(2)
             await until(lambda: other.steps()[-1:] == ["express"])
-            assert bridge.published < 30
+            assert bridge.outbox.published < 30

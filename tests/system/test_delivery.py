@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from controller.memory import CUT_OFF
-from controller.store import engine
-from controller.store.files import read_only
-from controller.store.store import Store
-from tests.controller.mqtt.ear import TOPICS, Ear, bridge_to, ear, event, running
-from tests.controller.store.conftest import after_a_crash, written_by_another
-from tests.system.cable import Cable, cable
-from tests.system.controlled import Line, write_routine
-from tests.system.mosquitto import Mosquitto, mosquitto
-from tests.system.test_service import (
+from controller.contract.events import EndReason
+from controller.database.sqlite_database import read_only
+from controller.journal import store_files
+from controller.journal.store import Store
+from tests.helpers.cable import Cable, cable
+from tests.helpers.controlled import Line, write_routine
+from tests.helpers.mosquitto import Mosquitto, mosquitto
+from tests.helpers.mqtt_listener import TOPICS, Ear, bridge_to, ear, event, running
+from tests.helpers.service_process import (
     DEVICES,
     EVENT,
     GUIDE,
@@ -34,6 +33,7 @@ from tests.system.test_service import (
     start,
     wait,
 )
+from tests.helpers.stores import after_a_crash, written_by_another
 
 pytestmark = pytest.mark.system
 
@@ -44,7 +44,7 @@ ROUTINE = "warm: {minutes: 2, celsius: 40}\n  - stimulate: {at_most_seconds: 30}
 
 
 class Home:
-    """A household with virtual devices, and a store, whose service can be started again."""
+    """A test home with virtual devices, and a store, whose service can be started again."""
 
     def __init__(self, folder: Path, broker: Mosquitto, line: Cable) -> None:
         self.broker = broker
@@ -162,7 +162,7 @@ async def test_what_happened_before_the_service_ended_comes_first_when_it_is_bac
         (finished,) = [event for event in everything if event["type"] == "session_finished"]
         if end is signal.SIGKILL:  # nobody but the next service can say so, after what it was left
             assert ids(everything).index(finished["id"]) >= len({*ids(events(before)), *left})
-            assert finished["data"]["reason"] == CUT_OFF
+            assert finished["data"]["reason"] == EndReason.CUT_OFF
         else:
             assert finished["id"] == left[-1]
             assert finished["data"]["outcome"] == "stopped"
@@ -171,14 +171,14 @@ async def test_what_happened_before_the_service_ended_comes_first_when_it_is_bac
 async def test_what_arrived_just_before_a_crash_may_come_again_under_the_same_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
+    monkeypatch.setattr(store_files, "BUSY_SECONDS", 60)
     path = tmp_path / "letdown.db"
     async with mosquitto() as broker, ear(broker.url) as other:
         async with Store.opened(path) as store:
             bridge = bridge_to(broker.url, backlog=store.backlog)
             bridge.watch(event(1))
             bridge.watch(event(2))
-            await store.memory(HOME).starting([])
+            await store.persistence(HOME).save_starting([])
             with written_by_another(path):  # so the broker has them before it is on the disk that it does
                 async with running(bridge):
                     await wait(lambda: bridge.outbox.idle)

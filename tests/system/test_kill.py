@@ -1,4 +1,4 @@
-"""The service is killed at any moment, again and again, and everything still comes to rest: as a witness sees it.
+"""The service is killed at any moment, again and again, and every device still stops, as a witness records.
 
     LETDOWN_TEST_SEED=7 .venv/bin/python -m pytest -q tests/system/test_kill.py
 
@@ -19,12 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from controller import safety
-from controller.memory import CUT_OFF
-from controller.store.sessions import SessionRow
+from controller.contract.events import EndReason
+from controller.contract.session_record import SessionRecord
+from controller.safety.limits import HEAT_CELSIUS, LEASE_SECONDS
+from tests.helpers.command_line import letdown, printed
+from tests.helpers.controlled import COMFORT_MMHG, ROUTINES, Service, service_under_test
 from tests.helpers.patience import until
-from tests.system.controlled import COMFORT_MMHG, ROUTINES, Service, household
-from tests.system.test_service import (
+from tests.helpers.service_process import (
     DEVICES,
     GUIDE,
     PATIENCE_SECONDS,
@@ -38,60 +39,59 @@ from tests.system.test_service import (
     session,
     wait,
 )
-from tests.test_cli import letdown, printed
 
 pytestmark = pytest.mark.system
 
 SEED = int(os.environ.get("LETDOWN_TEST_SEED", secrets.randbelow(1_000_000)))
-LIVES = 3  # side by side: most of each is waiting
-LATE_SECONDS = 1.0  # virtual devices look at their time a few times a second, on a machine that is busy
+SERVICES = 3  # side by side: most of each is waiting
+LATE_SECONDS = 1.0  # virtual devices check the time a few times a second, on a busy machine
 
 # How a session ended: its outcome and its reason.
-KILLED = ("failed", CUT_OFF)
-STOPPED = ("stopped", "stop")
-COMPLETED = ("completed", "the routine is done")
+KILLED = ("failed", EndReason.CUT_OFF)
+STOPPED = ("stopped", EndReason.STOP)
+COMPLETED = ("completed", EndReason.COMPLETED)
 UNDER_WAY = (None, None)
 
 
-def end_of(row: SessionRow) -> tuple[str | None, str | None]:
-    return row.outcome, row.reason
+def end_of(record: SessionRecord) -> tuple[str | None, str | None]:
+    return record.outcome, record.reason
 
 
-class Life:
+class KilledService:
     """A service that is killed again and again. Notes what was said, and holds it against what was true."""
 
     def __init__(self, service: Service, chance: random.Random, *, endless: bool) -> None:
         self.chance = chance
-        self.nets: Counter[str] = Counter()  # what ended what was on when the service was killed
+        self.ended_by: Counter[str] = Counter()  # what ended what was on when the service was killed
         self.cut_off: set[str] = set()  # the devices that were on then
         self.service = service
         self._endless = endless
         self._ends: dict[str, set[tuple[str | None, str | None]]] = {}  # by session: how it can have ended
-        self._unheard = 0  # sessions whose reply was perhaps never heard
+        self._unanswered = 0  # sessions whose reply perhaps never arrived
         self._was_on: set[str] = set()  # when it was killed last
         self._still_on: set[str] = set()  # afterwards: only what knows no lease
         self._quiet_until = 0.0
 
     async def kill_at(self, moment: Moment, routine: str) -> None:
-        """Start the service, let it come to a moment, kill it, and look what the witness saw."""
+        """Start the service, let it come to a moment, kill it, and check what the witness saw."""
         seen = self.service.seen
         print(f"{moment.__name__} {routine}")  # noqa: T201 - pytest shows it when the test fails
         async with self.service.running() as process:
             began = time.monotonic()
             await moment(self, process, routine)
             killed = await self.service.kill(process)
-        self._hear_replies()
+        self._note_replies()
         assert seen.of("on", since=began, until=self._quiet_until or killed) == []
         self._quiet_until = 0.0
         if not self._endless:
-            await until(lambda: not seen.on, safety.LEASE_SECONDS)
+            await until(lambda: not seen.on, LEASE_SECONDS)
         ended = seen.of("off", since=killed)
-        self.nets.update(line["why"] for line in ended)
+        self.ended_by.update(line["why"] for line in ended)
         self._still_on = seen.on
         self._was_on = self._still_on | {line["device"] for line in ended}
         self.cut_off |= self._was_on
 
-    async def come_back(self, process: Program) -> None:
+    async def recover(self, process: Program) -> None:
         """Wait until the service may be asked to start something, and see that it did first what it must."""
         service, seen, began = self.service, self.service.seen, time.monotonic()
         await process.logged("connected to the broker")
@@ -100,7 +100,7 @@ class Life:
         assert self._was_on <= in_doubt
         if in_doubt:
             reason = await refused(service.other, "start", no_symptoms=True)
-            assert reason.startswith(f"it is not known whether {', '.join(sorted(in_doubt))} has stopped")
+            assert reason.startswith(f"stop_uncertain: It is not certain that {', '.join(sorted(in_doubt))} is off")
         await service.ready(process)
         connected = time.monotonic()
         await wait(lambda: not service.uncertain[-1] and service.settled == in_doubt)
@@ -108,15 +108,17 @@ class Life:
         ended = seen.of("off", since=began)
         assert {line["device"] for line in ended} == self._still_on
         assert all(line["why"] == "commanded" and line["at"] < connected for line in ended)
-        await self.look_at_history()
+        await self.check_history()
 
-    async def look_at_history(self, running: str | None = None) -> None:
+    async def check_history(self, running: str | None = None) -> None:
         """See that the store has every session, once, and how it ended."""
-        rows = await self.service.history()
-        unheard = rows.keys() - self._ends.keys()
-        assert len(unheard) <= self._unheard
-        self._ends |= {id_: {KILLED} for id_ in unheard}
-        self._unheard = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):  # it is written in the background
+            while not self._ends.keys() <= (rows := await self.service.history()).keys():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.1)
+        unanswered = rows.keys() - self._ends.keys()
+        assert len(unanswered) <= self._unanswered
+        self._ends |= {id_: {KILLED} for id_ in unanswered}
+        self._unanswered = 0
         assert rows.keys() == self._ends.keys()
         for id_, row in rows.items():
             assert end_of(row) in ({UNDER_WAY} if id_ == running else self._ends[id_])
@@ -131,8 +133,8 @@ class Life:
     async def asks_for(self, routine: str) -> str:
         """Ask for a session, and wait for no reply. Return the id that a reply would have."""
         self._quiet_until = time.monotonic()
-        self._unheard = 1
-        id_, args = f"unheard-{self._quiet_until}", {"routine": routine, "no_symptoms": True}
+        self._unanswered = 1
+        id_, args = f"unanswered-{self._quiet_until}", {"routine": routine, "no_symptoms": True}
         await self.service.other.command({"id": id_, "action": "start", "args": args})
         return id_
 
@@ -144,65 +146,65 @@ class Life:
         """Wait for a random time."""
         await asyncio.sleep(self.chance.uniform(0, most_seconds))
 
-    def _hear_replies(self) -> None:
+    def _note_replies(self) -> None:
         for reply in self.service.other.replies():
             if reply["session_id"] is not None and reply["session_id"] not in self._ends:
                 self._ends[reply["session_id"]] = {KILLED}
-                self._unheard = 0
+                self._unanswered = 0
 
 
 # When it is killed
 
-Moment = Callable[[Life, Program, str], Awaitable[None]]
+Moment = Callable[[KilledService, Program, str], Awaitable[None]]
 
 
-async def while_it_starts_up(life: Life, process: Program, routine: str) -> None:
-    await life.sleep(4.0)
+async def while_it_starts_up(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.sleep(4.0)
 
 
-async def before_it_answers(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    await life.asks_for(routine)
-    await life.sleep(0.3)
+async def before_it_answers(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    await killed_service.asks_for(routine)
+    await killed_service.sleep(0.3)
 
 
-async def as_it_answers(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    reply = await reply_to(life.service.other, await life.asks_for(routine))
+async def as_it_answers(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    reply = await reply_to(killed_service.service.other, await killed_service.asks_for(routine))
     assert reply["outcome"] == "accepted", reply
 
 
-async def when_a_device_was_told_to_start(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    await life.asks_for(routine)
-    await wait(lambda: bool(life.service.seen.on))
-    await life.sleep(0.03)
+async def when_a_device_was_told_to_start(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    await killed_service.asks_for(routine)
+    await wait(lambda: bool(killed_service.service.seen.on))
+    await killed_service.sleep(0.03)
 
 
-async def in_mid_session(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    await life.starts(routine)
-    await life.sleep(3.5)
+async def in_mid_session(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    await killed_service.starts(routine)
+    await killed_service.sleep(3.5)
 
 
-async def while_it_stops(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    id_ = await life.starts(routine)
-    await life.sleep(1.0)
-    await life.service.other.command({"id": f"stop-{id_}", "action": "stop"})
-    life.ended(id_, KILLED, STOPPED)
-    await life.sleep(0.1)
+async def while_it_stops(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    id_ = await killed_service.starts(routine)
+    await killed_service.sleep(1.0)
+    await killed_service.service.other.command({"id": f"stop-{id_}", "action": "stop"})
+    killed_service.ended(id_, KILLED, STOPPED)
+    await killed_service.sleep(0.1)
 
 
-async def after_a_session(life: Life, process: Program, routine: str) -> None:
-    await life.come_back(process)
-    id_ = await life.starts(routine)
-    stop = life.chance.random() < 0.5
-    while id_ not in {each["session_id"] for each in life.service.events("session_finished")}:
-        await ask(life.service.other, "stop" if stop else "skip")
-    life.ended(id_, STOPPED if stop else COMPLETED)
+async def after_a_session(killed_service: KilledService, process: Program, routine: str) -> None:
+    await killed_service.recover(process)
+    id_ = await killed_service.starts(routine)
+    stop = killed_service.chance.random() < 0.5
+    while id_ not in {each["session_id"] for each in killed_service.service.events("session_finished")}:
+        await ask(killed_service.service.other, "stop" if stop else "skip")
+    killed_service.ended(id_, STOPPED if stop else COMPLETED)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await life.service.history())[id_].outcome is None:  # noqa: ASYNC110 - nobody tells when it is kept
+        while (kept := (await killed_service.service.history()).get(id_)) is None or kept.outcome is None:  # noqa: ASYNC110 - nobody tells when it is kept
             await asyncio.sleep(0.05)
 
 
@@ -218,51 +220,52 @@ KILLS: list[tuple[Moment, str]] = [
 ]
 
 
-async def live(folder: Path, kills: list[tuple[Moment, str]], *, endless: bool) -> Life:
+async def kill_repeatedly(folder: Path, kills: list[tuple[Moment, str]], *, endless: bool) -> KilledService:
     """Kill a service at each of these moments, and see that it is well in the end."""
-    async with household(folder, endless=endless) as service:
-        life = Life(service, random.Random(f"{SEED} {folder.name}"), endless=endless)
+    async with service_under_test(folder, endless=endless) as service:
+        killed_service = KilledService(service, random.Random(f"{SEED} {folder.name}"), endless=endless)
         for moment, routine in kills:
-            await life.kill_at(moment, routine)
+            await killed_service.kill_at(moment, routine)
         async with service.running() as process:
-            await life.come_back(process)
-            id_ = await life.starts("express")
+            await killed_service.recover(process)
+            id_ = await killed_service.starts("express")
             await wait(lambda: all(service.seen.highest(pump) > 0 for pump in PUMPS))  # they do pull
-            await life.look_at_history(running=id_)
+            await killed_service.check_history(running=id_)
             options = ("--config", str(service.config), "--last", "1000", "--json")
             listed = printed(await asyncio.to_thread(letdown, "history", *options, cwd=folder))
-            assert [each["id"] for each in listed] == list(await service.history())
+            assert [each["id"] for each in listed["sessions"]] == list(await service.history())
             code, _ = await process.end_by(signal.SIGTERM)
             assert code == 0
-            life.ended(id_, ("stopped", "the controller was shut down"))
-            await life.look_at_history()
+            killed_service.ended(id_, ("stopped", EndReason.SHUT_DOWN))
+            await killed_service.check_history()
         assert not service.seen.on
         for pump in PUMPS:  # told no more than the comfort cap, a pump may be 20 mmHg off, and a cycle another 10
             assert service.seen.highest(pump) < COMFORT_MMHG + 30
-        assert service.seen.highest("warm-pad") <= safety.HEAT_CELSIUS
-        return life
+        assert service.seen.highest("warm-pad") <= HEAT_CELSIUS
+        return killed_service
 
 
 @pytest.mark.parametrize("endless", [False, True], ids=["with-leases", "without-leases"])
-async def test_killed_at_any_moment_it_comes_to_rest_and_starts_nothing(endless: bool, tmp_path: Path) -> None:
+async def test_killed_at_any_moment_every_device_stops_and_nothing_starts(endless: bool, tmp_path: Path) -> None:
     print(f"LETDOWN_TEST_SEED={SEED}")  # noqa: T201 - pytest shows it when the test fails
     kills = random.Random(SEED).sample(KILLS, len(KILLS))
     async with asyncio.TaskGroup() as group:
-        lives = [
-            group.create_task(live(tmp_path / str(number), kills[number::LIVES], endless=endless))
-            for number in range(LIVES)
+        killed = [
+            group.create_task(kill_repeatedly(tmp_path / str(number), kills[number::SERVICES], endless=endless))
+            for number in range(SERVICES)
         ]
-    nets: Counter[str] = sum((life.result().nets for life in lives), Counter())
-    assert set.union(*(life.result().cut_off for life in lives)) == set(DEVICES)
-    assert nets.keys() <= {"link_lost", "commanded"}  # commanded: by a stop that was on its way
-    assert (nets["link_lost"] > 10) is not endless  # devices with leases did not need them: their link was lost first
+    ended_by: Counter[str] = sum((killed_service.result().ended_by for killed_service in killed), Counter())
+    assert set.union(*(killed_service.result().cut_off for killed_service in killed)) == set(DEVICES)
+    assert ended_by.keys() <= {"link_lost", "commanded"}  # commanded: by a stop that was on its way
+    # Devices with leases did not need them: their link was lost first.
+    assert (ended_by["link_lost"] > 10) is not endless
 
 
 # Frozen, not killed
 
 
 async def freeze(folder: Path, routine: str) -> None:
-    async with household(folder) as service, service.running() as process:
+    async with service_under_test(folder) as service, service.running() as process:
         seen = service.seen
         await service.ready(process)
         id_ = await service.start_and_run(routine)
@@ -271,7 +274,7 @@ async def freeze(folder: Path, routine: str) -> None:
         frozen = time.monotonic()
         await asyncio.sleep(0.5)  # what it wrote before arrives
         on = seen.on
-        await until(lambda: not seen.on, safety.LEASE_SECONDS + LATE_SECONDS)
+        await until(lambda: not seen.on, LEASE_SECONDS + LATE_SECONDS)
         ended = seen.of("off", since=frozen)
         assert {(line["device"], line["why"]) for line in ended} == {(device, "lease_expired") for device in on}
         assert seen.connected == set(DEVICES)  # so nothing but the lease can have ended it
@@ -295,7 +298,7 @@ async def test_frozen_for_longer_than_a_lease_it_finds_everything_off_and_starts
 
 
 async def test_a_trip_outlives_a_kill(tmp_path: Path) -> None:
-    async with household(tmp_path) as service:
+    async with service_under_test(tmp_path) as service:
         async with service.running() as process:
             await service.ready(process)
             await service.start_and_run("stimulate")
@@ -310,7 +313,8 @@ async def test_a_trip_outlives_a_kill(tmp_path: Path) -> None:
             assert session(service.other)["trip"] == trip
             assert trip["device"] == "left-pump"
             reason = await refused(service.other, "start", no_symptoms=True)
-            assert reason == f"stopped because left-pump: {trip['words']}; acknowledge it first"
+            assert reason.startswith("stopped_by_trip: ")
+            assert f"left-pump: {trip['words']}." in reason
             assert (await ask(service.other, "acknowledge"))["outcome"] == "accepted"
             await service.kill(process)
         async with service.running() as process:
@@ -320,7 +324,7 @@ async def test_a_trip_outlives_a_kill(tmp_path: Path) -> None:
 
 
 async def test_the_answers_of_the_day_outlive_a_kill(tmp_path: Path) -> None:
-    async with household(tmp_path) as service:
+    async with service_under_test(tmp_path) as service:
         async with service.running() as process:
             await service.ready(process)
             await ask(service.other, "start", routine="warm")
@@ -342,7 +346,7 @@ async def test_the_answers_of_the_day_outlive_a_kill(tmp_path: Path) -> None:
 
 
 async def test_a_second_controller_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path) as service, service.running() as process:
         await service.ready(process)
         await service.start_and_run("express")
         async with program(tmp_path, "run", "--config", str(service.config)) as second:

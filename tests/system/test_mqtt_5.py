@@ -12,11 +12,12 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from controller.mqtt.broker import embedded_broker
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, ear, event, running
-from tests.controller.mqtt.ear import bridge_to as any_bridge_to
+from controller.contract.commands import parse_command
+from controller.mqtt.embedded_broker import embedded_broker
+from tests.helpers.mosquitto import mosquitto
+from tests.helpers.mqtt_listener import STATION, TOPICS, Desk, ear, event, running
+from tests.helpers.mqtt_listener import bridge_to as any_bridge_to
 from tests.helpers.patience import until
-from tests.system.mosquitto import mosquitto
 
 pytestmark = pytest.mark.system
 
@@ -62,7 +63,7 @@ async def test_a_start_that_is_kept_is_known_by_its_flag_and_one_that_is_not_wai
     desk, payload = Desk(), '{"action": "start"}'
     async with mosquitto() as broker, ear(broker.url) as other:
         bridge = bridge_to(broker.url, desk=desk)
-        bridge.open_door(topic, STATION, bridge._doors[COMMAND][1])
+        bridge.commands.register(topic, STATION, parse_command)
         async with running(bridge):
             await other.client.publish(topic, payload, 1, retain=True)
             await until(lambda: len(desk.asked) == 1)
@@ -86,9 +87,9 @@ async def test_a_command_whose_time_is_over_is_not_delivered() -> None:
 
 async def test_a_broker_that_knows_only_the_older_version_is_used_all_the_same() -> None:
     async with embedded_broker(0) as broker:
-        bridge = bridge_to(broker.url)
+        bridge = bridge_to(broker)
         with mock.patch("controller.mqtt.connection._ANSWER_SECONDS", 0.5):
             async with running(bridge):
                 bridge.watch(event(1))
                 assert await bridge.flushed(2)
-        assert bridge._spoken == {broker.url: aiomqtt.ProtocolVersion.V311}
+        assert bridge._protocols == {broker: aiomqtt.ProtocolVersion.V311}

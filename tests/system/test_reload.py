@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.controlled import Service, household, write_routine
-from tests.system.test_service import PUMPS, Program, ask, refused, session, wait
+from tests.helpers.controlled import Service, service_under_test, write_routine
+from tests.helpers.service_process import PUMPS, Program, ask, refused, session, wait
 
 pytestmark = pytest.mark.system
 
-TAKEN = "new settings are taken over as soon as no session is under way"
-NOT_TAKEN = "the new settings are not taken over: "
+TAKEN = "the new settings take effect as soon as no session is running"
+NOT_TAKEN = "the new settings are not used: "
 
 
 def hang_up(process: Program) -> None:
@@ -38,7 +38,7 @@ async def end_session(service: Service) -> None:
 
 
 async def test_new_settings_wait_for_the_end_of_the_session(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path) as service, service.running() as process:
         await service.ready(process)
         id_ = await service.start_and_run("express")
         await target(service, 100)
@@ -47,8 +47,8 @@ async def test_new_settings_wait_for_the_end_of_the_session(tmp_path: Path) -> N
         hang_up(process)
         await process.logged(TAKEN)
 
-        reason = "new settings are being taken over; try again in a moment"
-        assert await refused(service.other, "start", routine="brand-new", no_symptoms=True) == reason
+        reason = await refused(service.other, "start", routine="brand-new", no_symptoms=True)
+        assert reason.startswith("new_settings: ")
         assert (await ask(service.other, "set_vacuum", mmhg=90))["outcome"] == "accepted"
         await target(service, 90)  # as the old settings allow
         assert session(service.other)["state"] == "running"
@@ -68,7 +68,7 @@ async def test_new_settings_wait_for_the_end_of_the_session(tmp_path: Path) -> N
 
 
 async def test_settings_that_are_wrong_change_nothing_and_the_log_says_where(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running(complains=True) as process:
+    async with service_under_test(tmp_path) as service, service.running(complains=True) as process:
         await service.ready(process)
         id_ = await service.start_and_run("express")
         await target(service, 100)
@@ -81,7 +81,7 @@ async def test_settings_that_are_wrong_change_nothing_and_the_log_says_where(tmp
         await times(process, f"{NOT_TAKEN}{service.config}:5: limits.comfort_vacuum_mmhg: ", 1)
         service.configure(pump="no-such-pump")
         hang_up(process)
-        await times(process, f"{NOT_TAKEN}left-pump: there is no profile no-such-pump; there are ", 1)
+        await times(process, f"{NOT_TAKEN}{service.config}:10: stations.home.devices.0.profile: unknown profile ", 1)
         assert process.log.count(NOT_TAKEN) == 3
         assert TAKEN not in process.log
         assert "Traceback" not in process.log
@@ -104,7 +104,7 @@ async def test_settings_that_are_wrong_change_nothing_and_the_log_says_where(tmp
 
 
 async def test_new_settings_are_taken_over_at_once_when_nothing_is_under_way(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path) as service, service.running() as process:
         await service.ready(process)
         service.configure(comfort=60)
         hang_up(process)
@@ -117,7 +117,7 @@ async def test_new_settings_are_taken_over_at_once_when_nothing_is_under_way(tmp
 
 
 async def test_of_settings_that_change_twice_in_mid_session_the_last_count(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path) as service, service.running() as process:
         await service.ready(process)
         await service.start_and_run("express")
         for comfort in (80, 60):
@@ -131,7 +131,7 @@ async def test_of_settings_that_change_twice_in_mid_session_the_last_count(tmp_p
 
 
 async def test_of_settings_that_change_again_while_they_are_taken_over_the_last_count(tmp_path: Path) -> None:
-    async with household(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path) as service, service.running() as process:
         await service.ready(process)
         service.configure(comfort=80)
         hang_up(process)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from controller.mqtt.bridge import Bridge
-from controller.mqtt.settings import BrokerUrl, MqttSettings
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, running, task_of
+from tests.helpers.mosquitto import Mosquitto, find, mosquitto
+from tests.helpers.mqtt_listener import STATION, TOPICS, Desk, running, task_of
 from tests.helpers.patience import until
-from tests.system.mosquitto import Mosquitto, find, mosquitto
 
 pytestmark = pytest.mark.system
 
@@ -47,8 +47,8 @@ def bridge_with(broker: Mosquitto, *, tls: bool = False, topics: Topics = TOPICS
 
 async def trouble(bridge: Bridge) -> str:
     with task_of(bridge):
-        await until(lambda: bridge.trouble is not None)
-    return bridge.trouble or ""
+        await until(lambda: bridge.problem is not None)
+    return bridge.problem or ""
 
 
 async def test_a_password_is_read_from_a_file_or_the_environment(
@@ -63,9 +63,7 @@ async def test_a_password_is_read_from_a_file_or_the_environment(
         file.write_text("\n")
         assert "is empty" in await trouble(bridge_with(broker, username="ann", password_file=file))
         file.write_text("wr0ng\n")
-        assert "does not let the user 'ann' in" in await trouble(
-            bridge_with(broker, username="ann", password_file=file)
-        )
+        assert "refuses the user 'ann'" in await trouble(bridge_with(broker, username="ann", password_file=file))
         async with asyncio.timeout(5):
             with task_of(by_file):
                 file.write_text("right\n")  # it is read again at the next attempt
@@ -94,9 +92,9 @@ async def test_a_broker_that_wants_a_certificate_is_shown_one(tmp_path: Path, mo
         # In TLS 1.3 a client learns only after its own part that it is not trusted: aiomqtt waits for an answer then.
         monkeypatch.setattr("controller.mqtt.connection._ANSWER_SECONDS", 0.7)
         for said, settings in (
-            ("certificate of ours", {}),
-            ("certificate of ours", {"cert_file": strange, "key_file": strange_key}),
-            ("do not belong together", {"cert_file": mine, "key_file": strange_key}),
+            ("client certificate", {}),
+            ("client certificate", {"cert_file": strange, "key_file": strange_key}),
+            ("do not match", {"cert_file": mine, "key_file": strange_key}),
             ("mqtt.key_file", {"cert_file": mine, "key_file": tmp_path / "none"}),
         ):
             assert said in await trouble(bridge_with(broker, **trusting, **settings))

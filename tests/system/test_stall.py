@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from controller import heartbeat
-from controller.memory import CUT_OFF
-from tests.controller.mqtt.ear import TOPICS, ear
-from tests.controller.test_systemd import heard
-from tests.system.controlled import household
-from tests.system.mosquitto import find, mosquitto
-from tests.system.test_service import (
+from controller.contract.events import EndReason
+from controller.service import stall_watchdog
+from tests.helpers.command_line import ROOT, environment
+from tests.helpers.controlled import service_under_test
+from tests.helpers.mosquitto import find, mosquitto
+from tests.helpers.mqtt_listener import TOPICS, ear
+from tests.helpers.service_process import (
     PUMPS,
     STATUS,
     Program,
@@ -32,25 +32,25 @@ from tests.system.test_service import (
     start_suction,
     wait,
 )
-from tests.test_cli import ROOT, environment
+from tests.helpers.systemd_messages import heard
 
 pytestmark = pytest.mark.system
 
 # `letdown`, but for a command that never comes to an end, as no command of ours may be.
 HANGING = """
 import sys, time
-from controller.service import Service
+from controller.service.service import Service
 
 handle = Service.handle
 
-async def hang(self, station, command, args, *, retained=False):
+async def hang(self, station, command, args, retained=False):
     if command.action == "skip":
         time.sleep(60)
     return await handle(self, station, command, args, retained=retained)
 
 Service.handle = hang
 sys.argv[0] = "letdown"
-from controller.cli import app
+from controller.cli.main import app
 app()
 """
 
@@ -68,25 +68,25 @@ async def test_a_service_that_hangs_ends_within_four_seconds_and_says_where(tmp_
             await start_suction(other)
             began = time.monotonic()
             await other.command({"id": "endless", "action": "skip"})
-            assert await asyncio.wait_for(process.wait(), 30) == heartbeat.EXIT_CODE == 70
+            assert await asyncio.wait_for(process.wait(), 30) == stall_watchdog.EXIT_CODE == 70
             assert 1.5 < time.monotonic() - began < 4
             await wait(lambda: other.payloads(STATUS)[-1] == "offline")
         finally:
             if process.returncode is None:
                 await running.kill()
             print(running.log)  # noqa: T201 - pytest shows it when the test fails
-        assert " CRITICAL controller.heartbeat: the event loop hung for 2 s" in running.log
+        assert " CRITICAL controller.service.stall_watchdog: the event loop hung for 2 s" in running.log
         assert "in hang\n    time.sleep(60)\n" in running.log
 
 
 async def test_the_start_after_a_hang_stops_what_was_running_and_starts_nothing(tmp_path: Path) -> None:
     (tmp_path / "hanging.py").write_text(HANGING, encoding="utf-8")
-    async with household(tmp_path, endless=True) as home:
+    async with service_under_test(tmp_path, endless=True) as home:
         async with home.running((sys.executable, "hanging.py")) as running:
             await home.ready(running)
             await home.start_and_run("express")
             await home.other.command({"id": "endless", "action": "skip"})
-            assert await asyncio.wait_for(running.process.wait(), 30) == heartbeat.EXIT_CODE
+            assert await asyncio.wait_for(running.process.wait(), 30) == stall_watchdog.EXIT_CODE
         await wait(lambda: not home.seen.connected)
         assert home.seen.on == set(PUMPS)  # nothing but a controller ever stops these
         ended = time.monotonic()
@@ -97,17 +97,17 @@ async def test_the_start_after_a_hang_stops_what_was_running_and_starts_nothing(
             await wait(lambda: home.settled == set(PUMPS))
             assert home.seen.of("on", since=ended) == []
             assert session(home.other)["state"] == "failed"
-            assert session(home.other)["reason"] == CUT_OFF
+            assert session(home.other)["reason"] == EndReason.CUT_OFF
 
 
 async def test_a_service_that_was_frozen_as_a_whole_goes_on(tmp_path: Path) -> None:
     async with mosquitto() as broker, service(tmp_path, broker) as running, ear(broker.url) as other:
-        await asyncio.sleep(2 * heartbeat.BEAT_SECONDS)
+        await asyncio.sleep(2 * stall_watchdog.BEAT_SECONDS)
         running.process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(2 * heartbeat.STALL_SECONDS)
+        await asyncio.sleep(2 * stall_watchdog.STALL_SECONDS)
         running.process.send_signal(signal.SIGCONT)
-        assert "no session" in await refused(other, "skip")
-        await asyncio.sleep(2 * heartbeat.BEAT_SECONDS)
+        assert "no_session" in await refused(other, "skip")
+        await asyncio.sleep(2 * stall_watchdog.BEAT_SECONDS)
         assert running.process.returncode is None
 
 

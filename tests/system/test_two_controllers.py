@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from controller.mqtt.instance import read_instance
-from tests.controller.mqtt.ear import TOPICS, ear
-from tests.system.controlled import Service, household, witness
-from tests.system.mosquitto import free_port, mosquitto
-from tests.system.test_service import STATUS, Program, program, wait
+from tests.helpers.controlled import Service, service_under_test, witness
+from tests.helpers.mosquitto import free_port, mosquitto
+from tests.helpers.mqtt_listener import TOPICS, ear
+from tests.helpers.service_process import STATUS, Program, program, wait
 
 pytestmark = pytest.mark.system
 
@@ -37,7 +37,7 @@ async def ended(running: Program) -> tuple[int | None, str]:
 
 @pytest.mark.parametrize("node", [TOPICS.node, "bedroom"])
 async def test_a_second_one_is_refused_while_a_session_runs_and_nothing_is_lost(tmp_path: Path, node: str) -> None:
-    async with household(tmp_path / "home") as service, service.running(complains=True) as first:
+    async with service_under_test(tmp_path / "home") as service, service.running(complains=True) as first:
         await service.ready(first)
         await service.start_and_run("warm")
         async with program(tmp_path, *second(service), LETDOWN_MQTT__NODE=node) as other:
@@ -51,7 +51,7 @@ async def test_a_second_one_is_refused_while_a_session_runs_and_nothing_is_lost(
 
 
 async def test_after_a_crash_it_is_not_in_its_own_way(tmp_path: Path) -> None:
-    async with household(tmp_path / "home") as service:
+    async with service_under_test(tmp_path / "home") as service:
         async with service.running() as process:
             await service.ready(process)
             before = announced(service.other.payloads(INSTANCE))
@@ -63,7 +63,7 @@ async def test_after_a_crash_it_is_not_in_its_own_way(tmp_path: Path) -> None:
 
 
 async def test_a_clean_end_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with household(tmp_path / "home") as service:
+    async with service_under_test(tmp_path / "home") as service:
         async with service.running() as process:
             await service.ready(process)
             process.process.terminate()
@@ -89,13 +89,13 @@ async def test_two_that_started_without_a_broker_notice_each_other_when_it_comes
 
 
 async def test_beside_one_that_takes_over_the_first_starts_nothing_more_and_is_not_thrown_out(tmp_path: Path) -> None:
-    async with household(tmp_path / "home") as service, service.running(complains=True) as first:
+    async with service_under_test(tmp_path / "home") as service, service.running(complains=True) as first:
         await service.ready(first)
         async with program(tmp_path, *second(service, "--take-over"), complains=True) as taking:
             await first.logged("this one starts no session there")
             await taking.logged("connected to the broker")
             reply = await ask_first(service)
-            assert "another controller serves the station home" in reply
+            assert "Another controller serves home: " in reply
             assert first.process.returncode is None
             assert service.seen.of("disconnected") == []
             assert "was lost" not in first.log

@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from devices.catalog import Catalog
-from devices.clock import RealClock
-from devices.profiles.vocabulary import Value
-from devices.virtual.air import Air, serve_controller
-from devices.virtual.bodies import PadBody, PumpBody
-from devices.virtual.duty import Duty
-from devices.virtual.home import VirtualHome
+from devices.driver.vocabulary import Value
+from devices.profiles.catalog import Catalog
+from devices.support.clock import RealClock
+from devices.virtual.device_run import DeviceRun
+from devices.virtual.open_devices import PadBody, PumpBody
+from devices.virtual.transports import Air, serve_controller
 from devices.virtual.twin import Twin
+from devices.virtual.virtual_home import VirtualHome
 
 SEED = 2
 
@@ -36,8 +36,8 @@ def write(**line: Any) -> None:
     print(json.dumps({"at": time.monotonic(), **line}), flush=True)  # noqa: T201 - it is the record
 
 
-class WatchedDuty(Duty):
-    """A device's duty that tells whatever begins and ends. `endless`: neither a lease nor a timer ends it."""
+class WatchedRun(DeviceRun):
+    """A device's run that records whatever begins and ends. `endless`: neither a lease nor a timer ends it."""
 
     def __init__(self, tell: Tell, limit_run_seconds: int, *, endless: bool) -> None:
         super().__init__(limit_run_seconds)
@@ -56,9 +56,9 @@ class WatchedDuty(Duty):
         if was_on:
             self._tell("off", why=reason)
 
-    def due(self, to_seconds: float) -> str | None:
+    def advance(self, to_seconds: float) -> str | None:
         """Let the worst device there is run until somebody stops it."""
-        reason = super().due(to_seconds)
+        reason = super().advance(to_seconds)
         return reason if reason == "fault" or not self._endless else None
 
 
@@ -73,7 +73,7 @@ class Watched:
         self._target: float | None = None
         self._highest = 0.0
         body: Any = twin.body
-        body.duty = WatchedDuty(self._tell, body.duty.limit_run_seconds, endless=endless)
+        body.run = WatchedRun(self._tell, body.run.limit_run_seconds, endless=endless)
         body.lose_link = self._link_lost
 
     def watch_connections(self) -> None:
@@ -93,9 +93,9 @@ class Watched:
         """Tell a new target, and the highest vacuum or temperature so far."""
         body = self.twin.body
         if isinstance(body, PumpBody):
-            self._note(body.suction.target_mmhg if body.duty.on else None, body.suction_mmhg)
+            self._note(body.suction.target_mmhg if body.run.on else None, body.suction_mmhg)
         elif isinstance(body, PadBody):
-            self._note(body.pad.target_celsius if body.duty.on else None, body.pad.surface_celsius)
+            self._note(body.pad.target_celsius if body.run.on else None, body.pad.surface_celsius)
 
     def _note(self, target: float | None, value: float) -> None:
         if target != self._target:
@@ -145,7 +145,7 @@ async def main(*, endless: bool) -> None:
         async for line in await commands():
             fault, key = line.decode().split()
             assert fault == "fault"
-            home.twins[key].body.duty.fault = "sensor"
+            home.twins[key].body.run.fault = "sensor"
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from typing import Literal
 
 from pydantic import Field, RootModel
 
-from devices.profiles.finding import DROPPED, Finding
-from devices.profiles.proof import prove
+from devices.driver.device_model import DeviceModel
+from devices.driver.example_check import DROPPED, ExampleCheck
+from devices.driver.registry import driver_of
 from devices.profiles.schema import Profile
 from devices.roles import Frozen
-from devices.yaml_file import load_yaml
+from devices.support.yaml_file import load_yaml
 
 CONFIRMED = Path(__file__).parents[1] / "clients" / "confirmed.yaml"
 """What the tests of independent clients saw; they check that this file says just that."""
@@ -54,25 +55,25 @@ def clients_of(profile_id: str, file: Path = CONFIRMED) -> tuple[Client, ...]:
     return load_yaml(file, Clients).root.get(profile_id, ()) if file.is_file() else ()
 
 
-def evidence_of(profile: Profile, clients: Sequence[Client]) -> list[Evidence]:
+def evidence_of(model: DeviceModel, clients: Sequence[Client]) -> list[Evidence]:
     """Return what confirms each command and report. Raise `ValueError` for a client that names none of them."""
-    findings = [finding for finding in prove(profile) if finding.what != DROPPED]
-    found = [_evidence(profile, finding, clients) for finding in findings]
+    findings = [finding for finding in driver_of(model).check_examples(model) if finding.what != DROPPED]
+    found = [_evidence(model, finding, clients) for finding in findings]
     known = {(each.kind, each.name) for each in found}
     for client in clients:
         seen = [*(("command", name) for name in client.commands), *(("report", name) for name in client.reports)]
         for kind, name in seen:
             if (kind, name) not in known:
                 there = ", ".join(each.name for each in found if each.kind == kind)
-                raise ValueError(f"{client.test}: {profile.id} has no {kind} {name}, there are {there}")
+                raise ValueError(f"{client.test}: {model.id} has no {kind} {name}, there are {there}")
     return found
 
 
-def _evidence(profile: Profile, finding: Finding, clients: Sequence[Client]) -> Evidence:
+def _evidence(model: DeviceModel, finding: ExampleCheck, clients: Sequence[Client]) -> Evidence:
     section, _, name = finding.what.rpartition(".")
     is_command = section in _COMMANDS
     sent = {name}
-    if is_command and profile.tuya is None and (repeated := profile.commands[name].repeat):
+    if is_command and isinstance(model, Profile) and (repeated := model.commands[name].repeat):
         sent.add(repeated)  # it sends the bytes of that command once more
     holding = [each for each in finding.examples if each.holds]
     return Evidence(

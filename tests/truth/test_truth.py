@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from devices.catalog import Catalog
-from devices.file_error import FileError
 from devices.profiles.schema import Profile
-from devices.yaml_file import load_yaml
-from tests.devices.profiles.snippets import profile
+from devices.support.file_error import FileError
+from devices.support.yaml_file import load_yaml
+from tests.helpers.home import catalog as shipped
+from tests.helpers.profile_snippets import profile
 from tests.truth.__main__ import PAGE
 from tests.truth.evidence import CONFIRMED, Client, Clients, Evidence, clients_of, evidence_of
 from tests.truth.page import current_page, truth_page
@@ -51,7 +51,7 @@ def test_the_page_is_what_the_profiles_and_the_clients_say() -> None:
 
 def test_every_shipped_profile_and_each_of_its_commands_and_reports_is_on_the_page() -> None:
     page = current_page()
-    for described in Catalog.load():
+    for described in shipped():
         section = page.split(f"\n## {described.id}\n")[1].split("\n## ")[0]
         for each in evidence_of(described, clients_of(described.id)):
             assert row(section, f"| {each.kind} `{each.name}` | ")
@@ -59,7 +59,7 @@ def test_every_shipped_profile_and_each_of_its_commands_and_reports_is_on_the_pa
 
 def test_every_client_that_is_named_has_its_test_and_its_profile() -> None:
     listed = load_yaml(CONFIRMED, Clients).root if CONFIRMED.is_file() else {}
-    assert set(listed) <= set(Catalog.load().ids)
+    assert set(listed) <= set(shipped().ids)
     assert [each.test for entries in listed.values() for each in entries if not (ROOT / each.test).is_file()] == []
 
 

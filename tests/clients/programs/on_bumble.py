@@ -20,10 +20,10 @@ from typing import Any
 import bleak
 from bleak.backends.device import BLEDevice
 
-from devices.virtual.air import open_central
-from devices.virtual.bleak_client import BumbleClient
-from devices.virtual.bleak_scanner import BumbleScanner
+from devices.virtual.bumble_backend import BumbleScanner
+from devices.virtual.bumble_client import BumbleClient
 from devices.virtual.central import CentralRadio
+from devices.virtual.transports import open_central
 
 _FIND_SECONDS = 10.0
 

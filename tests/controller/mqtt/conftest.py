@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from controller.mqtt.broker import embedded_broker
-from controller.mqtt.settings import BrokerUrl
-from tests.controller.mqtt.ear import Ear, ear
+from controller.mqtt.embedded_broker import embedded_broker
+from controller.mqtt.mqtt_settings import BrokerUrl
+from tests.helpers.mqtt_listener import Ear, ear
 
 
 @pytest.fixture
 async def broker() -> AsyncIterator[BrokerUrl]:
     async with embedded_broker(0) as embedded:
-        yield embedded.url
+        yield embedded
 
 
 @pytest.fixture

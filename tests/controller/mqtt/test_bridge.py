@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.commands import Action, StartArgs, parse_command
-from controller.events import Telemetry
+from controller.contract.commands import Action, StartArgs, parse_command
+from controller.contract.events import Telemetry
 from controller.mqtt.bridge import Bridge
-from controller.mqtt.broker import embedded_broker
-from controller.mqtt.settings import BrokerUrl, MqttSettings
-from tests.controller.mqtt.ear import (
+from controller.mqtt.embedded_broker import embedded_broker
+from controller.mqtt.message_examples import ABOUT, COMFORT, RECENT_SESSIONS
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
+from tests.helpers.mqtt_listener import (
     STATION,
     TOPICS,
     Desk,
@@ -48,7 +49,7 @@ def silence() -> Iterator[BrokerUrl]:
 async def nobody() -> BrokerUrl:
     """An address where nothing listens."""
     async with embedded_broker(0) as broker:
-        return broker.url
+        return broker
 
 
 async def test_it_is_online_while_it_runs_and_offline_after(broker: BrokerUrl, other: Ear) -> None:
@@ -56,9 +57,65 @@ async def test_it_is_online_while_it_runs_and_offline_after(broker: BrokerUrl, o
     async with running(bridge):
         await other.until(STATUS, "online")
         assert bridge.broker == broker
-        assert bridge.trouble is None
+        assert bridge.problem is None
     await other.until(STATUS, "offline")
     assert not bridge.connected
+
+
+async def test_what_a_controller_is_and_can_do_is_retained_while_it_runs(broker: BrokerUrl, other: Ear) -> None:
+    async with running(bridge_to(broker, about=ABOUT)):
+        await other.until(TOPICS.about(), ABOUT.model_dump_json())
+        async with ear(broker) as late:
+            await late.until(TOPICS.about(), ABOUT.model_dump_json())
+            assert all(message.retain for message in late.heard)
+    await other.until(STATUS, "offline")
+    assert other.payloads(TOPICS.about())[-1] == ""
+    async with ear(broker) as late:
+        await late.until(STATUS, "offline")
+        await asyncio.sleep(0.05)
+        assert late.payloads(TOPICS.about()) == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_sessions_that_were_published_are_removed_when_the_owner_turns_that_off(
+    broker: BrokerUrl, other: Ear, on: bool
+) -> None:
+    topic = TOPICS.recent_sessions(STATION)
+    await other.client.publish(topic, "{}", 1, retain=True)
+    await other.until(topic, "{}")
+    async with running(bridge_to(broker, about=ABOUT.model_copy(update={"recent_sessions": on}))):
+        await other.until(TOPICS.about(), ABOUT.model_copy(update={"recent_sessions": on}).model_dump_json())
+        async with ear(broker) as late:
+            await late.until(STATUS, "online")
+            await asyncio.sleep(0.05)
+            assert late.payloads(topic) == (["{}"] if on else [])
+
+
+async def test_recent_sessions_are_retained(broker: BrokerUrl, other: Ear) -> None:
+    bridge = bridge_to(broker)
+    async with running(bridge):
+        bridge.watch(RECENT_SESSIONS)
+        await other.until(TOPICS.recent_sessions(STATION), RECENT_SESSIONS.model_dump_json())
+        async with ear(broker) as late:
+            await late.until(TOPICS.recent_sessions(STATION), RECENT_SESSIONS.model_dump_json())
+
+
+@pytest.mark.parametrize("publish", ["all", "minimal"])
+async def test_what_is_learned_is_retained_and_removed_where_no_health_is_published(
+    broker: BrokerUrl, other: Ear, publish: str
+) -> None:
+    topic, about = TOPICS.learned_comfort(STATION), ABOUT.model_copy(update={"history": publish == "all"})
+    await other.client.publish(topic, "{}", 1, retain=True)
+    await other.until(topic, "{}")
+    settings = MqttSettings.model_validate({"brokers": [str(broker)], "node": TOPICS.node, "publish": publish})
+    bridge = Bridge(settings, TOPICS, [STATION], Desk().handle, mqtt_5=False, about=about)
+    async with running(bridge):
+        bridge.watch(COMFORT)
+        await other.until(TOPICS.about(), about.model_dump_json())
+        async with ear(broker) as late:
+            await late.until(STATUS, "online")
+            await asyncio.sleep(0.05)
+            assert late.payloads(topic) == ([COMFORT.model_dump_json()] if publish == "all" else [])
 
 
 async def test_one_who_comes_later_finds_all_that_is_retained(broker: BrokerUrl) -> None:
@@ -68,12 +125,13 @@ async def test_one_who_comes_later_finds_all_that_is_retained(broker: BrokerUrl)
             bridge.watch(item)
         assert await bridge.flushed(2)
         async with ear(broker) as late:
-            await until(lambda: len(late.heard) >= 5)
+            await until(lambda: len(late.heard) >= 6)
             assert all(message.retain for message in late.heard)
             assert {message.topic.value for message in late.heard} == {
                 STATUS,
                 TOPICS.state(STATION),
                 TOPICS.guide(STATION),
+                TOPICS.picture(STATION),
                 TOPICS.device_state(STATION, "pump"),
                 TOPICS.device_availability(STATION, "pump"),
             }
@@ -100,7 +158,17 @@ async def test_a_command_is_handed_in_and_its_reply_goes_out(broker: BrokerUrl, 
     station, command, args, retained = desk.asked[0]
     assert (station, command.action, args, retained) == (STATION, Action.START, StartArgs(routine="gentle"), False)
     assert other.replies() == [
-        {"id": "7", "action": "start", "outcome": "accepted", "reasons": [], "session_id": None, "devices": None}
+        {
+            "id": "7",
+            "action": "start",
+            "outcome": "accepted",
+            "reasons": [],
+            "keys": [],
+            "detail": None,
+            "session_id": None,
+            "devices": None,
+            "epoch": None,
+        }
     ]
 
 
@@ -112,6 +180,7 @@ async def test_what_is_no_command_is_refused(broker: BrokerUrl, other: Ear, payl
         await until(lambda: bool(other.replies()))
     assert other.replies()[0]["outcome"] == "refused"
     assert other.replies()[0]["reasons"]
+    assert other.replies()[0]["keys"] == ["bad_command"]
     assert desk.asked == []
 
 
@@ -131,10 +200,10 @@ async def test_a_command_that_breaks_the_reader_costs_no_connection(broker: Brok
     desk = Desk()
     bridge = bridge_to(broker, desk=desk)
     async with running(bridge):
-        bridge.open_door(TOPICS.command(STATION), STATION, lambda _: 1 / 0)
+        bridge.commands.register(TOPICS.command(STATION), STATION, lambda _: 1 / 0)
         await other.command({"action": "skip"})
         await until(lambda: bool(other.replies()))
-        bridge.open_door(TOPICS.command(STATION), STATION, parse_command)
+        bridge.commands.register(TOPICS.command(STATION), STATION, parse_command)
         await other.command({"action": "stop"})
         await until(lambda: desk.actions() == ["stop"])
     assert other.replies()[0]["outcome"] == "refused"
@@ -172,7 +241,7 @@ async def test_pain_never_waits_and_too_many_others_are_refused(broker: BrokerUr
             await other.command({"id": str(number), "action": "skip"})
         await until(lambda: len(other.replies()) == 2)
         assert {reply["outcome"] for reply in other.replies()} == {"refused"}
-        assert "too many commands" in other.replies()[0]["reasons"][0]
+        assert other.replies()[0]["keys"] == ["too_many_commands"]
         await other.command({"id": "p", "action": "pain"})
         await until(lambda: len(other.replies()) == 3)
         assert other.replies()[2]["id"] == "p"
@@ -180,6 +249,7 @@ async def test_pain_never_waits_and_too_many_others_are_refused(broker: BrokerUr
         await until(lambda: len(other.replies()) == 35)
 
 
+@pytest.mark.system
 async def test_a_stop_gets_through_a_flood(broker: BrokerUrl, other: Ear) -> None:
     desk = Desk()
     async with running(bridge_to(broker, desk=desk)):
@@ -194,7 +264,7 @@ async def test_a_broker_that_is_not_there_is_named_without_its_password(caplog: 
     wrong = BrokerUrl.parse(f"mqtt://ann:secret@{url.host}:{url.port}")
     bridge = bridge_to(wrong)
     with task_of(bridge):
-        await until(lambda: bridge.trouble is not None)
+        await until(lambda: bridge.problem is not None)
         await asyncio.sleep(0.2)  # several attempts
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [f"nothing answers at {url}; start the broker there, or correct mqtt.brokers"]
@@ -210,7 +280,7 @@ async def test_the_next_broker_of_the_list_is_tried(broker: BrokerUrl, other: Ea
 
 async def test_after_a_restart_of_the_broker_all_is_there_again_and_events_come_once() -> None:
     async with embedded_broker(0) as embedded:
-        bridge = bridge_to(embedded.url)
+        bridge = bridge_to(embedded)
         task = asyncio.create_task(bridge.run())
         await until(lambda: bridge.connected)
         bridge.watch(snapshot(step="warm"))
@@ -222,7 +292,7 @@ async def test_after_a_restart_of_the_broker_all_is_there_again_and_events_come_
         bridge.watch(event(number))
     bridge.watch(snapshot(step="massage"))
     assert not await bridge.flushed(0.05)
-    async with embedded_broker(embedded.port) as again, ear(again.url) as listener:
+    async with embedded_broker(embedded.port) as again, ear(again) as listener:
         await until(lambda: len(listener.events()) >= 19)
         await until(lambda: STATUS in {message.topic.value for message in listener.heard})
         assert listener.events() == list(range(1, 20))
@@ -242,13 +312,13 @@ async def test_a_late_will_of_its_own_is_corrected(broker: BrokerUrl, other: Ear
 async def test_on_exit_all_that_waits_is_sent_before_offline(broker: BrokerUrl, other: Ear) -> None:
     bridge = bridge_to(broker)
     async with running(bridge):
-        for number in range(200):
+        for number in range(40):
             bridge.watch(event(number))
         for progress in (0.1, 0.2, 0.3):
             bridge.watch(snapshot(step="warm", progress=progress))
             await asyncio.sleep(0)
     await other.until(STATUS, "offline")
-    assert other.events() == list(range(200))
+    assert other.events() == list(range(40))
     assert other.values(TOPICS.state(STATION))[-1]["progress"] == 0.3
     assert other.heard[-1].topic.value == STATUS
 
@@ -279,7 +349,7 @@ async def test_cancelling_while_a_broker_says_nothing_is_quick(silence: BrokerUr
 async def test_no_task_is_left_behind(silence: BrokerUrl) -> None:
     before = asyncio.all_tasks()
     async with embedded_broker(0) as embedded:
-        for url in (embedded.url, silence, await nobody()):
+        for url in (embedded, silence, await nobody()):
             with task_of(bridge_to(url)) as task:
                 await asyncio.sleep(0.1)
                 task.cancel()
@@ -304,9 +374,9 @@ async def test_a_controller_that_may_not_hear_commands_does_not_say_it_is_online
     server = await asyncio.start_server(deaf, "127.0.0.1", 0)
     bridge = bridge_to(BrokerUrl(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
     with task_of(bridge):
-        await until(lambda: bridge.trouble is not None)
+        await until(lambda: bridge.problem is not None)
     server.close()
-    assert "does not let us subscribe to letdown/home/command; allow it" in str(bridge.trouble)
+    assert "does not let us subscribe to letdown/home/command; allow it" in str(bridge.problem)
     assert 3 not in heard  # PUBLISH
 
 
@@ -329,7 +399,7 @@ async def test_a_listener_that_fails_costs_no_connection(broker: BrokerUrl, othe
         await until(lambda: bool(heard))
         await other.command({"action": "stop"})
         await until(lambda: desk.actions() == ["stop"])
-        assert bridge.trouble is None
+        assert bridge.problem is None
 
 
 async def test_a_controller_that_may_not_hear_of_home_assistant_works_without() -> None:
@@ -354,5 +424,5 @@ async def test_a_controller_that_may_not_hear_of_home_assistant_works_without() 
     bridge = bridge_to(BrokerUrl(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
     bridge.listen("homeassistant/status", lambda *_: None)
     async with running(bridge):
-        assert bridge.trouble is None
+        assert bridge.problem is None
     server.close()

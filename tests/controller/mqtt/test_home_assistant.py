@@ -6,19 +6,23 @@ After a change that is meant, `python -m tests.controller.mqtt.test_home_assista
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.features.device import device_features
-from controller.features.feature import DeviceFeatures, Kind, StationFeatures
-from controller.features.station import station_features
+from controller.contract.commands import EXAMPLES
+from controller.contract.features.feature import DeviceFeatures, FeatureKind, StationFeatures
+from controller.contract.features.history_features import HISTORY_FEATURES
+from controller.contract.features.localized import localized
+from controller.contract.features.station_features import at_cap, device_features, station_features
+from controller.contract.words import load_words
 from controller.mqtt.home_assistant import by_component, ident, is_ours, payloads
 from controller.mqtt.topics import Topics
-from controller.safety import OwnerLimits
-from controller.steps import STEPS
-from devices.roles import Capability, DeviceLimits
+from controller.safety.limits import OwnerLimits
+from controller.session.steps import STEPS
+from devices.roles import Capability, DeviceLimits, Side
 
 FOLDER = Path(__file__).parent / "announced"
 PREFIX = "homeassistant"
@@ -42,12 +46,23 @@ ROOT = {"device", "origin", "components", "availability", "availability_mode"}
 def station(name: str = "home") -> StationFeatures:
     return StationFeatures(
         name=name,
-        features=station_features(OwnerLimits(comfort_vacuum_mmhg=150), ("classic", "gentle")),
+        features=(*station_features(OwnerLimits(comfort_vacuum_mmhg=150), ("classic", "gentle")), *HISTORY_FEATURES),
         devices=(
-            DeviceFeatures(name="left-pump", model="A pump", features=device_features("pump", PUMP, DeviceLimits())),
-            DeviceFeatures(name="pad", model="A compress", features=device_features("warmer", PAD, DeviceLimits())),
             DeviceFeatures(
-                name="massager", model="A massager", features=device_features("massager", MASSAGER, DeviceLimits())
+                name="left-pump",
+                model="A pump",
+                role="pump",
+                side=Side.LEFT,
+                features=device_features("pump", PUMP, DeviceLimits()),
+            ),
+            DeviceFeatures(
+                name="pad", model="A compress", role="warmer", features=device_features("warmer", PAD, DeviceLimits())
+            ),
+            DeviceFeatures(
+                name="massager",
+                model="A massager",
+                role="massager",
+                features=device_features("massager", MASSAGER, DeviceLimits()),
             ),
         ),
     )
@@ -121,17 +136,99 @@ def test_what_starts_or_raises_is_not_kept_for_later_and_a_stop_arrives() -> Non
 def test_a_device_is_there_only_if_controller_radio_and_device_say_so(topic: str) -> None:
     payload = FOUND[topic]
     model = payload["device"]["model"]
-    if model == "controller":
+    if model == "Controller":
         assert "availability" not in payload
         return
     assert payload["availability_mode"] == "all"
     status, *more = (each["topic"] for each in payload["availability"])
     assert status == "letdown/controller/pi/status"
-    assert bool(more) == (model != "station")
+    assert bool(more) == (model != "Station")
+
+
+def test_what_may_be_refused_is_there_only_while_it_is_allowed_and_stop_and_pain_always_are() -> None:
+    settable = {
+        key: each
+        for payload in FOUND.values()
+        for key, each in payload["components"].items()
+        if "command_topic" in each or "mode_command_topic" in each
+    }
+    for key, each in settable.items():
+        if key in ("stop", "pain"):
+            assert "availability" not in each
+            continue
+        *_, last = each["availability"]
+        (name,) = re.findall(r"'(\w+)' in value_json.allowed_actions", last["value_template"])
+        assert last["topic"] == "letdown/home/state"
+        assert name in EXAMPLES
+    assert set(settable) >= {"start", "vacuum", "routine", "warmth", "answer_asked_no"}
+
+
+def test_an_entity_has_the_same_id_in_every_language_and_a_name_in_each() -> None:
+    routines = {"classic": "Klassisch", "gentle": "Sanft"}
+    german = payloads(Topics("letdown", "pi"), localized([station()], load_words("de"), routines), "1.2.3", PREFIX)
+    english = payloads(
+        Topics("letdown", "pi"), localized([station()], load_words("en"), {"classic": "Classic"}), "1.2.3", PREFIX
+    )
+    assert german.keys() == english.keys() == FOUND.keys()
+    names = {payload["device"]["name"] for payload in german.values()}
+    assert names == {"Letdown controller pi", "Letdown", "Linke Pumpe", "Wärmekissen", "Massagegerät"}
+    home = german[f"{PREFIX}/device/letdown_home/config"]["components"]
+    assert home["pain"]["name"] == "Schmerz"
+    assert home["pain"]["default_entity_id"] == "button.letdown_home_pain"
+    assert "Läuft" in home["state"]["options"]
+    assert home["routine"]["options"] == ["Klassisch", "Sanft"]
+    for topic, payload in german.items():
+        for key, each in payload["components"].items():
+            other = english[topic]["components"][key]
+            same = (
+                "unique_id",
+                "object_id",
+                "default_entity_id",
+                "command_topic",
+                "state_topic",
+                "event_types",
+                "icon",
+            )
+            assert [each.get(name) for name in same] == [other.get(name) for name in same]
+
+
+def test_the_owner_names_a_device_and_two_that_are_alike_are_told_apart() -> None:
+    pumps = [
+        DeviceFeatures(name=name, model="A pump", role="pump", side=Side.LEFT, features=())
+        for name in ("left-pump", "pump2", "Mamas Pumpe")
+    ]
+    one = station().model_copy(update={"devices": tuple(pumps)})
+    (alone,) = localized([one], load_words("en"), {})
+    assert [each.title for each in alone.devices] == ["Left pump (left-pump)", "Left pump (pump2)", "Mamas Pumpe"]
+    first, _ = localized([one, station("ward")], load_words("en"), {})
+    assert first.title == "Letdown home"
+    assert first.devices[2].title == "Mamas Pumpe · home"
+
+
+def test_a_device_has_no_version_that_it_did_not_report() -> None:
+    versions = {payload["device"]["name"]: payload["device"].get("sw_version") for payload in FOUND.values()}
+    assert versions.pop("Letdown controller pi") == "1.2.3"
+    assert set(versions.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("cap_mmhg", "owner", "most"),
+    [
+        (150, OwnerLimits(comfort_vacuum_mmhg=180), (150, 180)),
+        (100, OwnerLimits(), (250, 100)),  # no cap was ever set
+        (90, OwnerLimits(), (90, 100)),
+        (120, OwnerLimits(comfort_vacuum_mmhg=180, remote_raise="refuse"), (120, 120)),
+    ],
+)
+def test_the_numbers_end_at_the_comfort_cap(cap_mmhg: float, owner: OwnerLimits, most: tuple[float, float]) -> None:
+    one = StationFeatures(name="home", features=station_features(owner, ()))
+    found = {each.id: each for each in at_cap(owner, one, cap_mmhg).features}
+    assert (found["vacuum"].most, found["comfort_vacuum"].most) == most
+    assert found["vacuum"].enabled is found["vacuum_up"].enabled is (owner.remote_raise == "allow")
 
 
 def test_a_target_of_a_compress_is_never_above_what_heat_may_be() -> None:
-    (warmth,) = (f for f in device_features("warmer", PAD, DeviceLimits(celsius=55)) if f.kind is Kind.WARMTH)
+    (warmth,) = (f for f in device_features("warmer", PAD, DeviceLimits(celsius=55)) if f.kind is FeatureKind.CLIMATE)
     assert warmth.most == 42
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiomqtt import Message
 
-from controller.mqtt.inbox import Inbox
+from controller.mqtt.connection import Inbox
 
 
 def message(payload: bytes, topic: str = "letdown/home/command") -> Message:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
 
-from controller.mqtt.instance import Instance, gives_way, read_instance, refusal, shared, this_process
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def instance(id_: str = "a", node: str = "kitchen", **more: Any) -> Instance:
-    values = {"instance": id_, "node": node, "stations": ("home",), "host": "pi", "since": NOON, **more}
-    return Instance.model_validate(values)
+from controller.mqtt.instance import Instance, conflict, read_instance, refusal, this_process, yields_to
+from tests.helpers.instances import NOON, instance
 
 
 def test_each_process_is_another_one() -> None:
@@ -37,28 +31,28 @@ def test_each_process_is_another_one() -> None:
     ],
 )
 def test_two_collide_over_a_station_or_a_node(other: Instance, claims: str | None) -> None:
-    assert shared(instance("a", stations=("home", "office")), other) == claims
+    assert conflict(instance("a", stations=("home", "office")), other) == claims
 
 
-def test_the_later_one_gives_way_and_of_two_at_once_the_one_of_the_larger_id() -> None:
+def test_the_later_one_yields_and_of_two_at_once_the_one_of_the_larger_id() -> None:
     earlier, later = instance("b"), instance("a", since=NOON + timedelta(seconds=1))
-    assert (gives_way(earlier, later), gives_way(later, earlier)) == (False, True)
-    assert (gives_way(instance("a"), instance("b")), gives_way(instance("b"), instance("a"))) == (False, True)
+    assert (yields_to(earlier, later), yields_to(later, earlier)) == (False, True)
+    assert (yields_to(instance("a"), instance("b")), yields_to(instance("b"), instance("a"))) == (False, True)
 
 
 def test_one_that_takes_over_goes_before_all_that_were_there() -> None:
     taking = instance("z", since=NOON + timedelta(days=1), take_over=True)
     again = instance("a", since=NOON + timedelta(days=2), take_over=True)
-    assert (gives_way(instance("a"), taking), gives_way(taking, instance("a"))) == (True, False)
-    assert (gives_way(taking, again), gives_way(again, taking)) == (True, False)
+    assert (yields_to(instance("a"), taking), yields_to(taking, instance("a"))) == (True, False)
+    assert (yields_to(taking, again), yields_to(again, taking)) == (True, False)
 
 
-def test_of_any_two_exactly_one_gives_way() -> None:
+def test_of_any_two_exactly_one_yields() -> None:
     times = (NOON, NOON.astimezone(timezone(timedelta(hours=5))), NOON - timedelta(days=1))
     every = [instance(id_, since=since, take_over=t) for id_ in "ab" for since in times for t in (True, False)]
     for one, other in itertools.combinations(every, 2):
         if one.instance != other.instance:
-            assert gives_way(one, other) is not gives_way(other, one)
+            assert yields_to(one, other) is not yields_to(other, one)
 
 
 def test_a_refusal_names_the_other_and_the_remedies() -> None:

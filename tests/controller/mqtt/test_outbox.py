@@ -8,10 +8,10 @@ import math
 
 import pytest
 
-from controller.commands import Reply
-from controller.events import Event, SessionState
-from controller.mqtt.outbox import Message, Outbox
-from tests.controller.mqtt.ear import STATION, TOPICS, device, event, guide, snapshot, telemetry
+from controller.contract.commands import Reply
+from controller.contract.events import Event, SessionState
+from controller.mqtt.outbox import Outbox, Publication
+from tests.helpers.mqtt_listener import STATION, TOPICS, device, event, guide, snapshot, telemetry
 
 STATE = TOPICS.state(STATION)
 
@@ -30,35 +30,35 @@ def time() -> Time:
     return Time()
 
 
-class Shelf:
-    """A backlog of which one sees what is kept, by id."""
+class FakeBacklog:
+    """A backlog with its saved events by id."""
 
-    def __init__(self, *left: Event) -> None:
-        self.kept = {event.id: event for event in left}
+    def __init__(self, *unpublished: Event) -> None:
+        self.saved = {event.id: event for event in unpublished}
 
-    def left(self) -> list[Event]:
-        return list(self.kept.values())
+    def take_unpublished(self) -> list[Event]:
+        return list(self.saved.values())
 
-    def put(self, event: Event) -> None:
-        self.kept[event.id] = event
+    def add(self, event: Event) -> None:
+        self.saved[event.id] = event
 
-    def drop(self, event_id: str) -> None:
-        self.kept.pop(event_id, None)
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+    def remove(self, event_id: str) -> None:
+        self.saved.pop(event_id, None)
 
 
 @pytest.fixture
-def outbox(time: Time, shelf: Shelf) -> Outbox:
-    outbox = Outbox(TOPICS, shelf, now=time)
-    outbox.opened()
+def backlog() -> FakeBacklog:
+    return FakeBacklog()
+
+
+@pytest.fixture
+def outbox(time: Time, backlog: FakeBacklog) -> Outbox:
+    outbox = Outbox(TOPICS, backlog, now=time)
+    outbox.on_connected()
     return outbox
 
 
-def take_all(outbox: Outbox) -> list[Message]:
+def take_all(outbox: Outbox) -> list[Publication]:
     taken = []
     while (message := outbox.take()) is not None:
         taken.append(message)
@@ -66,11 +66,11 @@ def take_all(outbox: Outbox) -> list[Message]:
     return taken
 
 
-def ids(messages: list[Message]) -> list[str]:
+def ids(messages: list[Publication]) -> list[str]:
     return [json.loads(m.payload)["id"] for m in messages if m.topic == TOPICS.event(STATION)]
 
 
-def steps(messages: list[Message]) -> list[str]:
+def steps(messages: list[Publication]) -> list[str]:
     return [json.loads(m.payload)["step"] for m in messages if m.topic == STATE]
 
 
@@ -102,18 +102,18 @@ def test_what_is_not_known_is_null(outbox: Outbox) -> None:
 
 
 def test_a_client_sees_every_step_in_order_and_only_the_latest_progress(outbox: Outbox) -> None:
-    outbox.closed()
+    outbox.on_disconnected()
     for step in ("warm", "massage", "express"):
         for progress in (0.1, 0.2, 0.3):
             outbox.watch(snapshot(step=step, progress=progress))
     outbox.watch(snapshot(SessionState.COMPLETED, step="express"))
-    outbox.opened()
+    outbox.on_connected()
     sent = [json.loads(m.payload) for m in take_all(outbox)]
     assert [(each["state"], each["step"], each["progress"]) for each in sent] == [
         ("running", "warm", 0.3),
         ("running", "massage", 0.3),
         ("running", "express", 0.3),
-        ("completed", "express", 0.0),
+        ("completed", "express", None),
     ]
 
 
@@ -178,21 +178,21 @@ def test_telemetry_goes_ten_times_a_second_for_each_device(outbox: Outbox, time:
 
 def test_telemetry_of_a_time_without_a_broker_is_forgotten(outbox: Outbox) -> None:
     outbox.watch(telemetry(1))
-    outbox.closed()
+    outbox.on_disconnected()
     outbox.watch(telemetry(2))
-    outbox.opened()
+    outbox.on_connected()
     assert take_all(outbox) == []
 
 
 def test_events_are_kept_in_order_and_the_oldest_are_dropped_with_a_warning(
-    outbox: Outbox, shelf: Shelf, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, backlog: FakeBacklog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox.closed()
+    outbox.on_disconnected()
     for number in range(10_250):
         outbox.watch(event(number))
     newest = [str(number) for number in range(250, 10_250)]
-    assert list(shelf.kept) == newest
-    outbox.opened()
+    assert list(backlog.saved) == newest
+    outbox.on_connected()
     assert ids(take_all(outbox)) == newest
     assert outbox.dropped == 250
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
@@ -204,73 +204,73 @@ def test_events_are_kept_in_order_and_the_oldest_are_dropped_with_a_warning(
 # Events outlive the controller
 
 
-def test_an_event_is_kept_until_the_broker_has_it(outbox: Outbox, shelf: Shelf) -> None:
+def test_an_event_is_kept_until_the_broker_has_it(outbox: Outbox, backlog: FakeBacklog) -> None:
     outbox.watch(event(1))
-    assert list(shelf.kept) == ["1"]
+    assert list(backlog.saved) == ["1"]
     message = outbox.take()
     assert message is not None
-    assert list(shelf.kept) == ["1"]
+    assert list(backlog.saved) == ["1"]
     outbox.acknowledged(message)
-    assert not shelf.kept
+    assert not backlog.saved
 
 
-def test_what_is_no_event_is_not_kept(outbox: Outbox, shelf: Shelf) -> None:
-    outbox.closed()
+def test_what_is_no_event_is_not_kept(outbox: Outbox, backlog: FakeBacklog) -> None:
+    outbox.on_disconnected()
     for item in (snapshot(), guide(title="Rest"), device(), telemetry(40)):
         outbox.watch(item)
     outbox.reply(STATION, Reply(outcome="accepted"))
-    assert not shelf.kept
+    assert not backlog.saved
 
 
 def test_what_an_earlier_controller_left_goes_first_and_what_comes_after_it_is_kept_after_it() -> None:
-    shelf = Shelf(event(1), event(2))
-    outbox = Outbox(TOPICS, shelf)
+    backlog = FakeBacklog(event(1), event(2))
+    outbox = Outbox(TOPICS, backlog)
     outbox.watch(event(3))
-    assert list(shelf.kept) == ["1", "2", "3"]
-    outbox.opened()
+    assert list(backlog.saved) == ["1", "2", "3"]
+    outbox.on_connected()
     assert ids(take_all(outbox)) == ["1", "2", "3"]
-    assert not shelf.kept
+    assert not backlog.saved
 
 
-def test_what_goes_again_after_a_lost_connection_was_kept_all_the_time(outbox: Outbox, shelf: Shelf) -> None:
+def test_what_goes_again_after_a_lost_connection_was_kept_all_the_time(outbox: Outbox, backlog: FakeBacklog) -> None:
     outbox.watch(event(1))
     message = outbox.take()
     assert message is not None
-    outbox.closed()
+    outbox.on_disconnected()
     outbox.acknowledged(message)  # too late: it goes again
-    assert list(shelf.kept) == ["1"]
-    outbox.opened()
+    assert list(backlog.saved) == ["1"]
+    outbox.on_connected()
     assert ids(take_all(outbox)) == ["1"]
-    assert not shelf.kept
+    assert not backlog.saved
 
 
 def test_what_is_left_is_bounded_too() -> None:
-    shelf = Shelf(*(event(number) for number in range(10_003)))
-    outbox = Outbox(TOPICS, shelf)
+    backlog = FakeBacklog(*(event(number) for number in range(10_003)))
+    outbox = Outbox(TOPICS, backlog)
     assert outbox.dropped == 3
-    assert next(iter(shelf.kept)) == "3"
+    assert next(iter(backlog.saved)) == "3"
 
 
 def test_an_event_that_was_left_for_no_possible_topic_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
-    shelf = Shelf(event(1).model_copy(update={"station": "a/b"}), event(2))
-    outbox = Outbox(TOPICS, shelf)
+    backlog = FakeBacklog(event(1).model_copy(update={"station": "a/b"}), event(2))
+    outbox = Outbox(TOPICS, backlog)
     assert ids(take_all(outbox)) == ["2"]
-    assert not shelf.kept
+    assert not backlog.saved
     assert "an event of an earlier run is dropped" in caplog.text
 
 
-def test_an_event_that_cannot_be_written_is_not_kept_for_ever(outbox: Outbox, shelf: Shelf) -> None:
+def test_an_event_that_cannot_be_written_is_not_kept_for_ever(outbox: Outbox, backlog: FakeBacklog) -> None:
     data: dict[str, object] = {}
     data["itself"] = data
     outbox.watch(event(1).model_copy(update={"data": data}))
     outbox.watch(event(2))
     assert ids(take_all(outbox)) == ["2"]
-    assert not shelf.kept
+    assert not backlog.saved
 
 
 def test_an_event_goes_out_even_where_it_cannot_be_kept(time: Time) -> None:
-    class Broken(Shelf):
-        def put(self, event: Event) -> None:
+    class Broken(FakeBacklog):
+        def add(self, event: Event) -> None:
             raise OSError("no room")
 
     outbox = Outbox(TOPICS, Broken(), now=time)
@@ -280,10 +280,10 @@ def test_an_event_goes_out_even_where_it_cannot_be_kept(time: Time) -> None:
 
 
 def test_states_that_nobody_fetches_are_bounded(outbox: Outbox) -> None:
-    outbox.closed()
+    outbox.on_disconnected()
     for number in range(500):
         outbox.watch(snapshot(step=str(number)))
-    outbox.opened()
+    outbox.on_connected()
     assert steps(take_all(outbox)) == [str(number) for number in range(400, 500)]
 
 
@@ -293,8 +293,8 @@ def test_after_a_loss_everything_retained_is_told_again_and_nothing_twice(outbox
     outbox.watch(device())
     outbox.watch(event(1))
     before = {m.topic for m in take_all(outbox) if m.retain}
-    outbox.closed()
-    outbox.opened()
+    outbox.on_disconnected()
+    outbox.on_connected()
     again = take_all(outbox)
     assert {m.topic for m in again} == before
     assert all(m.retain for m in again)
@@ -309,10 +309,10 @@ def test_what_was_not_acknowledged_goes_again_in_its_order(outbox: Outbox) -> No
     while outbox.take() is not None:
         pass
     assert not outbox.idle
-    outbox.closed()
+    outbox.on_disconnected()
     outbox.watch(snapshot(step="express"))
     outbox.watch(event(3))
-    outbox.opened()
+    outbox.on_connected()
     again = take_all(outbox)
     assert again[0].topic == TOPICS.reply(STATION)
     assert steps(again) == ["warm", "massage", "express"]
@@ -322,23 +322,23 @@ def test_what_was_not_acknowledged_goes_again_in_its_order(outbox: Outbox) -> No
 def test_progress_lost_on_the_way_gives_way_to_newer_progress(outbox: Outbox) -> None:
     outbox.watch(snapshot(step="warm", progress=0.1))
     outbox.take()
-    outbox.closed()
+    outbox.on_disconnected()
     outbox.watch(snapshot(step="warm", progress=0.5))
-    outbox.opened()
+    outbox.on_connected()
     assert [json.loads(m.payload)["progress"] for m in take_all(outbox)] == [0.5]
 
 
 def test_in_a_hurry_nothing_is_held_back(outbox: Outbox) -> None:
     for progress in (0.1, 0.2):
         outbox.watch(snapshot(step="warm", progress=progress))
-        last = outbox.take(hurry=True)
+        last = outbox.take(paced=False)
     assert last is not None
     assert json.loads(last.payload)["progress"] == 0.2
 
 
 def test_plain_text_can_be_retained_and_repeated(outbox: Outbox) -> None:
     for again in (False, False, True):
-        outbox.retain("letdown/x", "online", again=again)
+        outbox.retain("letdown/x", "online", resend=again)
         take_all(outbox)
     assert outbox.published == 2
 
@@ -356,7 +356,7 @@ async def test_waiting_ends_when_something_comes(outbox: Outbox) -> None:
 def test_the_watcher_is_quick(outbox: Outbox) -> None:
     import time
 
-    outbox.closed()
+    outbox.on_disconnected()
     items = [snapshot(step=str(n % 7), progress=n / 1e4) for n in range(1000)]
     begin = time.perf_counter()
     for item in items:

@@ -12,18 +12,18 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from controller.app import SetupError, check_alone
-from controller.mqtt import presence, rivals
+from controller.app import check_alone
+from controller.assembly.extras import SetupError
+from controller.mqtt import presence
 from controller.mqtt.bridge import V311, Bridge
-from controller.mqtt.broker import embedded_broker
+from controller.mqtt.embedded_broker import embedded_broker
 from controller.mqtt.instance import Instance, read_instance
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
 from controller.mqtt.outbox import Outbox
-from controller.mqtt.presence import Presence
-from controller.mqtt.rivals import find_rival, find_rivals
-from controller.mqtt.settings import BrokerUrl, MqttSettings
+from controller.mqtt.presence import Presence, find_rival, find_rivals
 from controller.mqtt.topics import Topics
-from tests.controller.mqtt.ear import STATION, TOPICS, Desk, Ear, running
-from tests.controller.mqtt.test_instance import NOON, instance
+from tests.helpers.instances import NOON, instance
+from tests.helpers.mqtt_listener import STATION, TOPICS, Desk, Ear, running
 from tests.helpers.patience import until
 
 STATUS, INSTANCE = TOPICS.status(), TOPICS.instance()
@@ -35,7 +35,7 @@ ELSEWHERE = LATER.model_copy(update={"node": "bedroom", "host": "attic"})
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "_ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(presence, "_ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(presence, "_EVERY_SECONDS", 0.05)
 
 
@@ -50,6 +50,7 @@ def settings_of(me: Instance, *brokers: BrokerUrl) -> MqttSettings:
 
 
 class TestAtTheStart:
+    @pytest.mark.system
     @pytest.mark.parametrize("second", [LATER, ELSEWHERE, LATER.model_copy(update={"stations": ("ward",)})])
     async def test_a_second_one_is_refused_and_the_first_is_not_disturbed(
         self, broker: BrokerUrl, other: Ear, second: Instance
@@ -60,16 +61,19 @@ class TestAtTheStart:
                 await check_alone(settings_of(second, broker), second)
             assert other.payloads(STATUS) == ["online"]
 
+    @pytest.mark.system
     async def test_one_of_other_stations_and_another_node_is_welcome(self, broker: BrokerUrl) -> None:
         async with running(bridge_of(FIRST, broker)):
             third = ELSEWHERE.model_copy(update={"stations": ("ward",)})
             assert await check_alone(settings_of(third, broker), third) == {broker}
 
+    @pytest.mark.system
     async def test_under_another_base_topic_nobody_collides(self, broker: BrokerUrl) -> None:
         async with running(bridge_of(FIRST, broker)):
             settings = settings_of(LATER, broker).model_copy(update={"base_topic": "neighbours/letdown"})
             assert await check_alone(settings, LATER) == {broker}
 
+    @pytest.mark.system
     async def test_after_a_crash_its_own_announcement_is_no_hindrance(self, broker: BrokerUrl, other: Ear) -> None:
         await other.client.publish(INSTANCE, FIRST.model_dump_json(), 1, retain=True)
         await other.client.publish(STATUS, "online", 1, retain=True)
@@ -79,11 +83,12 @@ class TestAtTheStart:
         await other.until(INSTANCE, "")  # a clean end takes it back
         await other.until(STATUS, "offline")
 
+    @pytest.mark.system
     @pytest.mark.parametrize(("status", "waits"), [("online", True), ("offline", False), (None, True)])
     async def test_one_whose_will_the_broker_has_published_is_not_waited_for(
         self, broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch, status: str | None, waits: bool
     ) -> None:
-        monkeypatch.setattr(rivals, "_ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr(presence, "_ANSWER_SECONDS", 1.0)
         if status is not None:
             await other.client.publish(STATUS, status, 1, retain=True)
         await other.client.publish(INSTANCE, FIRST.model_dump_json(), 1, retain=True)
@@ -95,15 +100,16 @@ class TestAtTheStart:
         await other.client.publish(TOPICS.pong(), FIRST.model_dump_json(), 1, retain=True)
         assert await find_rival(broker, settings_of(LATER, broker), LATER, V311) is None
 
+    @pytest.mark.system
     async def test_it_is_found_on_whichever_broker_it_is(self, broker: BrokerUrl) -> None:
-        async with embedded_broker(0) as second, running(bridge_of(FIRST, second.url)):
-            rival, reached = await find_rivals([broker, second.url], settings_of(LATER, broker, second.url), LATER)
-            assert (rival, reached) == (FIRST, {broker, second.url})
+        async with embedded_broker(0) as second, running(bridge_of(FIRST, second)):
+            rival, reached = await find_rivals([broker, second], settings_of(LATER, broker, second), LATER)
+            assert (rival, reached) == (FIRST, {broker, second})
 
     async def test_a_broker_that_cannot_be_reached_is_no_reason_not_to_start(self) -> None:
         async with embedded_broker(0) as gone:
-            url = gone.url
-        assert await check_alone(settings_of(LATER, url), LATER) == frozenset()
+            pass
+        assert await check_alone(settings_of(LATER, gone), LATER) == frozenset()
 
 
 class TestWhileItRuns:
@@ -116,13 +122,14 @@ class TestWhileItRuns:
         desks = Desk(), Desk()
         async with running(bridge_of(second, broker, desks[1])) as _:
             async with running(bridge_of(FIRST, broker, desks[0])):
-                await until(lambda: "Until it has ended, this one starts no session there" in caplog.text)
+                await until(lambda: "Until it ends, this one starts no session there" in caplog.text)
                 await until(lambda: caplog.text.count("ERROR") == 2)
                 await other.command(START)
                 await until(lambda: len(other.replies()) == 2)
                 assert {each["outcome"] for each in other.replies()} == {"accepted", "refused"}
                 refused = next(each for each in other.replies() if each["outcome"] == "refused")
-                assert "another controller serves the station home: the node test on the host pi" in str(refused)
+                assert refused["keys"] == ["other_controller"]
+                assert "Another controller serves home: test, on the computer pi." in refused["reasons"][0]
                 assert (desks[0].actions(), desks[1].actions()) == (["start"], [])
                 await other.command({"action": "stop"})
                 await until(lambda: desks[1].actions() == ["stop"])  # each stops what it runs
@@ -131,6 +138,7 @@ class TestWhileItRuns:
             await until(lambda: desks[1].actions() == ["stop", "start"])
             await until(lambda: other.payloads(STATUS)[-1] == "online" or second is ELSEWHERE)
 
+    @pytest.mark.system
     async def test_both_of_one_node_stay_connected(
         self, broker: BrokerUrl, other: Ear, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -154,6 +162,7 @@ class TestWhileItRuns:
             await until(lambda: desks[1].actions() == ["start"])
             assert desks[0].actions() == []
 
+    @pytest.mark.system
     async def test_a_crashed_one_that_is_announced_troubles_nobody(
         self, broker: BrokerUrl, other: Ear, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -166,6 +175,7 @@ class TestWhileItRuns:
             await until(lambda: desk.actions() == ["start"])
         assert "ERROR" not in caplog.text
 
+    @pytest.mark.system
     @pytest.mark.parametrize("payload", ["", "x", "[" * 1000, json.dumps({"node": "a/b", "stations": ["home"]})])
     async def test_nothing_that_others_write_there_costs_the_connection(
         self, broker: BrokerUrl, other: Ear, payload: str
@@ -187,6 +197,7 @@ class TestWhileItRuns:
         async with running(bridge_of(FIRST, broker)):
             await other.until(STATUS, "online")
 
+    @pytest.mark.system
     async def test_it_answers_anybody_who_asks_but_not_itself(self, broker: BrokerUrl, other: Ear) -> None:
         async with running(bridge_of(FIRST, broker)):
             await other.client.publish(TOPICS.ping(), FIRST.instance, 1)
@@ -200,7 +211,7 @@ def test_claims_of_very_many_controllers_are_not_all_kept() -> None:
     outbox = Outbox(TOPICS)
     mine = Presence(LATER, TOPICS, outbox)
     for number in range(1000):
-        mine.listeners[TOPICS.pongs()](
+        mine.listeners[TOPICS.of_all_controllers("pong")](
             FIRST.model_copy(update={"instance": str(number)}).model_dump_json().encode(), False
         )
     assert len(mine._rivals) == 100
@@ -210,16 +221,16 @@ def test_claims_of_very_many_controllers_are_not_all_kept() -> None:
 
 def test_notices_are_sent_next_and_only_the_latest_of_a_topic() -> None:
     outbox = Outbox(TOPICS)
-    outbox.say("a", "1")
+    outbox.notify("a", "1")
     assert outbox.take() is None  # nobody is connected
-    outbox.opened()
+    outbox.on_connected()
     for text in ("2", "3"):
-        outbox.say("a", text)
+        outbox.notify("a", text)
     outbox.retain("b", "4")
     assert outbox.due_in() == 0.0
     taken = [outbox.take(), outbox.take(), outbox.take()]
     assert [(each.topic, each.payload, each.retain) for each in taken if each] == [("a", "3", False), ("b", "4", True)]
-    outbox.say("a", "5")
-    outbox.closed()
-    outbox.opened()
+    outbox.notify("a", "5")
+    outbox.on_disconnected()
+    outbox.on_connected()
     assert "a" not in [each.topic for each in iter(outbox.take, None)]

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.events import SessionState
+from controller.contract.events import SessionState
 from controller.mqtt import reconnect
 from controller.mqtt.bridge import V311
 from controller.mqtt.connection import _ANSWER_SECONDS, connection
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
 from controller.mqtt.reconnect import SESSION_SECONDS, Reconnect
-from controller.mqtt.settings import BrokerUrl, MqttSettings
-from tests.controller.mqtt.ear import bridge_to, guide, snapshot, task_of
+from tests.helpers.mqtt_listener import bridge_to, guide, snapshot, task_of
 from tests.helpers.patience import until
 
 IDLE, RUNNING = snapshot(SessionState.IDLE), snapshot(SessionState.RUNNING)
@@ -67,15 +67,15 @@ async def test_while_a_session_runs_no_broker_is_waited_for_longer(
     pace = Reconnect(brokers, 0.5, 30.0)
     for _ in range(40):
         await pace.wait(0.0)
-    assert pace.try_seconds is None
+    assert pace.attempt_seconds is None
     pace.watch(RUNNING)
-    assert pace.try_seconds == each
+    assert pace.attempt_seconds == each
     pauses.clear()
     for took in (0.0, each / 2, each, 3 * each):
         await pace.wait(took)
     assert pauses == [each, each / 2]  # the other two had taken that long already
     pace.watch(snapshot(SessionState.COMPLETED))
-    assert pace.try_seconds is None
+    assert pace.attempt_seconds is None
 
 
 async def test_one_station_that_runs_is_enough(pauses: list[float]) -> None:
@@ -88,7 +88,7 @@ async def test_one_station_that_runs_is_enough(pauses: list[float]) -> None:
 
 async def test_a_session_that_starts_cuts_the_wait_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnect, "SESSION_SECONDS", 0.0)
-    monkeypatch.setattr(reconnect, "_SHORTEST_TRY_SECONDS", 0.0)
+    monkeypatch.setattr(reconnect, "_SHORTEST_ATTEMPT_SECONDS", 0.0)
     pace = Reconnect(1, 3600.0, 3600.0)
     waiting = asyncio.create_task(pace.wait(0.0))
     await asyncio.sleep(0)
@@ -113,7 +113,7 @@ async def test_a_broker_that_says_nothing_holds_up_the_next_for_a_moment_only(
     monkeypatch: pytest.MonkeyPatch, silence: BrokerUrl, broker: BrokerUrl
 ) -> None:
     monkeypatch.setattr(reconnect, "SESSION_SECONDS", 0.2)
-    monkeypatch.setattr(reconnect, "_SHORTEST_TRY_SECONDS", 0.1)
+    monkeypatch.setattr(reconnect, "_SHORTEST_ATTEMPT_SECONDS", 0.1)
     bridge = bridge_to(silence, broker)
     bridge.watch(RUNNING)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Without some devices, or all, a session goes on by hand."""
+"""Steps without their devices are done by hand."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from controller.answers import DayAnswers
-from controller.events import SessionState, Stream, Volume
-from controller.guard import Guard
-from controller.memory import ShortMemory
-from controller.session import Session
-from devices.clock import ScaledClock
+from controller.contract.events import SessionState, Volume
+from controller.contract.stream import Stream
+from controller.safety.guard import Guard
+from controller.safety.persistence import InMemoryPersistence
+from controller.session.day_answers import DayAnswers
+from controller.session.session import Session
 from devices.roles import Capability, DeviceLimits, PumpReading, PumpSetting, RunState, Side
-from tests.controller.household import COMFORTABLE, Told, household, routines, words
-from tests.controller.session.past import QUESTIONS, WILLING, outcomes
+from devices.support.clock import ScaledClock
+from tests.helpers.home import COMFORTABLE, Recorder, routines, running_home, words
+from tests.helpers.past_checks import QUESTIONS, WILLING, outcomes
 
 
-async def test_without_any_device_the_whole_routine_goes_by_hand() -> None:
-    async with household(devices=(), parent=True) as house:
+async def test_without_any_device_the_whole_routine_is_done_by_hand() -> None:
+    async with running_home(devices=(), parent=True) as house:
         await house.start("classic", no_symptoms=False)
         snapshot = await house.finished()
         assert snapshot.state is SessionState.COMPLETED
@@ -34,30 +35,30 @@ async def test_without_any_device_the_whole_routine_goes_by_hand() -> None:
         assert outcomes(snapshot) == dict.fromkeys(("check", "warm", "massage", "stimulate", "express"), "done")
         assert snapshot.volume_ml == Volume()
         assert snapshot.peak_vacuum_mmhg is None
-        said = [guide.words for guide in house.told.guides()]
+        said = [guide.words for guide in house.recorded.guides()]
         for step in ("warm", "stimulate", "express"):
-            assert house.words.steps[step].by_hand in said
-            assert house.words.steps[step].with_device not in said
+            assert house.words.name_controls(house.words.steps[step].by_hand) in said
+            assert house.words.name_controls(house.words.steps[step].with_device) not in said
 
 
-async def test_with_only_a_pump_warmth_and_massage_go_by_hand() -> None:
-    async with household(devices=["left-pump"], owner=WILLING) as house:
+async def test_with_only_a_pump_warmth_and_massage_are_done_by_hand() -> None:
+    async with running_home(devices=["left-pump"], owner=WILLING) as house:
         house.give_no_milk()
         await house.reach("warm")
-        assert house.told.guide.words == house.words.steps["warm"].by_hand
+        assert house.recorded.guide.words == house.words.steps["warm"].by_hand
         await house.skip_to("stimulate")
         await house.flange_on()
         await house.elapse(2)
         assert house.on == {"left-pump"}
-        assert house.told.guide.words == house.words.steps["stimulate"].with_device
-        by_hand = {step.name: step.by_hand for step in house.told.snapshot.steps}
+        assert house.recorded.guide.template == house.words.steps["stimulate"].with_device
+        by_hand = {step.name: step.by_hand for step in house.recorded.snapshot.steps}
         assert by_hand["warm"]
         assert not by_hand["stimulate"]
         assert house.commanded("right-pump", "start") == 0
 
 
 class LevelPump:
-    """A pump that knows levels only, of which nobody measured the vacuum."""
+    """A pump that knows levels only, whose vacuum is unknown."""
 
     role: Literal["pump"] = "pump"
     name = "level-pump"
@@ -72,12 +73,12 @@ class LevelPump:
 
     def __init__(self) -> None:
         self.reading = PumpReading(run_state=RunState.STOPPED)
-        self.told: list[PumpSetting] = []
+        self.settings: list[PumpSetting] = []
 
-    def told_at_seconds(self, name: str) -> float | None:
+    def updated_at_seconds(self, name: str) -> float | None:
         return None
 
-    def tells_at_rest(self, name: str) -> bool:
+    def reports_at_rest(self, name: str) -> bool:
         return False
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -86,11 +87,11 @@ class LevelPump:
     async def renew(self, lease_seconds: float) -> None: ...
 
     async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
-        self.told.append(setting)
+        self.settings.append(setting)
         self.reading = PumpReading(run_state=RunState.RUNNING, level=setting.level)
 
-    async def adjust(self, setting: PumpSetting) -> None:
-        self.told.append(setting)
+    async def adjust(self, setting: PumpSetting, duration_seconds: float) -> None:
+        self.settings.append(setting)
         self.reading = PumpReading(run_state=RunState.RUNNING, level=setting.level)
 
     async def pause(self) -> None: ...
@@ -103,9 +104,9 @@ class LevelPump:
 
 async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
     clock, stream, pump = ScaledClock(math.inf), Stream(), LevelPump()
-    told = Told(clock, stream)
-    guard = Guard(clock, COMFORTABLE, [pump], ShortMemory())
-    answers = DayAnswers(clock, ShortMemory(), QUESTIONS, lambda: datetime.now(UTC))
+    recorded = Recorder(clock, stream)
+    guard = Guard(clock, COMFORTABLE, [pump], InMemoryPersistence())
+    answers = DayAnswers(clock, InMemoryPersistence(), QUESTIONS, lambda: datetime.now(UTC))
     answers.answer_open(False)
     session = Session(
         station="home",
@@ -122,7 +123,7 @@ async def test_a_pump_with_levels_only_takes_part_in_a_whole_session() -> None:
     supervising = asyncio.create_task(guard.run())
     await session.run()
     supervising.cancel()
-    assert [setting.level for setting in pump.told] == [1, 1]
+    assert [setting.level for setting in pump.settings] == [1, 1]
     assert pump.reading.run_state is RunState.STOPPED
-    assert told.snapshot.state is SessionState.COMPLETED
-    assert {snapshot.target_vacuum_mmhg for snapshot in told.snapshots} == {None}
+    assert recorded.snapshot.state is SessionState.COMPLETED
+    assert {snapshot.target_vacuum_mmhg for snapshot in recorded.snapshots} == {None}

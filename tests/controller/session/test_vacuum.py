@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from controller.events import EventType
-from controller.safety import OwnerLimits
+from controller.contract.events import EventType
+from controller.safety.limits import OwnerLimits
 from devices.roles import Side
-from tests.controller.household import House, household
+from tests.helpers.home import RunningHome, running_home
 
 
-def aim(house: House) -> float:
+def aim(house: RunningHome) -> float:
     left, right = (house.home.pumps[side].suction.target_mmhg for side in (Side.LEFT, Side.RIGHT))
-    assert left == right == house.told.snapshot.target_vacuum_mmhg
+    assert left == right == house.recorded.snapshot.target_vacuum_mmhg
     return left
 
 
 async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
-    async with household() as house:
+    async with running_home() as house:
         await house.reach("express", run_seconds=0)
         await house.sealed_at(120)
         reply = await house.send("vacuum_down")
@@ -28,7 +28,7 @@ async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
 
 
 async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
-    async with household() as house:
+    async with running_home() as house:
         await house.reach("express", run_seconds=0)
         await house.sealed_at(100)
         await house.send("set_vacuum", mmhg=90)
@@ -37,12 +37,15 @@ async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
         assert aim(house) == 110
         reply = await house.send("vacuum_up")
         assert reply.outcome == "limited"
-        assert reply.reasons == ("110 mmHg: one step of 20 in 10 s",)
+        assert (reply.reasons, reply.keys) == (("110 mmHg: 20 mmHg at a time, the next in 10 s",), ("pace",))
         assert aim(house) == 110
-        await house.elapse(10)
+        await house.elapse(3.5)
+        assert (await house.send("vacuum_up")).reasons == ("110 mmHg: 20 mmHg at a time, the next in 7 s",)
+        await house.elapse(6.5)
         reply = await house.send("set_vacuum", mmhg=250)
         assert reply.outcome == "limited"
-        assert reply.reasons == ("130 mmHg: one step of 20 in 10 s", "130 mmHg: your comfort cap")
+        assert reply.reasons == ("130 mmHg: 20 mmHg at a time, the next in 10 s", "150 mmHg: your comfort cap")
+        assert reply.keys == ("pace", "comfort_cap")
         await house.elapse(10)
         await house.send("vacuum_up")
         assert aim(house) == 150
@@ -50,20 +53,20 @@ async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
         reply = await house.send("vacuum_up")
         assert reply.reasons == ("150 mmHg: your comfort cap",)
         assert aim(house) == 150
-        limited = [event for event in house.told.events(EventType.LIMITED) if event.data["quantity"] == "vacuum_mmhg"]
-        assert [reason["who"] for reason in limited[-1].data["reasons"]] == ["owner"]
-        assert "your comfort cap" in limited[-1].data["words"]
-        assert [limit.quantity for limit in house.told.snapshot.limits] == ["vacuum_mmhg"]
+        limited = [event for event in house.recorded.events(EventType.LIMITED) if event.data.quantity == "vacuum_mmhg"]
+        assert [reason.who for reason in limited[-1].data.reasons] == ["owner"]
+        assert "your comfort cap" in limited[-1].data.words
+        assert [limit.quantity for limit in house.recorded.snapshot.limits] == ["vacuum_mmhg"]
 
 
 async def test_until_there_is_a_comfort_cap_expression_stays_at_100() -> None:
-    async with household(owner=OwnerLimits()) as house:
+    async with running_home(owner=OwnerLimits()) as house:
         await house.reach("express", run_seconds=60)
         assert aim(house) == 100
 
 
 async def test_a_vacuum_that_the_person_chose_holds_after_a_pause() -> None:
-    async with household() as house:
+    async with running_home() as house:
         await house.reach("express", run_seconds=0)
         await house.sealed_at(80)
         await house.send("set_vacuum", mmhg=70)
@@ -76,7 +79,7 @@ async def test_a_vacuum_that_the_person_chose_holds_after_a_pause() -> None:
 
 
 async def test_a_lowering_that_the_pump_does_not_answer_is_not_followed_by_a_raise() -> None:
-    async with household() as house:
+    async with running_home() as house:
         await house.reach("express", run_seconds=0)
         await house.sealed_at(120)
         codec = house.home.twins["left-pump"]._codec

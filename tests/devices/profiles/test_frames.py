@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.codec import Codec, Message
+from devices.profiles.codec import Codec, DecodedMessage
 from devices.profiles.schema import Profile
 
 LAYOUT = ["head", "length", "opcode", "counter", "payload", "checksum"]
@@ -32,7 +32,7 @@ def codec(frame: dict[str, Any] | None, *, order: str = "little", **more: Any) -
                 "service": "180f",
                 "characteristic": "2a19",
                 "read": True,
-                "gives": [{"battery_percent": "u8", "range": [0, 100]}],
+                "fields": [{"battery_percent": "u8", "range": [0, 100]}],
             },
         },
         "frame": frame,
@@ -85,7 +85,7 @@ class TestLayout:
             ),
         ],
     )
-    def test_each_part_stands_where_the_layout_has_it(self, frame: dict[str, Any], order: str, data: str) -> None:
+    def test_each_part_is_where_the_layout_has_it(self, frame: dict[str, Any], order: str, data: str) -> None:
         device = codec(frame, order=order)
         packet = device.encode_command("set", {"value": 0x0102}, counter=7)
         assert packet.data.hex(" ") == data
@@ -125,7 +125,7 @@ class TestLayout:
         assert device.encode_command("set", {"value": 3}).data == b"\x03"
 
     @pytest.mark.parametrize(("order", "tail"), [("little", "e4 79"), ("big", "79 e4")])
-    def test_a_two_byte_checksum_stands_in_the_byte_order_of_the_profile(self, order: str, tail: str) -> None:
+    def test_a_two_byte_checksum_has_the_byte_order_of_the_profile(self, order: str, tail: str) -> None:
         start = [
             {"phase": "u8"},
             {"vacuum": "u16", "order": "little"},
@@ -144,7 +144,7 @@ class TestLayout:
         )
         data = device.encode_command("set", {"value": 5}).data
         assert data.hex(" ") == "10 01 05"
-        assert device.decode_command("control", data) == Message("set", {"value": 5}, b"\x10\x01", None)
+        assert device.decode_command("control", data) == DecodedMessage("set", {"value": 5}, b"\x10\x01", None)
 
     def test_a_counter_starts_again_after_255(self) -> None:
         device = codec(CRC)
@@ -198,29 +198,29 @@ class TestUndescribed:
             ("aa bb 09 90 07 02 01 00 8c", "3 bytes where 2 are described"),
         ],
     )
-    def test_a_frame_that_is_wrong_says_in_what(self, data: str, says: str) -> None:
+    def test_the_error_of_a_wrong_frame_names_the_part(self, data: str, says: str) -> None:
         with pytest.raises(ProtocolError) as caught:
             codec(whole()).decode_report("control", bytes.fromhex(data))
         assert says in str(caught.value)
 
     def test_the_right_one_is_read(self) -> None:
         message = codec(whole()).decode_report("control", bytes.fromhex("aa bb 08 90 07 02 01 8d"))
-        assert message == Message("state", {"value": 0x0102}, b"\x90", 7)
+        assert message == DecodedMessage("state", {"value": 0x0102}, b"\x90", 7)
 
-    def test_a_report_is_no_command_and_a_command_no_report(self) -> None:
+    def test_reports_and_commands_are_not_mixed_up(self) -> None:
         device = codec(CRC)
-        with pytest.raises(ProtocolError, match="is no command of a Test pump"):
+        with pytest.raises(ProtocolError, match="is not a command of a Test pump"):
             device.decode_command("control", device.encode_report("state", {"value": 1}).data)
         with pytest.raises(ProtocolError, match="no report has the opcode 10"):
             device.decode_report("control", device.encode_command("set", {"value": 1}).data)
 
-    def test_a_command_on_another_channel_is_no_command(self) -> None:
+    def test_a_command_on_another_channel_is_not_decoded(self) -> None:
         device = codec(CRC)
-        with pytest.raises(ProtocolError, match="is no command of a Test pump"):
+        with pytest.raises(ProtocolError, match="is not a command of a Test pump"):
             device.decode_command("battery", device.encode_command("set", {"value": 1}).data)
 
     def test_without_a_frame_nothing_has_an_opcode(self) -> None:
-        assert codec(None).decode_report("control", b"\x01\x02") == Message("state", {"value": 0x0201})
+        assert codec(None).decode_report("control", b"\x01\x02") == DecodedMessage("state", {"value": 0x0201})
         with pytest.raises(ProtocolError, match="3 bytes where 2 are described"):
             codec(None).decode_report("control", b"\x90\x01\x02")
         with pytest.raises(ProtocolError, match=r"no report has the opcode \(none\)"):
@@ -232,7 +232,7 @@ class TestPlainCharacteristics:
         device = codec(CRC)
         assert device.encode_report("battery", {"battery_percent": 85}).data == b"\x55"
         assert device.encode_report("battery", {"battery_percent": 85}).channel == "battery"
-        assert device.decode_report("battery", b"\x55") == Message("battery", {"battery_percent": 85})
+        assert device.decode_report("battery", b"\x55") == DecodedMessage("battery", {"battery_percent": 85})
 
     @pytest.mark.parametrize("data", [b"", b"\x55\x55", b"\x65"])
     def test_what_it_cannot_give_is_not_read(self, data: bytes) -> None:
@@ -267,9 +267,9 @@ def test_whatever_is_framed_can_be_unframed(frame: dict[str, Any], order: str, v
     count = counter % (1 << 8 * frame.get("counter_bytes", 1)) if "counter" in frame["layout"] else None
     asked, told = (b"\x10", b"\x90") if "opcode" in frame["layout"] else (b"", b"")
     command = device.encode_command("set", {"value": value}, counter)
-    assert device.decode_command(command.channel, command.data) == Message("set", {"value": value}, asked, count)
+    assert device.decode_command(command.channel, command.data) == DecodedMessage("set", {"value": value}, asked, count)
     report = device.encode_report("state", {"value": value}, counter)
-    assert device.decode_report(report.channel, report.data) == Message("state", {"value": value}, told, count)
+    assert device.decode_report(report.channel, report.data) == DecodedMessage("state", {"value": value}, told, count)
 
 
 @given(frame=FRAMES, data=st.binary(max_size=16), value=st.integers(0, 0xFFFF), cut=st.integers(0, 12))

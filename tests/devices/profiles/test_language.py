@@ -1,4 +1,4 @@
-"""What the profile language can say about bytes, feature by feature. The driver's side is in `driver`."""
+"""What the profile language can say about bytes, feature by feature. The driver's side is in `device`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from devices.driver.checksums import ChecksumKind, checksum, checksum_size
+from devices.driver.vocabulary import ByteOrder, Value
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.checksums import ChecksumKind, checksum, checksum_size
 from devices.profiles.codec import Codec
 from devices.profiles.frame_spec import Frame
-from devices.profiles.frames import Joiner, wrap
-from devices.profiles.text import LineJoiner
-from devices.profiles.vocabulary import ByteOrder, Value
-from tests.devices.profiles.snippets import codec, profile
+from devices.profiles.frames import FrameJoiner, wrap
+from devices.profiles.text_frames import LineJoiner
+from tests.helpers.profile_snippets import codec, profile
 
 SPANS: dict[str, bytes] = {  # what each checksum is over, in the frame AA 33 05 01 02 (checksum) 55
     "frame": b"\xaa\x33\x05\x01\x02",
@@ -122,7 +122,7 @@ class TestJoining:
         self, frame: Frame, payloads: list[bytes], data: st.DataObject
     ) -> None:
         whole = [wrap(frame, "big", b"\x10", payload, 0) for payload in payloads]
-        joiner = Joiner(frame, "big")
+        joiner = FrameJoiner(frame, "big")
         found = [each for piece in cut(b"".join(whole), data) for each in joiner.feed(piece)]
         assert found == whole
 
@@ -141,7 +141,7 @@ class TestJoining:
             stream += garbage + intact[:torn] * (torn < len(intact)) + intact
             whole.append(intact)
         assume(all(stream.count(each) == whole.count(each) for each in whole))  # no frame by accident
-        joiner = Joiner(frame, "big")
+        joiner = FrameJoiner(frame, "big")
         found = [each for piece in cut(stream, data) for each in joiner.feed(piece)]
         for _ in range(1200):  # what was torn may have claimed a length; it is over when as much has come
             found += joiner.feed(b"\x00")
@@ -149,7 +149,7 @@ class TestJoining:
 
     @given(pieces=st.lists(st.binary(max_size=40), max_size=30), frame=st.sampled_from([*FRAMES, BY_TAIL]))
     def test_no_bytes_raise_anything_or_fill_the_memory(self, pieces: list[bytes], frame: Frame) -> None:
-        joiner = Joiner(frame, "little")
+        joiner = FrameJoiner(frame, "little")
         for piece in pieces:
             joiner.feed(frame.head + piece * 40)
             assert len(joiner._buffer) <= 1024
@@ -158,17 +158,17 @@ class TestJoining:
     def test_without_a_length_a_tail_ends_a_frame(self, payloads: list[bytes], data: st.DataObject) -> None:
         whole = [wrap(BY_TAIL, "big", b"\x10", payload, 0) for payload in payloads]
         assume(all(each.count(b"\r") == 1 for each in whole))
-        joiner = Joiner(BY_TAIL, "big")
+        joiner = FrameJoiner(BY_TAIL, "big")
         found = [each for piece in cut(b"\x00\x01".join(whole), data) for each in joiner.feed(piece)]
         assert found == whole
 
     def test_many_frames_may_come_at_once(self) -> None:
         whole = [wrap(FRAMES[0], "big", b"\x10", bytes([number] * 200), 0) for number in range(20)]
-        assert Joiner(FRAMES[0], "big").feed(b"".join(whole)) == whole
+        assert FrameJoiner(FRAMES[0], "big").feed(b"".join(whole)) == whole
 
     def test_a_length_beyond_all_frames_is_not_waited_for(self) -> None:
         intact = wrap(FRAMES[1], "big", b"\x10", b"\x01", 0)
-        assert Joiner(FRAMES[1], "big").feed(b"\x55\xaa\xff\xff\x10" + intact) == [intact]
+        assert FrameJoiner(FRAMES[1], "big").feed(b"\x55\xaa\xff\xff\x10" + intact) == [intact]
 
     def test_only_a_profile_that_says_so_joins(self) -> None:
         frame = "{layout: [head, length, opcode, payload], head: aa, length: {counts: frame}%s}"
@@ -178,9 +178,9 @@ class TestJoining:
             channels:
               rx: {{service: "ffb0", characteristic: "ffb2", notify: true}}
               raw: {{service: "ffb0", characteristic: "ffb3", notify: true, framed: false}}
-              plain: {{service: "ffb0", characteristic: "ffb4", notify: true, gives: [{{battery_percent: u8}}]}}
+              plain: {{service: "ffb0", characteristic: "ffb4", notify: true, fields: [{{battery_percent: u8}}]}}
         """)
-        assert isinstance(device.joiner("rx"), Joiner)
+        assert isinstance(device.joiner("rx"), FrameJoiner)
         assert device.joiner("raw") is None
         assert device.joiner("plain") is None
 
@@ -326,7 +326,7 @@ class TestReports:
     @pytest.mark.parametrize(
         ("known", "celsius"), [("celsius", 104), ("fahrenheit", 40.0), (None, None), ("kelvin", None)]
     )
-    def test_a_unit_that_was_told_before_counts(self, known: Value, celsius: Value) -> None:
+    def test_a_unit_received_before_counts(self, known: Value, celsius: Value) -> None:
         message = codec(REPORTS).decode_report("rx", b"\xa2\x68\x00\xff", {"display_unit": known})
         assert message.values == {"surface_celsius": celsius}
 
@@ -352,7 +352,7 @@ class TestReports:
             channels:
               a: {service: "ffb0", characteristic: "ffb1", notify: true}
               b: {service: "ffb0", characteristic: "ffb2", indicate: true}
-              battery: {service: "180f", characteristic: "2a19", read: true, gives: [{battery_percent: u8}]}
+              battery: {service: "180f", characteristic: "2a19", read: true, fields: [{battery_percent: u8}]}
             reports:
               one: {opcode: "a0", channel: a, payload: [{level: u8}]}
               two: {opcode: "a0", channel: b, payload: [{rate_cpm: u8}]}
@@ -432,7 +432,7 @@ def test_uuids_that_only_the_owner_knows_are_filled_in() -> None:
     template = profile("""
         channels:
           tx: {service: owner, characteristic: owner, write: both}
-          battery: {service: "180f", characteristic: "2a19", read: true, gives: [{battery_percent: u8}]}
+          battery: {service: "180f", characteristic: "2a19", read: true, fields: [{battery_percent: u8}]}
         commands: {stop: {payload: "00"}}
     """)
     assert template.template == ("tx",)

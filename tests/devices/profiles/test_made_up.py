@@ -17,23 +17,25 @@ from pathlib import Path
 
 import pytest
 
-from devices.catalog import Catalog
-from devices.clock import ScaledClock
+from devices.bluetooth.advertisement import Advertisement
+from devices.driver.base import DeviceOptions
+from devices.driver.device_roles import DevicePump, DeviceWarmer, roles_of
 from devices.errors import RefusedError, UncertainError
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.proof import prove
-from devices.profiles.roles import ProfilePump, ProfileWarmer, roles_of
+from devices.profiles.catalog import Catalog
+from devices.profiles.profile_device import ProfileDevice
+from devices.profiles.profile_examples import check_examples
 from devices.profiles.schema import Profile
 from devices.roles import Capability, Phase, PumpSetting, RunState, Side
-from devices.sighting import Sighting
-from devices.virtual.air import Air
-from devices.virtual.gatt import Advertisement, GattCharacteristic, GattServer, GattService
-from devices.virtual.radio import radio_on_air
-from devices.yaml_file import load_yaml
+from devices.support.clock import ScaledClock
+from devices.support.yaml_file import load_yaml
+from devices.virtual.advertising_data import AdvertisingPacket
+from devices.virtual.gatt_server import GattCharacteristic, GattServer, GattService
+from devices.virtual.transports import Air
+from devices.virtual.virtual_radio import radio_on_air
 
 SERVICE, COMMAND, REPORT = (f"0000ff5{number}-0000-1000-8000-00805f9b34fb" for number in range(3))
 FINE, TOO_MUCH = 0, 1
-PROFILE = load_yaml(Path(__file__).parent / "milky-way.yaml", Profile)
+PROFILE = load_yaml(Path(__file__).parents[2] / "helpers" / "milky-way.yaml", Profile)
 
 
 class MilkyWay:
@@ -71,7 +73,7 @@ class MilkyWay:
             ),
             GattService("180f", [GattCharacteristic("2a19", {"read"}, read=lambda: b"\x5a")]),
         ]
-        advertisement = Advertisement(
+        advertisement = AdvertisingPacket(
             name="MW-7", service_uuids=["ff50"], manufacturer_data={0x0FFF: b"\x4d\x99\x07\x01"}
         )
         self.server = GattServer(await air.add_peripheral("MW-7"), services, advertisement)
@@ -175,8 +177,8 @@ class House:
         self.product = product
         self.device = device
         pump, warmer = roles_of(device)
-        assert isinstance(pump, ProfilePump)
-        assert isinstance(warmer, ProfileWarmer)
+        assert isinstance(pump, DevicePump)
+        assert isinstance(warmer, DeviceWarmer)
         self.pump, self.warmer = pump, warmer
 
     async def until_connected(self) -> None:
@@ -196,11 +198,11 @@ async def house(*, answers_hello: bool = True) -> AsyncIterator[House]:
     product.answers_hello = answers_hello
     await product.put_on(air)
 
-    def fits(sighting: Sighting) -> bool:
-        return [each.profile.id for each in catalog.fitting(sighting)] == ["milky-way"]
+    def fits(advertisement: Advertisement) -> bool:
+        return [each.profile.id for each in catalog.fitting(advertisement)] == ["milky-way"]
 
     async with radio_on_air(clock, air) as radio:
-        device = ProfileDevice(radio, clock, name="pump", side=Side.LEFT, profile=PROFILE, wanted=fits)
+        device = ProfileDevice(radio, clock, PROFILE, DeviceOptions("pump", Side.LEFT, fits))
         tasks = [asyncio.create_task(device.run()), asyncio.create_task(product.live())]
         try:
             yield House(clock, product, device)
@@ -215,10 +217,10 @@ SETTING = PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=125)
 
 
 def test_its_file_proves_itself() -> None:
-    assert [finding for finding in prove(PROFILE) if finding.state == "fails"] == []
+    assert [finding for finding in check_examples(PROFILE) if finding.state == "fails"] == []
 
 
-async def test_it_is_greeted_told_the_time_and_read() -> None:
+async def test_it_gets_its_handshake_and_the_time_and_is_read() -> None:
     async with house() as home:
         before = datetime.now().astimezone()
         await home.until_connected()
@@ -236,7 +238,7 @@ async def test_it_starts_adjusts_and_stops() -> None:
         await home.until_connected()
         await home.pump.start(SETTING, 900, 10)
         assert (home.product.on, home.product.level, home.product.timer_seconds) == (True, 3, 900)
-        await home.pump.adjust(SETTING.model_copy(update={"vacuum_mmhg": 160}))
+        await home.pump.adjust(SETTING.model_copy(update={"vacuum_mmhg": 160}), 900)
         assert home.product.level == 4
         await home.clock.sleep(3)
         assert home.pump.reading.run_state is RunState.RUNNING
@@ -299,7 +301,7 @@ async def test_commands_go_out_in_chunks_with_a_gap_between_them() -> None:
         assert all(later - earlier >= 0.049 for earlier, later in itertools.pairwise(times))
 
 
-async def test_without_an_answer_to_its_greeting_it_is_tried_again() -> None:
+async def test_without_an_answer_to_the_handshake_the_connection_is_retried() -> None:
     async with house(answers_hello=False) as home:
         await home.clock.sleep(6)
         assert not home.device.link.connected
@@ -309,7 +311,7 @@ async def test_without_an_answer_to_its_greeting_it_is_tried_again() -> None:
         assert home.device.link.connected
 
 
-async def test_a_stop_that_it_does_not_hear_is_uncertain_and_tried_until_it_does() -> None:
+async def test_a_stop_that_does_not_arrive_is_uncertain_and_repeated_on_reconnect() -> None:
     async with house() as home:
         await home.until_connected()
         await home.pump.start(SETTING, 900, 10)
@@ -324,7 +326,7 @@ async def test_a_stop_that_it_does_not_hear_is_uncertain_and_tried_until_it_does
 
 
 def test_what_it_can_is_worked_out_from_its_file() -> None:
-    device = ProfileDevice(None, None, name="a", side=Side.LEFT, profile=PROFILE, wanted=lambda _: True)  # type: ignore[arg-type]
+    device = ProfileDevice(object(), None, PROFILE, DeviceOptions("a", Side.LEFT, lambda _: True))  # type: ignore[arg-type]
     pump, warmer = roles_of(device)
     can = {Capability.START, Capability.REPORTS_STATE, Capability.REPORTS_BATTERY, Capability.STOPS_ON_LINK_LOSS}
     assert can | {Capability.LEVELS, Capability.VACUUM_MMHG, Capability.OWN_TIMER} <= pump.capabilities

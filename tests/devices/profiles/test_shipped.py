@@ -10,17 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices.driver.field_spec import FieldSpec
+from devices.driver.vocabulary import START_VERB, STOP_VERB, Value
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.codec import Codec, Message, Packet
-from devices.profiles.field_spec import FieldSpec
-from devices.profiles.proof import prove
-from devices.profiles.schema import Command, Example, Profile, Report
-from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
-from devices.shipped import SHIPPED
-from devices.yaml_file import load_yaml
+from devices.profiles.codec import Codec, DecodedMessage, Packet
+from devices.profiles.profile_examples import check_examples
+from devices.profiles.profile_parts import CommandSpec, Example, ReportSpec
+from devices.profiles.schema import Profile
+from devices.support.shipped import SHIPPED
+from devices.support.yaml_file import load_yaml
 
-FILES = [  # those with a `tuya:` section are another language's
-    file for file in sorted((SHIPPED / "profiles").glob("*.yaml")) if "\ntuya:" not in file.read_text(encoding="utf-8")
+FILES = [  # those with a section of another driver are another language's
+    file
+    for file in sorted((SHIPPED / "profiles").glob("*.yaml"))
+    if not any(f"\n{section}:" in file.read_text(encoding="utf-8") for section in ("tuya", "bthome", "plug"))
 ]
 PROFILES = [load_yaml(file, Profile) for file in FILES]
 OPEN = [profile for profile in PROFILES if profile.id.startswith("open-")]
@@ -28,14 +31,6 @@ ENERGY = {"vacuum_mmhg", "rate_cpm", "celsius", "intensity", "level"}
 
 every_profile = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
 every_open_profile = pytest.mark.parametrize("profile", OPEN, ids=lambda profile: profile.id)
-every_example = pytest.mark.parametrize(
-    ("profile", "example"),
-    [
-        pytest.param(profile, example, id=f"{profile.id}-{at}")
-        for profile in PROFILES
-        for at, example in enumerate(profile.examples)
-    ],
-)
 every_command = pytest.mark.parametrize(
     ("profile", "name"),
     [
@@ -60,7 +55,7 @@ every_report = pytest.mark.parametrize(
         pytest.param(profile, name, fields, id=f"{profile.id}-{name}")
         for profile in PROFILES
         for name, fields in [
-            *((name, channel.gives) for name, channel in profile.channels.items() if channel.gives),
+            *((name, channel.fields) for name, channel in profile.channels.items() if channel.fields),
             *((name, report.payload) for name, report in profile.reports.items() if report.pattern is None),
         ]
     ],
@@ -69,11 +64,11 @@ COUNTERS = st.integers(0, 255)
 quick = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 
 
-def fields_of(entry: Command | Report) -> list[FieldSpec]:
+def fields_of(entry: CommandSpec | ReportSpec) -> list[FieldSpec]:
     return [*entry.payload, *entry.fields.values()]
 
 
-def heard(codec: Codec, packet: Packet) -> Message:
+def heard(codec: Codec, packet: Packet) -> DecodedMessage:
     """Return what a device makes of a packet; in a text protocol, of the only line in it that says something."""
     joiner = codec.joiner(packet.channel)
     if joiner is None:
@@ -122,8 +117,13 @@ def _values_of_one(field: FieldSpec) -> st.SearchStrategy[Value]:
 
 
 def matched(fields: Sequence[FieldSpec], values: dict[str, Value]) -> dict[str, Value]:
-    """Let values fit each other where a field is the inverse of another and says something itself."""
+    """Let values fit each other where a field is the inverse of another, or depends on another."""
     for field in fields:
+        number = values.get(field.name or "")
+        if field.sign is not None and isinstance(number, int | float):
+            values[field.name or ""] = {"plus": number, "minus": -number}.get(str(values[field.sign]))
+        if field.unless is not None and values[field.unless]:
+            values[field.name or ""] = None
         if field.name is not None and field.inverse_of is not None:
             off = values[field.inverse_of] is None
             values[field.name] = next(iter((field.meanings or {}).values())) if off else field.otherwise
@@ -140,14 +140,16 @@ def test_a_file_is_called_as_its_profile() -> None:
 
 @every_profile
 def test_everything_that_can_be_tried_without_a_device_holds(profile: Profile) -> None:
-    assert [finding for finding in prove(profile) if finding.state == "fails"] == []
+    assert [finding for finding in check_examples(profile) if finding.state == "fails"] == []
 
 
 def test_an_example_that_does_not_hold_is_found() -> None:
     profile = next(profile for profile in OPEN if profile.id == "open-pump")
     stop = next(example for example in profile.examples if "stop" in (example.send or {}))
     wrong = stop.model_copy(update={"bytes_": b"\x0f\x08\x39\x8d"})
-    (found,) = [each for each in prove(profile.model_copy(update={"examples": (wrong,)})) if each.state == "fails"]
+    (found,) = [
+        each for each in check_examples(profile.model_copy(update={"examples": (wrong,)})) if each.state == "fails"
+    ]
     (tried,) = found.examples
     assert (found.what, tried.path) == ("commands.stop", ("examples", 0))
     assert (tried.expected, tried.found) == ("0f 08 39 8d", "0f 08 39 8c")
@@ -156,7 +158,7 @@ def test_an_example_that_does_not_hold_is_found() -> None:
 @every_profile
 def test_a_profile_proves_itself_by_examples(profile: Profile) -> None:
     sent = {next(iter(example.send)) for example in profile.examples if example.send}
-    wanted = {verbs[role] for role in profile.roles for verbs in (START_VERB, STOP_VERB)}
+    wanted = {verbs[role] for role in profile.energy_roles for verbs in (START_VERB, STOP_VERB)}
     shown = sent | {step.command for name in sent for step in profile.commands[name].sequence}
     shown |= {
         name
@@ -166,9 +168,14 @@ def test_a_profile_proves_itself_by_examples(profile: Profile) -> None:
     assert wanted & set(profile.commands) <= shown
 
 
-@every_example
-def test_a_device_understands_the_bytes_of_an_example(profile: Profile, example: Example) -> None:
+@every_profile
+def test_a_device_understands_the_bytes_of_each_example(profile: Profile) -> None:
     codec = Codec(profile)
+    for example in profile.examples:
+        check_understood(codec, example)
+
+
+def check_understood(codec: Codec, example: Example) -> None:
     if example.send is not None:
         ((name, values),) = example.send.items()
         for part, given, _ in codec.packets(name, values):
@@ -176,9 +183,9 @@ def test_a_device_understands_the_bytes_of_an_example(profile: Profile, example:
             decoded = heard(codec, packet)
             assert decoded.name == part
             assert decoded.values == {said: pytest.approx(given[said], abs=0.005) for said in decoded.values}
-    elif example.receive is not None and example.gives is not None and example.channel is not None:
+    elif example.receive is not None and example.means is not None and example.channel is not None:
         message = codec.decode_report(example.channel, example.receive, example.known)
-        assert set(message.values) == set(example.gives)
+        assert set(message.values) == set(example.means)
 
 
 @every_command
@@ -266,7 +273,9 @@ def test_no_bytes_on_any_channel_raise_anything_but_a_protocol_error(
     codec = Codec(profile)
     head = profile.frame.head if profile.frame else b""
     beginnings = [b"", head, *(head + (each.opcode or b"") for each in profile.commands.values())]
-    beginnings += [example.receive or example.bytes_ or (example.says or "").encode() for example in profile.examples]
+    beginnings += [
+        example.receive or example.bytes_ or (example.receive_text or "").encode() for example in profile.examples
+    ]
     beginning = data.draw(st.sampled_from(beginnings))
     packet = beginning[: data.draw(st.integers(0, len(beginning)))] + noise
     for channel in profile.channels:
@@ -282,7 +291,7 @@ def test_no_bytes_on_any_channel_raise_anything_but_a_protocol_error(
 @every_profile
 def test_what_runs_can_be_stopped_without_saying_anything_else(profile: Profile) -> None:
     codec = Codec(profile)
-    for role in profile.roles:
+    for role in profile.energy_roles:
         if profile.starts(role):
             packets = [codec.encode_command(part, given) for part, given, _ in codec.packets(STOP_VERB[role], {})]
             assert all(packet.data for packet in packets)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from devices.profiles.roles import ProfileMassager, ProfilePump, ProfileWarmer
+from devices.driver.device_roles import DeviceMassager, DevicePump, DeviceScale, DeviceWarmer
+from devices.driver.vocabulary import VERB_ARGUMENTS, Value
 from devices.profiles.schema import Profile
-from devices.profiles.vocabulary import HANDED_OVER, Value
 from devices.roles import Phase, PumpSetting, Side
-from devices.yaml_file import FileError, parse_yaml
-from tests.devices.profiles.snippets import CHANNELS, HEADER, profile
+from devices.support.file_error import FileError
+from tests.helpers.profile_snippets import CHANNELS, HEADER, profile
+from tests.helpers.yaml_texts import parse_yaml
 
 DOCS = Path(__file__).parents[3] / "docs" / "profiles.md"
 MAPPED = """
@@ -29,48 +30,53 @@ class Listening:
     """Takes down what a role hands over with each verb."""
 
     def __init__(self, described: Profile) -> None:
-        self.profile = described
+        self.model = described
         self.name, self.side, self.may_control, self.max_level = "a", Side.BOTH, True, None
-        self.told: dict[str, tuple[str, ...]] = {}
+        self.recorded: dict[str, tuple[str, ...]] = {}
 
     async def command(self, name: str, values: Mapping[str, Value], **_: Any) -> None:
-        self.told[name] = tuple(values)
+        self.recorded[name] = tuple(values)
 
     async def renew(self, values: Mapping[str, Value]) -> None:
-        self.told["renew"] = tuple(values)
+        self.recorded["renew"] = tuple(values)
 
     async def stop(self, verb: str) -> None:
-        self.told[verb] = ()
+        self.recorded[verb] = ()
 
 
 async def test_the_table_is_what_the_roles_hand_over() -> None:
     pump_ = Listening(profile(MAPPED.format(start="start", stop="stop", unit="vacuum_mmhg", low=50, high=90)))
-    pump, setting = ProfilePump(pump_), PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=60, rate_cpm=54)  # type: ignore[arg-type]
+    pump, setting = DevicePump(pump_), PumpSetting(phase=Phase.EXPRESSION, vacuum_mmhg=60, rate_cpm=54)  # type: ignore[arg-type]
     await pump.start(setting, 60, 10)
-    await pump.adjust(setting)
+    await pump.adjust(setting, 900)
     await pump.pause()
     await pump.resume()
     warmer_ = Listening(
         profile(MAPPED.format(start="set_target", stop="off", unit="celsius", low=36, high=40), "warmer")
     )
-    warmer = ProfileWarmer(warmer_)  # type: ignore[arg-type]
+    warmer = DeviceWarmer(warmer_)  # type: ignore[arg-type]
     await warmer.set_target(40, 60, 10)
     massager_ = Listening(profile('commands: {run: {payload: "01"}, stop: {payload: "00"}}', "massager"))
-    massager = ProfileMassager(massager_)  # type: ignore[arg-type]
+    massager = DeviceMassager(massager_)  # type: ignore[arg-type]
     await massager.run(1, 60, 10, Side.BOTH)
+    scale_ = Listening(profile('commands: {tare: {payload: "01"}}', "scale"))
+    await DeviceScale(scale_).tare()  # type: ignore[arg-type]
     for role in (pump, warmer, massager):
         await role.renew(10)
         await role.stop()
-    told = {"pump": pump_.told, "warmer": warmer_.told, "massager": massager_.told}
-    assert {role: {verb: set(names) for verb, names in verbs.items()} for role, verbs in told.items()} == {
-        role: {verb: set(names) for verb, names in verbs.items()} for role, verbs in HANDED_OVER.items()
+    recorded = {"pump": pump_.recorded, "warmer": warmer_.recorded, "massager": massager_.recorded}
+    recorded |= {"scale": scale_.recorded, "button": {}, "thermometer": {}}  # these two have no verb
+    assert {role: {verb: set(names) for verb, names in verbs.items()} for role, verbs in recorded.items()} == {
+        role: {verb: set(names) for verb, names in verbs.items()} for role, verbs in VERB_ARGUMENTS.items()
     }
 
 
-def test_the_page_says_the_same() -> None:
-    rows = re.findall(r"^\| (pump|warmer|massager) \| `(\w+)` \| (.+) \|$", DOCS.read_text(encoding="utf-8"), re.M)
+def test_the_page_lists_the_same() -> None:
+    rows = re.findall(
+        r"^\| (pump|warmer|massager|scale) \| `(\w+)` \| (.+) \|$", DOCS.read_text(encoding="utf-8"), re.M
+    )
     written = [(role, verb, tuple(re.findall(r"`(\w+)`", names))) for role, verb, names in rows]
-    assert written == [(role, verb, names) for role, verbs in HANDED_OVER.items() for verb, names in verbs.items()]
+    assert written == [(role, verb, names) for role, verbs in VERB_ARGUMENTS.items() for verb, names in verbs.items()]
 
 
 def problems(snippet: str, role: str) -> list[str]:
@@ -78,7 +84,7 @@ def problems(snippet: str, role: str) -> list[str]:
     with pytest.raises(FileError) as caught:
         parse_yaml(text, Profile, "mine.yaml")
     lines = text.splitlines()
-    return [f"{lines[problem.line - 1].strip()} <- {problem.message}" for problem in caught.value.problems]
+    return [f"{lines[problem.line - 1].strip()} <- {problem}" for problem in caught.value.problems]
 
 
 START = '  start: {payload: "01"}\n  stop: {payload: "00"}\n'
@@ -90,10 +96,10 @@ WARM = '  set_target: {payload: "01"}\n  "off": {payload: "00"}\n'
     [
         (
             "pump",
-            START + "  adjust:\n    payload:\n      - {level: u8}\n      - {duration_minutes: u8}\n",
-            "- {duration_minutes: u8}",
-            "commands.adjust.payload.1: adjust is never given duration_minutes, "
-            "it gets phase, vacuum_mmhg, level, rate_cpm, side",
+            START + "  adjust:\n    payload:\n      - {level: u8}\n      - {lease_seconds: u8}\n",
+            "- {lease_seconds: u8}",
+            "commands.adjust.payload.1: adjust is never given lease_seconds, "
+            "it gets phase, vacuum_mmhg, level, rate_cpm, side, duration_seconds, duration_minutes, duration_hours",
         ),
         (
             "pump",
@@ -111,7 +117,7 @@ WARM = '  set_target: {payload: "01"}\n  "off": {payload: "00"}\n'
             "pump",
             "  start: {payload: '01'}\n  stop: {payload: [{lease_seconds: u8}]}\n",
             "stop: {payload: [{lease_seconds: u8}]}",
-            "a stop carries nothing that it must be told, but this needs lease_seconds",
+            "a stop gets no values, but this needs lease_seconds",
         ),
         (
             "pump",
@@ -139,13 +145,13 @@ WARM = '  set_target: {payload: "01"}\n  "off": {payload: "00"}\n'
         ),
     ],
 )
-def test_what_could_never_be_sent_is_refused_where_it_stands(role: str, commands: str, line: str, words: str) -> None:
+def test_what_could_never_be_sent_is_refused_at_its_line(role: str, commands: str, line: str, words: str) -> None:
     (problem,) = problems("commands:\n" + commands, role)
     assert problem.startswith(f"{line} <- ")
     assert words in problem
 
 
-def test_a_text_says_which_of_its_fields_nobody_fills() -> None:
+def test_a_text_field_without_a_value_is_reported() -> None:
     snippet = """\
 text: {terminator: ";"}
 commands:
@@ -160,7 +166,7 @@ commands:
     assert problem.startswith("strength: {range: [0, 20]} <- commands.adjust.fields.strength: adjust is never given")
 
 
-def test_what_a_step_gives_itself_and_what_is_no_verb_is_not_looked_at() -> None:
+def test_fixed_values_of_steps_and_commands_that_are_not_verbs_are_not_checked() -> None:
     described = profile("""
         commands:
           power: {payload: ["01", {on: bool}]}

@@ -6,22 +6,22 @@ import asyncio
 
 import pytest
 
+from devices.driver.device_roles import DevicePump
 from devices.errors import RefusedError, UncertainError
-from devices.profiles.roles import ProfilePump
 from devices.roles import Phase, PumpSetting, RunState
-from devices.tuya.datapoints import Code, DataPoint, Kind
-from devices.virtual.tuya_sdk import TuyaSdk
-from tests.devices.tuya.bench import Bench, bench
+from devices.tuya.datapoints import Code, DataPoint, DpType
+from tests.helpers.faulty_tuya_twin import TuyaSdk
+from tests.helpers.tuya_links import Bench, bench
 
 STIMULATION = PumpSetting(phase=Phase.STIMULATION, level=3)
-WAYS = [(3, "a201"), (4, "fd50")]
+SERVICES = [(3, "a201"), (4, "fd50")]
 every_copy = pytest.mark.parametrize("status_code", [Code.STATUS, Code.WRITE], ids=["0003", "0002"])
-every_protocol = pytest.mark.parametrize(("protocol", "service"), WAYS, ids=["v3", "v4"])
+every_protocol = pytest.mark.parametrize(("protocol", "service"), SERVICES, ids=["v3", "v4"])
 
 
-async def running(b: Bench) -> ProfilePump:
+async def running(b: Bench) -> DevicePump:
     await b.connected()
-    pump = ProfilePump(b.device)
+    pump = DevicePump(b.device)
     await pump.start(STIMULATION, 900, 10)
     await b.until(lambda: pump.reading.run_state is RunState.RUNNING)
     return pump
@@ -38,7 +38,7 @@ async def test_a_status_request_is_answered_with_its_own_code_or_that_of_a_write
         assert b.device.link.connected
         assert (pump.age_seconds or 0) <= 4
         await pump.stop()
-        assert b.twin.body.duty.state == "stopped"
+        assert b.twin.body.run.state == "stopped"
         assert pump.reading.run_state is RunState.STOPPED
 
 
@@ -49,7 +49,7 @@ async def test_a_status_request_that_is_refused_is_refused_whatever_its_code(sta
         b.twin.faults.refuses = {"status"}
         with pytest.raises(UncertainError):
             await pump.stop()  # it cannot be read back
-        assert b.twin.body.duty.state == "stopped"
+        assert b.twin.body.run.state == "stopped"
 
 
 @pytest.mark.parametrize("beside", [-1, 1, 1000])
@@ -58,9 +58,9 @@ async def test_an_answer_to_another_message_answers_nothing(beside: int) -> None
         await b.connected()
         b.twin.faults.answers_beside_seq = beside
         with pytest.raises(UncertainError, match="did not answer"):
-            await ProfilePump(b.device).start(STIMULATION, 900, 10)
+            await DevicePump(b.device).start(STIMULATION, 900, 10)
         assert [name for name, _ in b.twin.writes] == ["settings"]
-        assert not b.twin.body.duty.on  # its settings were not acknowledged, so it was not started
+        assert not b.twin.body.run.on  # its settings were not acknowledged, so it was not started
 
 
 @every_copy
@@ -68,14 +68,14 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_r
     async with bench(sdk=TuyaSdk(status_code=status_code)) as b:
         await b.connected()
         b.twin.faults.keeps_answers = True
-        pump = ProfilePump(b.device)
+        pump = DevicePump(b.device)
         with pytest.raises(UncertainError, match="did not answer"):
             await pump.start(STIMULATION, 900, 10)
         pausing = asyncio.create_task(pump.pause())
         await b.until(lambda: ("pause", True) in b.twin.writes)
         # What it says now is "done" for the settings and for status requests, and nothing about the pause.
         b.twin._kept.pop()
-        b.twin.answer_at_last()
+        b.twin.send_kept_answers()
         with pytest.raises(UncertainError, match="did not answer"):
             await pausing
 
@@ -89,13 +89,13 @@ async def test_an_old_acknowledgement_does_not_confirm_a_stop() -> None:
         b.twin.faults.deaf_to = {"stop"}
         stopping = asyncio.create_task(pump.stop())
         await b.clock.sleep(0.2)
-        b.twin.answer_at_last()
+        b.twin.send_kept_answers()
         with pytest.raises(UncertainError, match="did not confirm that it stopped"):
             await stopping
-        assert b.twin.body.duty.running
+        assert b.twin.body.run.running
         b.twin.faults.deaf_to, b.twin.faults.keeps_answers = set(), False
         await pump.stop()
-        assert b.twin.body.duty.state == "stopped"
+        assert b.twin.body.run.state == "stopped"
 
 
 @every_protocol
@@ -108,10 +108,10 @@ async def test_an_echo_of_what_was_written_does_not_confirm_a_stop(protocol: int
         b.twin.faults.deaf_to = {"switch"}
         with pytest.raises(UncertainError, match="did not confirm that it stopped"):
             await b.device.stop("off")
-        assert b.twin.body.duty.running
+        assert b.twin.body.run.running
         b.twin.faults.deaf_to = set()
         await b.device.stop("off")
-        assert not b.twin.body.duty.on
+        assert not b.twin.body.run.on
 
 
 async def test_what_was_so_a_while_ago_does_not_count_as_now() -> None:
@@ -120,7 +120,7 @@ async def test_what_was_so_a_while_ago_does_not_count_as_now() -> None:
         pump = await running(b)
         await b.clock.sleep(0.5)
         b.twin.faults.reportless = True
-        stopped = DataPoint(105, Kind.RAW, bytes.fromhex("0000 0000 00 01 02 00 01 02 1e 0170"))
+        stopped = DataPoint(105, DpType.RAW, bytes.fromhex("0000 0000 00 01 02 00 01 02 1e 0170"))
         b.twin.report_again([stopped], seconds_ago=60)
         await b.clock.sleep(0.5)
         assert pump.reading.run_state is RunState.RUNNING
@@ -130,13 +130,11 @@ async def test_what_was_so_a_while_ago_does_not_count_as_now() -> None:
 
 @every_protocol
 @pytest.mark.parametrize("beside", [0, 5])
-async def test_a_write_that_is_turned_down_is_refused_by_the_answer_to_it_alone(
-    protocol: int, service: str, beside: int
-) -> None:
+async def test_a_write_is_refused_only_by_the_answer_to_it(protocol: int, service: str, beside: int) -> None:
     async with bench(protocol=protocol, service=service) as b:
         await b.connected()
         b.twin.faults.refuses = {"settings"}
         b.twin.faults.answers_beside_seq = beside
         with pytest.raises(UncertainError if beside else RefusedError):
-            await ProfilePump(b.device).start(STIMULATION, 900, 10)
+            await DevicePump(b.device).start(STIMULATION, 900, 10)
         assert b.twin.writes == []

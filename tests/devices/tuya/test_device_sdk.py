@@ -12,8 +12,8 @@ from __future__ import annotations
 import pytest
 
 from devices.tuya.crypto import login_key, material, open_envelope, session_key
-from devices.tuya.datapoints import DataPoint, Kind, decode_report, read_result
-from devices.tuya.frames import Joiner, Message, decode
+from devices.tuya.datapoints import DataPoint, DpType, decode_report, read_result
+from devices.tuya.packets import Message, PacketJoiner, decode
 
 OWN = material("abcdef0123456789")
 KEYS = {4: login_key(OWN), 5: session_key(OWN, b"srand!")}
@@ -157,20 +157,20 @@ SAID = [
 def heard(packets: str) -> Message:
     """Return the message in packets of at most 20 bytes each."""
     data = bytes.fromhex(packets)
-    joiner = Joiner()
+    joiner = PacketJoiner()
     envelopes = [joiner.push(data[at : at + 20]) for at in range(0, len(data), 20)]
     assert envelopes[:-1] == [None] * (len(envelopes) - 1)
     return decode(open_envelope(envelopes[-1] or b"", KEYS))
 
 
 @pytest.mark.parametrize(("packets", "message"), SAID)
-def test_what_a_device_says_is_understood(packets: str, message: tuple[int, int, int, str]) -> None:
+def test_reports_are_decoded(packets: str, message: tuple[int, int, int, str]) -> None:
     seq, response_to, code, data = message
     assert heard(packets) == Message(seq, response_to, code, bytes.fromhex(data))
 
 
-BATTERY = DataPoint(104, Kind.VALUE, 2)
-WEARABLE = DataPoint(105, Kind.RAW, bytes.fromhex(STATUS))
+BATTERY = DataPoint(104, DpType.VALUE, 2)
+WEARABLE = DataPoint(105, DpType.RAW, bytes.fromhex(STATUS))
 SAID_BY_ID = {each.id: each.values[0] for each in SAID}
 # Points, Unix time, and the answer; the SDKs took each of these answers for "done".
 REPORTS = [

@@ -9,10 +9,10 @@ import pytest
 
 from devices.roles import Side
 from devices.tuya.datapoints import REPORTS, Code
-from tests.devices.tuya.bench import NOW, SECRET_KEY, SECRETS, Bench, bench, credentials
+from tests.helpers.tuya_links import NOW, SECRET_KEY, SECRETS, Bench, bench, credentials
 
-WAYS = [(3, "a201"), (3, "1910"), (4, "fd50"), (4, "a201"), (3, "fd50")]
-every_way = pytest.mark.parametrize(("protocol", "service"), WAYS, ids=str)
+SERVICES = [(3, "a201"), (3, "1910"), (4, "fd50"), (4, "a201"), (3, "fd50")]
+every_way = pytest.mark.parametrize(("protocol", "service"), SERVICES, ids=str)
 
 
 @every_way
@@ -33,7 +33,7 @@ async def test_a_secret_key_is_used_where_the_account_has_one(protocol: int) -> 
 
 
 @every_way
-async def test_a_device_that_asks_for_the_time_is_told(protocol: int, service: str) -> None:
+async def test_a_request_for_the_time_is_answered(protocol: int, service: str) -> None:
     async with bench(protocol=protocol, service=service) as b:
         await b.connected()
         await b.until(lambda: len(b.twin.replies) >= 2)
@@ -94,7 +94,7 @@ async def test_an_unbound_device_is_not_paired_with_whatever_key_is_there() -> N
 async def test_another_protocol_is_refused() -> None:
     async with bench(protocol=2) as b:
         await b.until(lambda: bool(b.trouble))
-        assert "speaks protocol 2 of Tuya BLE; 3 and 4 are understood" in b.trouble
+        assert "has protocol 2 of Tuya BLE; only 3 and 4 are supported" in b.trouble
 
 
 async def test_a_garbled_first_answer_ends_the_attempt_and_the_next_one_succeeds() -> None:
@@ -103,13 +103,13 @@ async def test_a_garbled_first_answer_ends_the_attempt_and_the_next_one_succeeds
         await b.until(lambda: bool(b.trouble))
         assert "local key" in b.trouble
         await b.connected()
-        assert b.device.link.trouble is None
+        assert b.device.link.problem is None
 
 
 async def test_larger_packets_and_a_first_request_with_data_are_sent_where_a_device_wants_them() -> None:
-    async with bench(protocol=4, service="fd50", spec={"packet_bytes": 120, "hello": b"\0\xf3"}) as b:
+    async with bench(protocol=4, service="fd50", spec={"packet_bytes": 120, "device_info_request": b"\0\xf3"}) as b:
         await run(b)
-        assert b.twin.body.duty.state == "stopped"
+        assert b.twin.body.run.state == "stopped"
 
 
 async def test_a_link_that_is_lost_in_the_handshake_is_found_again() -> None:

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from devices.tuya.crypto import login_key, material, open_envelope, seal, session_key
-from devices.tuya.datapoints import DataPoint, Kind, decode_report, read_result, time_reply, write_request
-from devices.tuya.frames import Joiner, Message, decode, encode, split
-from tests.devices.tuya.bench import credentials
+from devices.tuya.datapoints import DataPoint, DpType, decode_report, read_result, time_reply, write_request
+from devices.tuya.packets import Message, PacketJoiner, decode, encode, split
+from tests.helpers.tuya_links import credentials
 
 LOCAL_KEY, SECRET_KEY, SRAND = "abcdef0123456789", "0123456789ABCDEF", b"srand!"
 IV = bytes(range(16))
@@ -37,7 +37,11 @@ FIRST = "000102030405060708090a0b0c0d0e0f"  # the IV, in the first packet
 # What a controller sends: version in the packets, key, message, packets.
 SENT = [
     pytest.param(
-        3, LOGIN, Message(1, 0, 0x0000), ["00213004" + FIRST, "01f8bc69d43b1f0e3bf28ac34ec4aa2723"], id="v3 device info"
+        3,
+        LOGIN,
+        Message(1, 0, 0x0000),
+        ["00213004" + FIRST, "01f8bc69d43b1f0e3bf28ac34ec4aa2723"],
+        id="v3 device info",
     ),
     pytest.param(
         3,
@@ -51,7 +55,11 @@ SENT = [
         id="v3 pair",
     ),
     pytest.param(
-        3, SESSION, Message(3, 0, 0x0003), ["00213005" + FIRST, "017949b6c0976133a68068991ec727311a"], id="v3 status"
+        3,
+        SESSION,
+        Message(3, 0, 0x0003),
+        ["00213005" + FIRST, "017949b6c0976133a68068991ec727311a"],
+        id="v3 status",
     ),
     pytest.param(
         3,
@@ -87,12 +95,16 @@ SENT = [
         id="v4 pair",
     ),
     pytest.param(
-        4, SESSION, Message(3, 0, 0x0003), ["00214005" + FIRST, "017949b6c0976133a68068991ec727311a"], id="v4 status"
+        4,
+        SESSION,
+        Message(3, 0, 0x0003),
+        ["00214005" + FIRST, "017949b6c0976133a68068991ec727311a"],
+        id="v4 status",
     ),
     pytest.param(
         4,
         SESSION,
-        Message(10, 0, *write_request([DataPoint(112, Kind.BOOL, True)], 4, 9)),
+        Message(10, 0, *write_request([DataPoint(112, DpType.BOOL, True)], 4, 9)),
         ["00314005" + FIRST, "01f0ab2be2fd02b42dd89f00bca90b0e815f04e7", "02fdb691418765aa68d7e7d92988"],
         id="v4 write",
     ),
@@ -124,7 +136,7 @@ SENT = [
     pytest.param(
         4,
         SECRET_SESSION,
-        Message(10, 0, *write_request([DataPoint(112, Kind.BOOL, True)], 4, 9)),
+        Message(10, 0, *write_request([DataPoint(112, DpType.BOOL, True)], 4, 9)),
         ["0031400f" + FIRST, "01a431bdbb019aa0171d826db3d2331c3be93721", "02c35b17a718ea93bb9d48d43082"],
         id="secret key, write",
     ),
@@ -143,7 +155,10 @@ HEARD = [
         id="device info",
     ),
     pytest.param(
-        SESSION, Message(2, 2, 0x0001, b"\2"), ["00213005" + FIRST, "01ca6e4659a201782313c1a62cd920fc01"], id="paired"
+        SESSION,
+        Message(2, 2, 0x0001, b"\2"),
+        ["00213005" + FIRST, "01ca6e4659a201782313c1a62cd920fc01"],
+        id="paired",
     ),
     pytest.param(
         SESSION,
@@ -195,8 +210,8 @@ def test_what_is_sent_is_what_they_send(
 
 
 @pytest.mark.parametrize(("key", "message", "packets"), HEARD)
-def test_what_they_would_hear_is_understood(key: tuple[int, bytes], message: Message, packets: list[str]) -> None:
-    joiner = Joiner()
+def test_what_they_would_receive_is_decoded(key: tuple[int, bytes], message: Message, packets: list[str]) -> None:
+    joiner = PacketJoiner()
     envelopes = [joiner.push(bytes.fromhex(packet)) for packet in packets]
     assert decode(open_envelope(envelopes[-1] or b"", dict([key]))) == message
 
@@ -210,12 +225,16 @@ def test_the_pair_request_and_the_time_are_theirs() -> None:
 
 # What ha_tuya_ble writes under protocol 4, as its ninth write and those after it.
 WRITTEN_4 = [
-    (DataPoint(101, Kind.RAW, bytes.fromhex("00010203030000011e021e")), 9, "00000000096500000b00010203030000011e021e"),
-    (DataPoint(112, Kind.BOOL, True), 10, "000000000a7001000101"),
-    (DataPoint(106, Kind.VALUE, 5), 11, "000000000b6a02000400000005"),
-    (DataPoint(6, Kind.ENUM, 3), 12, "000000000c0604000103"),
-    (DataPoint(111, Kind.STRING, "left"), 13, "000000000d6f0300046c656674"),
-    (DataPoint(9, Kind.BITMAP, 0x8001), 14, "000000000e090500028001"),
+    (
+        DataPoint(101, DpType.RAW, bytes.fromhex("00010203030000011e021e")),
+        9,
+        "00000000096500000b00010203030000011e021e",
+    ),
+    (DataPoint(112, DpType.BOOL, True), 10, "000000000a7001000101"),
+    (DataPoint(106, DpType.VALUE, 5), 11, "000000000b6a02000400000005"),
+    (DataPoint(6, DpType.ENUM, 3), 12, "000000000c0604000103"),
+    (DataPoint(111, DpType.STRING, "left"), 13, "000000000d6f0300046c656674"),
+    (DataPoint(9, DpType.BITMAP, 0x8001), 14, "000000000e090500028001"),
 ]
 
 
@@ -225,12 +244,12 @@ def test_a_protocol_4_write_is_theirs(point: DataPoint, number: int, data: str) 
 
 
 def test_two_datapoints_share_a_protocol_4_write() -> None:
-    points = [DataPoint(106, Kind.VALUE, 5), DataPoint(112, Kind.BOOL, True)]
+    points = [DataPoint(106, DpType.VALUE, 5), DataPoint(112, DpType.BOOL, True)]
     assert write_request(points, 4, 15)[1] == bytes.fromhex("000000000f6a020004000000057001000101")
 
 
-BATTERY = DataPoint(104, Kind.VALUE, 2)
-STATUS = DataPoint(105, Kind.RAW, bytes.fromhex("00020002000102010101020170"))
+BATTERY = DataPoint(104, DpType.VALUE, 2)
+STATUS = DataPoint(105, DpType.RAW, bytes.fromhex("00020002000102010101020170"))
 BATTERY_4 = "68 02 0004 00000002"
 # Code, data, and what those implementations made of it: datapoints, Unix time, and the answer to the device, which
 # tuya-ble-sdk leaves empty; Tuya's device SDK reads a result byte there.

@@ -8,39 +8,45 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.clock import ScaledClock
+from devices.driver.device_roles import DeviceWarmer, roles_of
+from devices.driver.state_cache import StateCache
 from devices.errors import ProtocolError, UncertainError
-from devices.profiles.roles import ProfileWarmer, roles_of
 from devices.roles import RunState
-from devices.told import Told
-from devices.tuya.codec import TuyaCodec
-from devices.tuya.datapoints import DataPoint, Kind, decode, encode
-from tests.devices.tuya.bench import OWNERS_IDS, bench, profile
+from devices.support.clock import ScaledClock
+from devices.tuya.datapoint_codec import TuyaCodec
+from devices.tuya.datapoints import DataPoint, DpType, decode, encode
+from tests.helpers.tuya_links import OWNERS_IDS, bench, profile
 
 STATUS = bytes.fromhex("0002 0002 00 01 02 01 01 01 02 0170")
 NONSENSE: list[tuple[str, dict[str, Any], str, DataPoint, str]] = [
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.RAW, b""), "run_state"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.RAW, STATUS[:-3]), "run_state"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.RAW, STATUS + b"\0"), "run_state"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.STRING, "running"), "run_state"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.VALUE, 1), "run_state"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.RAW, STATUS[:5] + b"\7" + STATUS[6:]), "phase"),
-    ("sporramom-w3", {}, "status", DataPoint(105, Kind.RAW, STATUS[:9] + b"\7" + STATUS[10:]), "run_state"),
-    ("sporramom-w3", {}, "battery_level", DataPoint(104, Kind.VALUE, 99), "battery_level"),
-    ("sporramom-w3", {}, "battery_level", DataPoint(104, Kind.VALUE, -1), "battery_level"),
-    ("sporramom-w3", {}, "battery_level", DataPoint(104, Kind.STRING, "full"), "battery_level"),
-    ("sporramom-w3", {"device_side": "left"}, "device_side", DataPoint(111, Kind.RAW, b"\xff"), "device_side"),
-    ("tuya-warmer", {}, "switch", DataPoint(1, Kind.STRING, "on"), "run_state"),
-    ("tuya-warmer", {}, "switch", DataPoint(1, Kind.RAW, b"\1"), "run_state"),
-    ("tuya-warmer", {"target_celsius": 40.0}, "target_celsius", DataPoint(2, Kind.STRING, "40"), "target_celsius"),
-    ("tuya-blanket", {}, "surface_celsius", DataPoint(4, Kind.STRING, "37"), "surface_celsius"),
-    ("tuya-massage-chair", {"speed": 2}, "speed", DataPoint(6, Kind.RAW, b""), "speed"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.RAW, b""), "run_state"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.RAW, STATUS[:-3]), "run_state"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.RAW, STATUS + b"\0"), "run_state"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.STRING, "running"), "run_state"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.VALUE, 1), "run_state"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.RAW, STATUS[:5] + b"\7" + STATUS[6:]), "phase"),
+    ("sporramom-w3", {}, "status", DataPoint(105, DpType.RAW, STATUS[:9] + b"\7" + STATUS[10:]), "run_state"),
+    ("sporramom-w3", {}, "battery_level", DataPoint(104, DpType.VALUE, 99), "battery_level"),
+    ("sporramom-w3", {}, "battery_level", DataPoint(104, DpType.VALUE, -1), "battery_level"),
+    ("sporramom-w3", {}, "battery_level", DataPoint(104, DpType.STRING, "full"), "battery_level"),
+    ("sporramom-w3", {"device_side": "left"}, "device_side", DataPoint(111, DpType.RAW, b"\xff"), "device_side"),
+    ("tuya-warmer", {}, "switch", DataPoint(1, DpType.STRING, "on"), "run_state"),
+    ("tuya-warmer", {}, "switch", DataPoint(1, DpType.RAW, b"\1"), "run_state"),
+    (
+        "tuya-warmer",
+        {"target_celsius": 40.0},
+        "target_celsius",
+        DataPoint(2, DpType.STRING, "40"),
+        "target_celsius",
+    ),
+    ("tuya-blanket", {}, "surface_celsius", DataPoint(4, DpType.STRING, "37"), "surface_celsius"),
+    ("tuya-massage-chair", {"speed": 2}, "speed", DataPoint(6, DpType.RAW, b""), "speed"),
 ]
 
 
 @pytest.mark.parametrize("protocol", [3, 4])
 @pytest.mark.parametrize(("name", "state", "says", "point", "unknown"), NONSENSE, ids=str)
-async def test_nonsense_is_unknown_and_the_next_good_word_is_believed(
+async def test_nonsense_is_unknown_until_the_next_valid_report(
     name: str, state: dict[str, Any], says: str, point: DataPoint, unknown: str, protocol: int
 ) -> None:
     async with bench(name, protocol=protocol, state=state) as b:
@@ -59,10 +65,10 @@ async def test_nonsense_is_unknown_and_the_next_good_word_is_believed(
 async def test_nonsense_in_one_datapoint_leaves_the_others_alone() -> None:
     async with bench("tuya-blanket") as b:
         await b.connected()
-        b.twin.faults.says = {"surface_celsius": DataPoint(4, Kind.STRING, "warm")}
+        b.twin.faults.says = {"surface_celsius": DataPoint(4, DpType.STRING, "warm")}
         await b.until(lambda: b.device.values["surface_celsius"] is None)
         assert b.device.values["run_state"] == "stopped"
-        assert b.device.told.age_seconds(["run_state"]) is not None
+        assert b.device.state.age_seconds(["run_state"]) is not None
 
 
 async def test_what_makes_no_sense_grows_old() -> None:
@@ -70,7 +76,7 @@ async def test_what_makes_no_sense_grows_old() -> None:
     async with bench() as b:
         await b.connected()
         (pump,) = roles_of(b.device)
-        b.twin.faults.says = {"status": DataPoint(105, Kind.RAW, b"")}
+        b.twin.faults.says = {"status": DataPoint(105, DpType.RAW, b"")}
         await b.until(lambda: b.device.values["run_state"] is None)
         assert pump.reading.run_state is RunState.UNKNOWN
         await b.clock.sleep(12)
@@ -81,8 +87,8 @@ async def test_what_makes_no_sense_grows_old() -> None:
 async def test_a_target_above_its_range_is_seen_because_safety_must_see_it(target_celsius: float) -> None:
     async with bench("tuya-warmer") as b:
         await b.connected()
-        b.twin.faults.says = {"target_celsius": DataPoint(2, Kind.VALUE, round(target_celsius * 10))}
-        warmer = ProfileWarmer(b.device)
+        b.twin.faults.says = {"target_celsius": DataPoint(2, DpType.VALUE, round(target_celsius * 10))}
+        warmer = DeviceWarmer(b.device)
         await b.until(lambda: warmer.reading.target_celsius == target_celsius)
 
 
@@ -91,7 +97,7 @@ async def test_a_stop_is_not_confirmed_by_a_run_state_that_makes_no_sense(code: 
     async with bench() as b:
         await b.connected()
         (pump,) = roles_of(b.device)
-        b.twin.faults.says = {"status": DataPoint(105, Kind.RAW, STATUS[:9] + bytes.fromhex(code) + STATUS[10:])}
+        b.twin.faults.says = {"status": DataPoint(105, DpType.RAW, STATUS[:9] + bytes.fromhex(code) + STATUS[10:])}
         with pytest.raises(UncertainError, match="did not confirm that it stopped"):
             await pump.stop()
         b.twin.faults.says = {}
@@ -106,16 +112,16 @@ POINTS = st.tuples(st.sampled_from([*range(100, 115), *range(8)]), st.integers(0
 def test_no_report_makes_a_value_of_another_kind(name: str, points: list[tuple[int, int, bytes]]) -> None:
     spec = profile(name).tuya
     codec = TuyaCodec(spec, spec.ids(OWNERS_IDS))
-    told = Told(ScaledClock(1))
+    told = StateCache(ScaledClock(1))
     for point in decode(b"".join(bytes([*head, len(value)]) + value for *head, value in points), 3):
-        names = codec.names_told_by(point)
+        names = codec.reported_by(point)
         try:
             values = codec.decode(point)
         except ProtocolError:
-            told.doubt(names)
+            told.mark_unknown(names)
             continue
         assert set(values) <= names
-        told.hear(values)
+        told.update(values)
     assert told.values.get("run_state") in (None, "running", "stopped")
     assert told.values.get("phase") in (None, "stimulation", "expression")
     assert told.values.get("battery_level") in (None, 1, 2, 3)
@@ -126,7 +132,7 @@ def test_no_report_makes_a_value_of_another_kind(name: str, points: list[tuple[i
 @pytest.mark.parametrize("protocol", [3, 4])
 @pytest.mark.parametrize("value", [b"", b"\1" * 5, b"\xff" * 20])
 def test_one_datapoint_that_its_type_cannot_mean_does_not_cost_the_others(protocol: int, value: bytes) -> None:
-    good = DataPoint(104, Kind.VALUE, 2)
+    good = DataPoint(104, DpType.VALUE, 2)
     size = len(value).to_bytes(1 if protocol == 3 else 2, "big")
-    data = bytes([105, Kind.VALUE]) + size + value + encode([good], protocol)
-    assert decode(data, protocol) == (DataPoint(105, Kind.RAW, value), good)
+    data = bytes([105, DpType.VALUE]) + size + value + encode([good], protocol)
+    assert decode(data, protocol) == (DataPoint(105, DpType.RAW, value), good)

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from devices.driver.role_base import capabilities_of
+from devices.driver.vocabulary import START_VERB, STOP_VERB, Value
 from devices.errors import ProtocolError, RefusedError
-from devices.profiles.roles import capabilities_of
-from devices.profiles.schema import Profile
-from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
 from devices.roles import Capability
-from devices.tuya.codec import TuyaCodec
-from devices.tuya.datapoints import DataPoint, Kind, encode
-from devices.tuya.proof import prove_tuya
-from devices.tuya.schema import TuyaExample, TuyaSpec
-from devices.yaml_file import FileError, parse_yaml
-from tests.devices.tuya.bench import OWNERS_IDS, PROFILES, profile
+from devices.support.file_error import FileError
+from devices.tuya.datapoint_codec import TuyaCodec
+from devices.tuya.datapoints import DataPoint, DpType, encode
+from devices.tuya.tuya_examples import check_examples
+from devices.tuya.tuya_model import TuyaModel
+from devices.tuya.tuya_schema import TuyaExample, TuyaSpec
+from tests.helpers.tuya_links import OWNERS_IDS, PROFILES, profile
+from tests.helpers.yaml_texts import parse_yaml
 
 FILES = sorted(file for file in PROFILES.glob("*.yaml") if "\ntuya:" in file.read_text(encoding="utf-8"))
 every_profile = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -53,7 +54,7 @@ def test_what_can_be_started_can_be_stopped_and_read_back(file: Path) -> None:
 
 @every_profile
 def test_examples_hold(file: Path) -> None:
-    findings = list(prove_tuya(profile(file.stem).tuya))
+    findings = list(check_examples(profile(file.stem).tuya))
     assert [finding for finding in findings if finding.state != "holds"] == []
 
 
@@ -67,16 +68,19 @@ def test_every_verb_and_every_datapoint_has_an_example(file: Path) -> None:
 @pytest.mark.parametrize(
     ("example", "says"),
     [
-        ({"receive": ["battery_level", "00 00 00 02"], "gives": {"battery_level": 3}}, "battery_level: 2"),
-        ({"receive": ["battery_level", "00 00 00 09"], "gives": {"battery_level": 9}}, "outside its range"),
-        ({"receive": ["battery_level", "00 00 00 00 02"], "gives": {"battery_level": 2}}, "is a value, not raw"),
+        ({"receive": ["battery_level", "00 00 00 02"], "means": {"battery_level": 3}}, "battery_level: 2"),
+        ({"receive": ["battery_level", "00 00 00 09"], "means": {"battery_level": 9}}, "outside its range"),
+        ({"receive": ["battery_level", "00 00 00 00 02"], "means": {"battery_level": 2}}, "is a value, not raw"),
         ({"send": {"stop": {}}, "writes": [[["stop", "00"]]]}, "stop 01"),
-        ({"send": {"adjust": {"phase": "expression", "level": 4}}, "writes": [[["stop", "00"]]]}, "not said its phase"),
+        (
+            {"send": {"adjust": {"phase": "expression", "level": 4}}, "writes": [[["stop", "00"]]]},
+            "not reported its phase",
+        ),
     ],
 )
 def test_an_example_that_does_not_hold_is_named(example: dict[str, Any], says: str) -> None:
     spec = profile("sporramom-w3").tuya.model_copy(update={"examples": (TuyaExample.model_validate(example),)})
-    (wrong,) = [tried for finding in prove_tuya(spec) for tried in finding.examples if not tried.holds]
+    (wrong,) = [tried for finding in check_examples(spec) for tried in finding.examples if not tried.holds]
     assert wrong.path == ("tuya", "examples", 0)
     assert says in wrong.found
 
@@ -102,7 +106,7 @@ def test_the_w3_sets_the_level_of_a_phase_before_it_switches_to_it() -> None:
     w3 = codec("sporramom-w3")
     assert wire(w3.encode("adjust", expression, {"phase": "stimulation"})) == ["6c 02 04 00 00 00 04", "71 01 01 01"]
     assert wire(w3.encode("adjust", expression, {"phase": "expression"})) == ["6c 02 04 00 00 00 04"]
-    with pytest.raises(RefusedError, match="has not said its phase"):
+    with pytest.raises(RefusedError, match="has not reported its phase"):
         w3.encode("adjust", expression, {})
 
 
@@ -128,9 +132,9 @@ def test_a_start_that_does_not_fit_is_refused_as_a_whole(changes: dict[str, Valu
 
 
 @pytest.mark.parametrize(("code", "state"), [("00", "stopped"), ("01", "running"), ("02", "stopped"), ("07", None)])
-def test_the_w3_runs_only_when_it_says_so(code: str, state: str | None) -> None:
+def test_the_w3_runs_only_when_it_reports_so(code: str, state: str | None) -> None:
     status = bytes.fromhex(f"0002 0002 00 01 02 01 01 {code} 02")
-    told = codec("sporramom-w3").decode(DataPoint(105, Kind.RAW, status))
+    told = codec("sporramom-w3").decode(DataPoint(105, DpType.RAW, status))
     assert told["run_state"] == state
     assert "battery_voltage" not in told
 
@@ -139,13 +143,13 @@ def test_the_w3_runs_only_when_it_says_so(code: str, state: str | None) -> None:
 def test_a_status_of_another_length_is_dropped(length: int) -> None:
     status = bytes.fromhex("0002 0002 00 01 02 01 01 01 02 0170 00")[:length]
     with pytest.raises(ProtocolError):
-        codec("sporramom-w3").decode(DataPoint(105, Kind.RAW, status))
+        codec("sporramom-w3").decode(DataPoint(105, DpType.RAW, status))
 
 
-def test_what_triggers_something_tells_nothing_and_unknown_datapoints_are_passed_over() -> None:
+def test_triggers_report_nothing_and_unknown_datapoints_are_ignored() -> None:
     w3 = codec("sporramom-w3")
-    assert w3.decode(DataPoint(112, Kind.BOOL, True)) == {}
-    assert w3.decode(DataPoint(200, Kind.BOOL, True)) == {}
+    assert w3.decode(DataPoint(112, DpType.BOOL, True)) == {}
+    assert w3.decode(DataPoint(200, DpType.BOOL, True)) == {}
 
 
 def test_a_warmer_gets_its_target_and_timer_before_it_is_switched_on() -> None:
@@ -191,7 +195,7 @@ BASE: dict[str, Any] = {
         ({"verbs": {"start": {"setting": 3}}}, "field by field"),
         ({"verbs": {"start": {"setting": {"b": 3}}}}, "written with all of a"),
         ({"verbs": {"boost": {"switch": True}}}, "Input should be"),
-        ({"means": {"run_state": {"of": "swich", "is": {True: "running"}}}}, "no datapoint tells swich"),
+        ({"means": {"run_state": {"of": "swich", "is": {True: "running"}}}}, "no datapoint reports swich"),
         ({"datapoints": {key: {"id": 1, "type": "bool"} for key in "ab"}, "verbs": {}}, "have the id 1"),
         ({"datapoints": {"a": {"id": 1, "type": "raw"}}, "verbs": {}}, "a raw datapoint has fields"),
         (
@@ -208,7 +212,7 @@ def test_what_does_not_fit_together_is_named(changes: dict[str, Any], says: str)
         TuyaSpec.model_validate(BASE | changes)
 
 
-def test_a_profile_that_cannot_be_stopped_is_no_profile() -> None:
+def test_a_model_that_can_be_started_but_not_stopped_is_refused() -> None:
     text = (PROFILES / "sporramom-w3.yaml").read_text().replace("    stop: {stop: true}\n", "")
     with pytest.raises(FileError, match="what can be started must be stoppable"):
-        parse_yaml(text, Profile)
+        parse_yaml(text, TuyaModel)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from devices.errors import UncertainError
-from devices.tuya.datapoints import REPORTS, TIME_REQUESTS, Code, DataPoint, Kind, Report
-from devices.virtual.tuya_sdk import TuyaSdk
-from tests.devices.tuya.bench import NOW, Bench, bench
+from devices.tuya.datapoints import REPORTS, TIME_REQUESTS, Code, DataPoint, DatapointReport, DpType
+from tests.helpers.faulty_tuya_twin import TuyaSdk
+from tests.helpers.tuya_links import NOW, Bench, bench
 
-WAYS = [(3, "a201"), (4, "fd50")]
-every_protocol = pytest.mark.parametrize(("protocol", "service"), WAYS, ids=["v3", "v4"])
+SERVICES = [(3, "a201"), (4, "fd50")]
+every_protocol = pytest.mark.parametrize(("protocol", "service"), SERVICES, ids=["v3", "v4"])
 
 
-def reports_of(b: Bench) -> list[Report]:
+def reports_of(b: Bench) -> list[DatapointReport]:
     """Collect what the session makes of reports from now on."""
-    found: list[Report] = []
+    found: list[DatapointReport] = []
     on_report = b.device._session._on_report
 
-    def collect(report: Report) -> None:
+    def collect(report: DatapointReport) -> None:
         found.append(report)
         on_report(report)
 
@@ -41,15 +41,15 @@ async def test_it_hangs_up_on_a_number_that_does_not_grow(protocol: int, service
         assert b.twin.writes == [("pause", True)]
 
 
-async def test_protocol_4_hangs_up_on_a_first_request_that_does_not_say_how_long_packets_may_be() -> None:
-    async with bench(protocol=4, service="fd50", spec={"hello": b"\0"}) as b:
+async def test_protocol_4_disconnects_on_a_first_request_without_a_packet_length() -> None:
+    async with bench(protocol=4, service="fd50", spec={"device_info_request": b"\0"}) as b:
         await b.until(lambda: bool(b.trouble))
         assert "lost in the handshake" in b.trouble
         assert not b.device.link.connected
 
 
 @pytest.mark.parametrize("packet_bytes", [20, 100])
-async def test_protocol_4_is_told_how_long_packets_may_be(packet_bytes: int) -> None:
+async def test_protocol_4_gets_the_packet_length_in_the_first_request(packet_bytes: int) -> None:
     async with bench(protocol=4, service="fd50", spec={"packet_bytes": packet_bytes}) as b:
         await b.connected()
         assert b.twin._packet_bytes == packet_bytes
@@ -59,7 +59,7 @@ async def test_protocol_4_is_told_how_long_packets_may_be(packet_bytes: int) -> 
 
 @every_protocol
 @pytest.mark.parametrize("asks", [(), (Code.TIME_MILLISECONDS,), tuple(sorted(TIME_REQUESTS))], ids=len)
-async def test_it_asks_for_the_time_right_after_pairing_and_is_told(
+async def test_its_request_for_the_time_after_pairing_is_answered(
     protocol: int, service: str, asks: tuple[Code, ...]
 ) -> None:
     async with bench(protocol=protocol, service=service, sdk=TuyaSdk(asks_for_time=asks)) as b:
@@ -106,22 +106,31 @@ async def test_without_the_time_it_reports_none() -> None:
 
 # Written by hand from the tables of the profiles: what does not fit is acknowledged, and nothing comes of it.
 NOT_TAKEN_IN = [
-    ("sporramom-w3", DataPoint(106, Kind.VALUE, 10)),  # levels are 1 to 9
-    ("sporramom-w3", DataPoint(106, Kind.VALUE, 0)),
-    ("sporramom-w3", DataPoint(106, Kind.BOOL, True)),
-    ("sporramom-w3", DataPoint(112, Kind.VALUE, 1)),  # the start is a bool
-    ("sporramom-w3", DataPoint(112, Kind.RAW, b"\1")),
-    ("sporramom-w3", DataPoint(101, Kind.RAW, bytes.fromhex("00 01 02 0a 03 00 00 01 1e 02 1e"))),  # a level of 10
-    ("sporramom-w3", DataPoint(101, Kind.RAW, bytes.fromhex("04 01 02 03 03 00 00 01 1e 02 1e"))),  # no such time
-    ("sporramom-w3", DataPoint(101, Kind.RAW, bytes.fromhex("00 01 02 03 03 00 00 01 1e 02"))),  # a byte is missing
-    ("sporramom-w3", DataPoint(101, Kind.STRING, "start")),
-    ("sporramom-w3", DataPoint(250, Kind.BOOL, True)),  # there is no such datapoint
-    ("tuya-warmer", DataPoint(2, Kind.VALUE, 1001)),  # 100.1 °C
-    ("tuya-warmer", DataPoint(2, Kind.VALUE, -1)),
-    ("tuya-warmer", DataPoint(3, Kind.VALUE, 86_401)),
-    ("tuya-blanket", DataPoint(2, Kind.VALUE, 46)),
-    ("tuya-massage-chair", DataPoint(6, Kind.ENUM, 4)),  # three speeds
-    ("tuya-massage-chair", DataPoint(6, Kind.VALUE, 2)),
+    ("sporramom-w3", DataPoint(106, DpType.VALUE, 10)),  # levels are 1 to 9
+    ("sporramom-w3", DataPoint(106, DpType.VALUE, 0)),
+    ("sporramom-w3", DataPoint(106, DpType.BOOL, True)),
+    ("sporramom-w3", DataPoint(112, DpType.VALUE, 1)),  # the start is a bool
+    ("sporramom-w3", DataPoint(112, DpType.RAW, b"\1")),
+    (
+        "sporramom-w3",
+        DataPoint(101, DpType.RAW, bytes.fromhex("00 01 02 0a 03 00 00 01 1e 02 1e")),
+    ),  # a level of 10
+    (
+        "sporramom-w3",
+        DataPoint(101, DpType.RAW, bytes.fromhex("04 01 02 03 03 00 00 01 1e 02 1e")),
+    ),  # no such time
+    (
+        "sporramom-w3",
+        DataPoint(101, DpType.RAW, bytes.fromhex("00 01 02 03 03 00 00 01 1e 02")),
+    ),  # a byte is missing
+    ("sporramom-w3", DataPoint(101, DpType.STRING, "start")),
+    ("sporramom-w3", DataPoint(250, DpType.BOOL, True)),  # there is no such datapoint
+    ("tuya-warmer", DataPoint(2, DpType.VALUE, 1001)),  # 100.1 °C
+    ("tuya-warmer", DataPoint(2, DpType.VALUE, -1)),
+    ("tuya-warmer", DataPoint(3, DpType.VALUE, 86_401)),
+    ("tuya-blanket", DataPoint(2, DpType.VALUE, 46)),
+    ("tuya-massage-chair", DataPoint(6, DpType.ENUM, 4)),  # three speeds
+    ("tuya-massage-chair", DataPoint(6, DpType.VALUE, 2)),
 ]
 
 
@@ -137,7 +146,7 @@ async def test_what_does_not_fit_is_acknowledged_and_passed_over(
         assert b.twin.ignored == [point]
         assert b.twin.writes == []
         assert b.twin.body.state == state
-        assert not b.twin.body.duty.on
+        assert not b.twin.body.run.on
 
 
 async def test_a_product_of_a_smaller_range_keeps_its_target_and_that_is_what_is_read() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.virtual.battery import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
+from devices.virtual.device_body import MASSAGER_HOURS, PAD_HOURS, PUMP_HOURS, Battery
 
 
 @pytest.mark.parametrize("hours", [PUMP_HOURS, PAD_HOURS, MASSAGER_HOURS])
@@ -41,7 +41,7 @@ def test_many_small_steps_lose_no_percent() -> None:
     assert battery.percent == 50
 
 
-def test_nonsense_is_refused() -> None:
+def test_invalid_values_are_refused() -> None:
     with pytest.raises(ValueError, match="hours"):
         Battery(0)
     with pytest.raises(ValueError, match="percent"):

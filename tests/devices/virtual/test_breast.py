@@ -49,7 +49,7 @@ class Outcome:
 
 
 def outcomes(model: MilkModel, mothers: int, mmhg: float = 190) -> list[Outcome]:
-    """Pump 15 minutes, the time to the first let-down included, with every mother's comfort at 190 mmHg."""
+    """Pump 15 minutes, including the time to the first let-down, with a comfortable maximum of 190 mmHg."""
     found = []
     for seed in range(mothers):
         mother = Mother(seed, mcv_mmhg=190, model=model)
@@ -84,6 +84,7 @@ def table() -> list[Outcome]:
     return outcomes(SAME_RHYTHM, 300)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "mean", "mean_within", "sd", "sd_within"),
     [
@@ -95,7 +96,7 @@ def table() -> list[Outcome]:
         ("peak_ml_per_s", 0.52, 0.04, 0.28, 0.05),
     ],
 )
-def test_a_quarter_of_an_hour_at_190_mmhg_gives_what_the_model_was_fitted_to(
+def test_15_minutes_at_190_mmhg_give_the_results_that_the_model_was_fitted_to(
     table: list[Outcome], name: str, mean: float, mean_within: float, sd: float, sd_within: float
 ) -> None:
     seen_mean, seen_sd = spread(table, name)
@@ -103,6 +104,7 @@ def test_a_quarter_of_an_hour_at_190_mmhg_gives_what_the_model_was_fitted_to(
     assert seen_sd == pytest.approx(sd, abs=sd_within)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
@@ -114,13 +116,14 @@ def test_a_quarter_of_an_hour_at_190_mmhg_gives_what_the_model_was_fitted_to(
         ("peak_ml_per_s", 0.3, 0.7),
     ],
 )
-def test_a_quarter_of_an_hour_at_190_mmhg_is_within_what_was_published(
+def test_15_minutes_at_190_mmhg_are_within_published_results(
     table: list[Outcome], name: str, low: float, high: float
 ) -> None:
     assert low <= spread(table, name)[0] <= high
 
 
-def test_mothers_with_rhythms_of_their_own_spread_as_published() -> None:
+@pytest.mark.system
+def test_let_down_intervals_of_mothers_spread_as_published() -> None:
     found = outcomes(MilkModel(), 150)
     mean, sd = spread(found, "ejections")
     assert mean == pytest.approx(5.1, abs=0.6)
@@ -128,17 +131,18 @@ def test_mothers_with_rhythms_of_their_own_spread_as_published() -> None:
     assert spread(found, "removed")[0] == pytest.approx(0.69, abs=0.02)
 
 
+@pytest.mark.system
 def test_a_softer_vacuum_yields_less() -> None:
     volumes = [spread(outcomes(SAME_RHYTHM, 60, mmhg), "volume_ml")[0] for mmhg in (40, 70, 100, 150, 190)]
     assert volumes == sorted(volumes)
     assert volumes[2] == pytest.approx(0.63 * volumes[-1], rel=0.05)
 
 
-def test_more_than_is_comfortable_yields_no_more() -> None:
+def test_vacuum_above_the_comfortable_maximum_yields_no_more() -> None:
     assert pumped(Mother(3, mcv_mmhg=150), 200).left.volume_ml < pumped(Mother(3, mcv_mmhg=150), 150).left.volume_ml
 
 
-def test_above_her_comfort_a_mother_is_in_pain_and_the_next_ejection_is_smaller_by_three_tenths() -> None:
+def test_above_the_comfortable_maximum_a_mother_is_in_pain_and_the_next_ejection_is_30_percent_smaller() -> None:
     calm, hurt = (pumped(Mother(5, mcv_mmhg=170), 150, seconds=15) for _ in range(2))
     assert not calm.in_pain
     hurt.advance(16, {Side.LEFT: 171})
@@ -154,7 +158,7 @@ def test_above_her_comfort_a_mother_is_in_pain_and_the_next_ejection_is_smaller_
     assert hurt.left.ejected_ml[1] > calm.left.ejected_ml[1]
 
 
-def test_comfort_is_not_exceeded_at_exactly_its_vacuum() -> None:
+def test_the_comfortable_maximum_itself_is_not_painful() -> None:
     mother = Mother(1, mcv_mmhg=190)
     mother.advance(1, both(190))
     assert not mother.in_pain
@@ -172,7 +176,7 @@ def test_warmth_and_massage_bring_the_let_down_forward() -> None:
     assert first_let_down(cared_for) == pytest.approx(0.8 * 0.85 * undisturbed)
 
 
-def test_too_short_or_too_cool_a_prelude_changes_nothing() -> None:
+def test_too_short_or_too_cool_warmth_or_massage_changes_nothing() -> None:
     mother = Mother(8)
     mother.warm(WARM_SECONDS - 1)
     mother.warm(600, skin_celsius=35)
@@ -180,7 +184,7 @@ def test_too_short_or_too_cool_a_prelude_changes_nothing() -> None:
     assert first_let_down(mother) == first_let_down(Mother(8))
 
 
-def test_warmth_and_massage_add_up_from_small_pieces() -> None:
+def test_warmth_and_massage_add_up_over_small_steps() -> None:
     mother = Mother(8)
     for _ in range(150):
         mother.warm(1.0, skin_celsius=38)
@@ -222,7 +226,7 @@ def test_a_pause_holds_the_time_to_let_down() -> None:
     assert mother.suction_seconds == pytest.approx(311)
 
 
-def test_an_ejection_during_a_pause_is_not_collected_and_its_milk_is_not_lost_to_the_breast() -> None:
+def test_milk_ejected_during_a_pause_stays_in_the_breast() -> None:
     mother = Mother(4)
     now = 0
     while not mother.left.let_down:
@@ -236,7 +240,7 @@ def test_an_ejection_during_a_pause_is_not_collected_and_its_milk_is_not_lost_to
     assert mother.left.available_ml == pytest.approx(mother.left.milk_ml, abs=0.02)
 
 
-def test_let_down_is_noticed_once_a_tenth_of_a_millilitre_flows_in_a_second_and_stays_noticed() -> None:
+def test_let_down_is_set_from_a_flow_of_0_1_ml_per_s_and_stays_set() -> None:
     mother, now = Mother(6), 0.0
     while not mother.left.let_down:
         assert mother.left.flow_ml_per_s < LET_DOWN_ML_PER_S
@@ -254,7 +258,7 @@ def test_between_ejections_milk_drips() -> None:
     assert mother.left.flow_ml_per_s == pytest.approx(0.006, rel=0.01)
 
 
-def test_a_later_session_has_a_new_let_down_and_what_is_left_and_has_come_since() -> None:
+def test_a_later_session_has_a_new_let_down_and_the_remaining_and_refilled_milk() -> None:
     mother = pumped(Mother(9))
     first, left = mother.ejection_seconds[0], mother.left.milk_ml
     two_hours = 2 * 3600
@@ -275,14 +279,14 @@ def test_a_rest_of_power_pumping_goes_on_with_the_same_session() -> None:
     assert SESSION_GAP_SECONDS > 600
 
 
-def test_a_prelude_is_forgotten_when_no_suction_follows() -> None:
+def test_warmth_and_massage_expire_when_no_suction_follows() -> None:
     mother = Mother(9)
     mother.warm(WARM_SECONDS)
     mother.advance(SESSION_GAP_SECONDS + 1, both(0))
     assert mother.left.warm_seconds == 0
 
 
-def test_mothers_comfort_lies_between_100_and_250_mmhg_around_190() -> None:
+def test_the_comfortable_maximum_is_between_100_and_250_mmhg_around_190() -> None:
     comfort = [Mother(seed).mcv_mmhg for seed in range(1000)]
     assert all(100 <= each <= 250 for each in comfort)
     assert statistics.mean(comfort) == pytest.approx(190, abs=6)

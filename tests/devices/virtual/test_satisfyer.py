@@ -1,4 +1,4 @@
-"""A Satisfyer moves in its start mode only, rests on zeros, and is told from those with more motors by its number."""
+"""A Satisfyer runs in its start mode only, rests on zeros, and differs from those with more motors by its number."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import math
 import pytest
 from bleak.backends.device import BLEDevice
 
-from devices.catalog import fit
-from devices.clock import ScaledClock
-from devices.profiles.driver import ProfileDevice
-from devices.sighting import Sighting
-from devices.virtual.air import Air
-from devices.virtual.home import Home
-from devices.virtual.radio import radio_on_air
+from devices.bluetooth.advertisement import Advertisement
+from devices.profiles.catalog import fit
+from devices.profiles.profile_device import ProfileDevice
+from devices.support.clock import ScaledClock
 from devices.virtual.satisfyer import SatisfyerBody
+from devices.virtual.transports import Air
 from devices.virtual.twin import Twin
-from tests.devices.virtual.shipped import catalog, described, device_for
-from tests.devices.virtual.test_twin import driven
+from devices.virtual.virtual_home import Home
+from devices.virtual.virtual_radio import radio_on_air
+from tests.helpers.shipped_profiles import catalog, described, device_for
+from tests.helpers.twins import driven
 
 CONTROL = "51361501-c5e7-47c7-8a6e-47ebc99d80e8"
 SPEED = "51361502-c5e7-47c7-8a6e-47ebc99d80e8"
@@ -45,7 +45,7 @@ def fits(name: str | None, data: bytes | None) -> bool:
     assert profile is not None
     address = "C0:00:00:00:00:01"
     makers = {} if data is None else {93: data}
-    seen = Sighting(address, name, frozenset(), makers, {}, -60, None, 0.0, BLEDevice(address, name, None))
+    seen = Advertisement(address, name, frozenset(), makers, {}, -60, None, 0.0, BLEDevice(address, name, None))
     return fit(profile, seen).fits
 
 
@@ -57,7 +57,7 @@ class TestStartMode:
             assert body_of(twin).intensity == pytest.approx(0.3)
             await write(driver, SPEED, "00000000")
             assert body_of(twin).intensity == 0
-            assert not twin.body.duty.on
+            assert not twin.body.run.on
 
     @pytest.mark.parametrize(("seconds", "moves"), [(0.5, True), (10, False)])
     async def test_some_seconds_of_zeros_leave_it(self, seconds: float, moves: bool) -> None:
@@ -67,7 +67,7 @@ class TestStartMode:
             await write(driver, SPEED, "00000000")
             await clock.sleep(seconds)
             await write(driver, SPEED, "1e1e1e1e")
-            assert twin.body.duty.on is moves
+            assert twin.body.run.on is moves
 
     @pytest.mark.parametrize("halt", ["03", "07"])
     async def test_a_pause_and_a_halt_leave_it_at_once(self, halt: str) -> None:
@@ -75,16 +75,16 @@ class TestStartMode:
             await write(driver, CONTROL, "01", response=True)
             await write(driver, SPEED, "1e1e1e1e")
             await write(driver, CONTROL, halt, response=True)
-            assert not twin.body.duty.on
+            assert not twin.body.run.on
             await write(driver, SPEED, "1e1e1e1e")
-            assert not twin.body.duty.on
+            assert not twin.body.run.on
 
     async def test_a_speed_with_a_byte_for_each_motor_of_another_model_does_nothing(self) -> None:
         async with driven("satisfyer") as (driver, twin, _):
             await write(driver, CONTROL, "01", response=True)
             for wrong in ("1e", "1e1e1e1e1e1e1e1e", "65656565"):
                 await write(driver, SPEED, wrong)
-                assert not twin.body.duty.on
+                assert not twin.body.run.on
             await write(driver, SPEED, "0000001e")  # as the documentation writes it
             assert body_of(twin).intensity == pytest.approx(0.3)
 
@@ -96,7 +96,7 @@ class TestStartMode:
                 assert body_of(twin).intensity == pytest.approx(0.25)
                 await driver.stop("stop")
                 await clock.sleep(60)
-                assert not twin.body.duty.on
+                assert not twin.body.run.on
                 assert not body_of(twin).started
 
 
@@ -118,7 +118,7 @@ class TestModels:
         assert not fits("SF Royal One", data)  # whatever it is called
 
     @pytest.mark.parametrize("data", [None, b"", b"\0\0", bytes.fromhex("00002799"), bytes.fromhex("01002715")])
-    def test_the_maker_of_the_chip_alone_says_nothing(self, data: bytes | None) -> None:
+    def test_the_chip_maker_alone_does_not_match(self, data: bytes | None) -> None:
         assert not fits(None, data)
 
     def test_every_number_of_the_advertisement_is_one_of_the_model_and_no_other_is(self) -> None:
@@ -136,13 +136,13 @@ class TestModels:
         clock, air, each = ScaledClock(math.inf), Air(), described(profile)
         home = Home(clock, catalog(), [each], seed=1)
         twin = home.twins[each.key]
-        body_of(twin).wire.product = (10065).to_bytes(4, "big")
+        body_of(twin).product = (10065).to_bytes(4, "big")
         async with home.on_air(air), radio_on_air(clock, air) as radio:
             driver = device_for(radio, clock, each)
             task = asyncio.create_task(driver.run())
             await clock.sleep(20)
             assert not driver.link.connected
-            assert driver.link.trouble == "device is no Satisfyer massager with one motor: its model is 00 00 27 51"
+            assert driver.link.problem == "device is no Satisfyer massager with one motor: its model is 00 00 27 51"
             assert twin.written == []
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

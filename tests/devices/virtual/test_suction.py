@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.roles import Phase
-from devices.virtual.suction import Suction, UnitError, Window
+from devices.virtual.suction import SuctionUnit, UnitError, VacuumRange
 
 EXACT = UnitError()
 
 
 def running(
     phase: Phase = Phase.EXPRESSION, mmhg: float = 150, cpm: float = 54, *, error: UnitError | None = EXACT
-) -> Suction:
-    unit = Suction(1, unit_error=error)
+) -> SuctionUnit:
+    unit = SuctionUnit(1, unit_error=error)
     unit.start(phase, mmhg, cpm)
     return unit
 
 
-def windows(unit: Suction, start: float, seconds: float, width: float) -> list[Window]:
+def windows(unit: SuctionUnit, start: float, seconds: float, width: float) -> list[VacuumRange]:
     found = []
     for count in range(1, round(seconds / width) + 1):
         unit.advance(start + count * width)
@@ -54,8 +54,8 @@ def test_peaks_scatter_by_three_mmhg_and_are_not_lifted_by_noise() -> None:
     assert statistics.stdev(seen) == pytest.approx(3, abs=0.4)
 
 
-def test_a_unit_is_off_by_the_same_for_all_its_life() -> None:
-    unit = Suction(7)
+def test_a_unit_has_a_constant_error() -> None:
+    unit = SuctionUnit(7)
     error = unit.unit_error
     now = 0.0
     for mmhg in (80.0, 120.0, 180.0):
@@ -71,11 +71,11 @@ def test_a_unit_is_off_by_the_same_for_all_its_life() -> None:
 
 
 def test_units_differ_within_the_device_tolerance() -> None:
-    errors = [Suction(seed).unit_error for seed in range(500)]
+    errors = [SuctionUnit(seed).unit_error for seed in range(500)]
     assert all(abs(each.vacuum_mmhg) <= 20 and abs(each.rate_cpm) <= 5 for each in errors)
     assert max(each.vacuum_mmhg for each in errors) > 15
     assert min(each.vacuum_mmhg for each in errors) < -15
-    assert Suction(3).unit_error == Suction(3).unit_error != Suction(4).unit_error
+    assert SuctionUnit(3).unit_error == SuctionUnit(3).unit_error != SuctionUnit(4).unit_error
 
 
 def test_the_rate_is_counted_in_cycles() -> None:
@@ -106,7 +106,7 @@ def test_a_stopped_unit_is_at_ambient_within_a_second() -> None:
     assert unit.vacuum_mmhg == 0
     assert unit.cycle_peak_mmhg == 0
     unit.advance(500)
-    assert unit.window(11.5) == Window(0, 0)
+    assert unit.window(11.5) == VacuumRange(0, 0)
 
 
 def test_an_adjusted_unit_follows_within_a_cycle_and_a_stopped_one_stays_stopped() -> None:
@@ -147,7 +147,7 @@ def test_overpressure_comes_on_top_of_the_target() -> None:
     assert unit.cycle_peak_mmhg == pytest.approx(210, abs=12)
 
 
-def test_a_stuck_valve_does_not_release_until_it_is_mended_not_even_when_stopped() -> None:
+def test_a_stuck_valve_does_not_release_until_it_is_repaired_not_even_when_stopped() -> None:
     unit = running()
     unit.advance(10)
     unit.stuck = True
@@ -174,10 +174,10 @@ def test_the_size_of_steps_does_not_change_the_curve() -> None:
 def test_a_window_without_a_sample_holds_the_vacuum_now() -> None:
     unit = running()
     unit.advance(5)
-    assert unit.window(5) == Window(unit.vacuum_mmhg, unit.vacuum_mmhg)
+    assert unit.window(5) == VacuumRange(unit.vacuum_mmhg, unit.vacuum_mmhg)
 
 
-def test_asking_for_a_window_takes_nothing_from_the_next() -> None:
+def test_reading_a_window_does_not_change_the_next() -> None:
     unit = running()
     unit.advance(5)
     first = unit.window(2)
@@ -187,13 +187,13 @@ def test_asking_for_a_window_takes_nothing_from_the_next() -> None:
 
 
 def test_noise_does_not_take_a_unit_out_of_its_tolerance() -> None:
-    unit = Suction(1, unit_error=UnitError(vacuum_mmhg=20))
+    unit = SuctionUnit(1, unit_error=UnitError(vacuum_mmhg=20))
     unit.start(Phase.EXPRESSION, 250, 54)
     unit.advance(60)
     assert 269 < unit.window(5).peak_mmhg <= 270
 
 
-def test_nonsense_is_refused() -> None:
+def test_invalid_values_are_refused() -> None:
     with pytest.raises(ValueError, match="vacuum"):
         running(mmhg=-1)
     with pytest.raises(ValueError, match="rate"):
@@ -203,7 +203,7 @@ def test_nonsense_is_refused() -> None:
 
 
 def test_a_session_of_two_units_costs_little() -> None:
-    units = [Suction(seed) for seed in (1, 2)]
+    units = [SuctionUnit(seed) for seed in (1, 2)]
     begun = time.process_time()
     for unit in units:
         unit.start(Phase.EXPRESSION, 150, 54)
@@ -235,7 +235,7 @@ def test_vacuum_is_never_negative_and_never_beyond_target_error_fault_and_noise(
     overpressure: float,
     stuck: bool,
 ) -> None:
-    unit = Suction(seed)
+    unit = SuctionUnit(seed)
     unit.leak, unit.overpressure, unit.stuck = leak, overpressure, stuck
     now, most = 0.0, 0.0
     for verb, phase, mmhg, cpm, seconds in steps:

@@ -113,7 +113,7 @@ def test_a_frozen_sensor_repeats_its_last_reading_while_the_pad_heats_on() -> No
     assert pad.read_celsius() == pytest.approx(pad.surface_celsius, abs=1)
 
 
-def test_a_runaway_passes_43_degrees_and_ends_when_switched_off_or_mended() -> None:
+def test_a_runaway_passes_43_degrees_and_ends_when_switched_off_or_repaired() -> None:
     pad = warmed()
     pad.runaway = True
     pad.advance(960)

@@ -1,47 +1,35 @@
-"""What a twin understands is what its driver was asked, for every command of every profile, through the radio."""
+"""A virtual device decodes what its driver was asked to do, for every command of every profile, over the radio."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncIterator
 
 import pytest
 
-from devices.catalog import fit
-from devices.clock import ScaledClock
+from devices.driver.field_spec import FieldSpec
+from devices.driver.vocabulary import START_VERB, STOP_VERB, Value
 from devices.errors import DeviceError
-from devices.profiles.driver import ProfileDevice
-from devices.profiles.field_spec import FieldSpec
+from devices.profiles.catalog import fit
 from devices.profiles.schema import Profile
-from devices.profiles.vocabulary import START_VERB, STOP_VERB, Value
 from devices.roles import Side
-from devices.virtual.air import Air
-from devices.virtual.home import Home
-from devices.virtual.radio import radio_on_air
-from devices.virtual.simple import SimpleMassager, SimpleWarmer
+from devices.support.clock import ScaledClock
+from devices.virtual.simple_bodies import SimpleMassager, SimpleWarmer
 from devices.virtual.simple_pump import SimplePump
+from devices.virtual.transports import Air
 from devices.virtual.twin import Twin
-from tests.devices.virtual.shipped import PROFILES, catalog, connected, described, name_of, shipped
+from devices.virtual.virtual_home import Home
+from devices.virtual.virtual_radio import radio_on_air
+from tests.helpers.shipped_profiles import PROFILES, catalog, described, name_of, shipped
+from tests.helpers.twins import driven
 
 _ON_AIR_SECONDS = 0.1  # until a write that nobody acknowledges has arrived
 
 every_profile = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
 
 
-@contextlib.asynccontextmanager
-async def driven(profile: Profile | str) -> AsyncIterator[tuple[ProfileDevice, Twin, ScaledClock]]:
-    """Yield a connected driver and the twin at the other end."""
-    found = catalog().get(profile) if isinstance(profile, str) else profile
-    assert found is not None
-    clock, air, each = ScaledClock(math.inf), Air(), described(found)
-    home = Home(clock, catalog(), [each], seed=1)
-    async with connected(clock, home, air, [each]) as (driver,):
-        yield driver, home.twins[each.key], clock
-
-
 def fields_needed(profile: Profile, name: str) -> list[FieldSpec]:
-    """Return the fields whose values a command is told."""
+    """Return the fields whose values a command carries."""
     command = profile.commands[name]
     fields = [field for field in (*command.payload, *command.fields.values()) if field.name is not None]
     for step in command.sequence:
@@ -50,7 +38,7 @@ def fields_needed(profile: Profile, name: str) -> list[FieldSpec]:
 
 
 def settings(field: FieldSpec) -> list[Value]:
-    """Return values that a field can be asked to carry: every word, or the ends and the middle of a range."""
+    """Return values for a field: every named value, or the ends and the middle of its range."""
     if field.meanings:
         return list(field.meanings.values())
     if field.type == "bool":
@@ -60,7 +48,7 @@ def settings(field: FieldSpec) -> list[Value]:
 
 
 def asked_of(profile: Profile, name: str) -> list[dict[str, Value]]:
-    """Return sets of values to ask a command with, so that each value is asked at least once."""
+    """Return sets of values for a command in which each value occurs at least once."""
     fields = fields_needed(profile, name)
     count = max((len(settings(field)) for field in fields), default=1)
     return [
@@ -69,7 +57,7 @@ def asked_of(profile: Profile, name: str) -> list[dict[str, Value]]:
 
 
 def is_understood(field: FieldSpec, asked: Value, understood: Value) -> bool:
-    """Say whether a device understood what was asked, or the step of its own just below."""
+    """Return whether a device decoded the requested value, or its own next lower step."""
     if isinstance(asked, str | bool) or isinstance(understood, str | bool | None):
         return asked == understood
     assert asked is not None
@@ -79,7 +67,7 @@ def is_understood(field: FieldSpec, asked: Value, understood: Value) -> bool:
 
 
 @every_profile
-async def test_a_twin_understands_every_command(profile: Profile) -> None:
+async def test_a_twin_decodes_every_command(profile: Profile) -> None:
     async with driven(profile) as (driver, twin, clock):
         for name, command in profile.commands.items():
             if command.repeat:
@@ -87,7 +75,7 @@ async def test_a_twin_understands_every_command(profile: Profile) -> None:
             for asked in asked_of(profile, name):
                 twin.commands.clear()
                 with contextlib.suppress(DeviceError):  # turned down, such as a pause of what does not run
-                    await driver.send(name, asked)
+                    await driver.connection.send(name, asked)
                 await clock.sleep(_ON_AIR_SECONDS)
                 message = next(each for each in twin.commands if each.name == name)
                 for field in fields_needed(profile, name):
@@ -96,17 +84,17 @@ async def test_a_twin_understands_every_command(profile: Profile) -> None:
 
 
 @every_profile
-async def test_a_stop_is_understood_in_the_middle_of_anything(profile: Profile) -> None:
+async def test_a_stop_is_decoded_between_any_other_commands(profile: Profile) -> None:
     async with driven(profile) as (driver, twin, clock):
-        for role in profile.roles:
+        for role in profile.energy_roles:
             start, stop = START_VERB[role], STOP_VERB[role]
             await driver.command(start, asked_of(profile, start)[-1], undone_by=stop)
             await clock.sleep(1)
-            assert twin.body.duty.on
+            assert twin.body.run.on
             with contextlib.suppress(DeviceError):  # some never say that they stopped
                 await driver.stop(stop)
             await clock.sleep(_ON_AIR_SECONDS)
-            assert not twin.body.duty.on
+            assert not twin.body.run.on
             assert stop in [message.name for message in twin.commands]
 
 
@@ -114,16 +102,18 @@ async def test_a_stop_is_understood_in_the_middle_of_anything(profile: Profile) 
 async def test_what_a_device_reports_arrives(profile: Profile) -> None:
     async with driven(profile) as (driver, _, clock):
         await clock.sleep(31)
-        role = profile.roles[0]
-        await driver.command(START_VERB[role], asked_of(profile, START_VERB[role])[-1], undone_by=STOP_VERB[role])
+        for role in profile.energy_roles[:1]:
+            await driver.command(START_VERB[role], asked_of(profile, START_VERB[role])[-1], undone_by=STOP_VERB[role])
         await clock.sleep(5)
         if "run_state" in profile.reported:
             assert driver.values["run_state"] == "running"
         if "battery_percent" in profile.regular or any(
-            channel.read and channel.gives and channel.gives[0].name == "battery_percent"
+            channel.read and channel.fields and channel.fields[0].name == "battery_percent"
             for channel in profile.channels.values()
         ):
             assert driver.values["battery_percent"] in (99, 100)
+        if "weight_g" in profile.reported:
+            assert driver.values["weight_g"] == pytest.approx(80, abs=5)  # the bottle
         if "surface_celsius" in profile.reported:
             measured = driver.values["surface_celsius"]
             assert isinstance(measured, int | float)
@@ -136,8 +126,8 @@ async def test_only_its_own_profile_fits_what_a_device_advertises(profile: Profi
     clock, air, each = ScaledClock(math.inf), Air(), described(profile)
     home = Home(clock, catalog(), [each], seed=1)
     async with home.on_air(air), radio_on_air(clock, air) as radio:
-        sighting = await radio.find(lambda seen: seen.name == each.advertised_name, -1)
-        fitting = {other.id for other in PROFILES if fit(other, sighting).fits}
+        advertisement = await radio.find(lambda seen: seen.name == each.advertised_name, -1)
+        fitting = {other.id for other in PROFILES if fit(other, advertisement).fits}
     by_name_alone = {"kiturami-kdm-851", "heating-mat"}  # nobody published what they advertise
     assert fitting == {profile.id} - by_name_alone
 
@@ -156,22 +146,22 @@ async def test_a_repeated_start_renews_by_sending_the_last_start_again() -> None
         before = len(twin.written)
         await driver.renew({"lease_seconds": 10})
         assert len(twin.written) == before
-        assert not twin.body.duty.on
+        assert not twin.body.run.on
 
 
-async def test_an_ooler_drops_what_it_is_told_while_it_is_off() -> None:
+async def test_an_ooler_ignores_writes_while_it_is_off() -> None:
     async with driven("ooler") as (driver, twin, clock):
-        await driver.send("target", {"celsius": 40})
-        assert not twin.body.duty.on
+        await driver.connection.send("target", {"celsius": 40})
+        assert not twin.body.run.on
         await driver.command("set_target", {"celsius": 40}, undone_by="off")
         assert isinstance(twin.body, SimpleWarmer)
         assert twin.body.pad.target_celsius == pytest.approx(40)
-        await driver.send("target", {"celsius": 38})
+        await driver.connection.send("target", {"celsius": 38})
         assert twin.body.pad.target_celsius == pytest.approx(37.8, abs=0.1)  # 100 °F
-        twin.body.duty.fault = "overheat"  # it goes off by itself
+        twin.body.run.fault = "overheat"  # it goes off by itself
         await clock.sleep(2)
-        await driver.send("target", {"celsius": 40})
-        assert not twin.body.duty.on
+        await driver.connection.send("target", {"celsius": 40})
+        assert not twin.body.run.on
 
 
 async def test_a_kiturami_has_its_handles_where_gatttool_finds_them() -> None:
@@ -187,13 +177,13 @@ async def test_a_kiturami_has_its_handles_where_gatttool_finds_them() -> None:
         assert ("tx", bytes.fromhex("f0020000fe")) in twin.written
 
 
-async def test_a_template_wants_uuids_first() -> None:
+async def test_a_template_without_uuids_is_refused() -> None:
     profile = next(each for each in shipped() if each.id == "heating-mat")
     with pytest.raises(ValueError, match="is a template"):
         Twin(profile, SimpleWarmer(profile, Side.BOTH, 1), "Mat", lambda: 0.0)
 
 
-async def test_a_line_may_come_in_pieces_and_a_stop_ends_one_that_came_half() -> None:
+async def test_a_line_may_arrive_in_fragments_and_a_stop_ends_an_incomplete_one() -> None:
     async with driven("text-pump") as (driver, twin, clock):
         start = {
             "phase": "expression",
@@ -204,10 +194,10 @@ async def test_a_line_may_come_in_pieces_and_a_stop_ends_one_that_came_half() ->
         }
         await driver.command("start", start, undone_by="stop")
         assert [len(data) for channel, data in twin.written if channel == "tx"][-3:] == [20, 20, 14]
-        assert twin.body.duty.on
+        assert twin.body.run.on
         await twin._on_write("tx", b"start phase=2 vac")  # the rest is lost
-        await driver.send("stop", {})
-        assert not twin.body.duty.on
+        await driver.connection.send("stop", {})
+        assert not twin.body.run.on
         await driver.command("start", start, undone_by="stop")
         twin.commands.clear()
         assert twin.server is not None
@@ -220,24 +210,24 @@ async def test_a_line_may_come_in_pieces_and_a_stop_ends_one_that_came_half() ->
 
 
 @pytest.mark.parametrize(("profile_id", "goes_on"), [("text-massager", False), ("foreo-luna", True), ("ooler", True)])
-async def test_a_lost_link_stops_what_says_so_and_nothing_else(profile_id: str, goes_on: bool) -> None:
+async def test_link_loss_stops_only_devices_whose_profile_says_so(profile_id: str, goes_on: bool) -> None:
     async with driven(profile_id) as (driver, twin, clock):
-        role = driver.profile.roles[0]
+        role = driver.model.energy_roles[0]
         start = START_VERB[role]
-        await driver.command(start, asked_of(driver.profile, start)[-1], undone_by=STOP_VERB[role])
+        await driver.command(start, asked_of(driver.model, start)[-1], undone_by=STOP_VERB[role])
         await clock.sleep(_ON_AIR_SECONDS)
         twin.body.lose_link()
-        assert twin.body.duty.on is goes_on
+        assert twin.body.run.on is goes_on
 
 
 async def test_a_mat_ends_by_its_own_timer() -> None:
     async with driven("heating-mat") as (driver, twin, clock):
         await driver.command("set_target", {"level": 5, "duration_hours": 1}, undone_by="off")
         await clock.sleep(3590)
-        assert twin.body.duty.on
+        assert twin.body.run.on
         assert driver.values["target_celsius"] == 40
         await clock.sleep(20)
-        assert not twin.body.duty.on
+        assert not twin.body.run.on
         assert driver.values["run_state"] == "stopped"
 
 
@@ -247,19 +237,19 @@ async def test_a_heater_and_a_massager_in_one_device_are_stopped_apart() -> None
         await driver.command("set_target", {}, undone_by="off")
         await driver.stop("stop")
         await clock.sleep(_ON_AIR_SECONDS)
-        assert twin.body.duty.on  # the heater
+        assert twin.body.run.on  # the heater
         await driver.stop("off")
         await clock.sleep(_ON_AIR_SECONDS)
-        assert not twin.body.duty.on
+        assert not twin.body.run.on
 
 
-async def test_a_deaf_body_takes_no_notice_of_a_stop() -> None:
+async def test_a_body_that_ignores_stops_goes_on() -> None:
     async with driven("magic-motion-v1") as (driver, twin, _):
         assert isinstance(twin.body, SimpleMassager)
         twin.body.ignores = {"stop"}
         await driver.command("run", {"intensity": 0.2}, undone_by="stop")
         await driver.stop("stop")  # nobody can tell: it reports nothing
-        assert twin.body.duty.on
+        assert twin.body.run.on
         assert twin.body.intensity == pytest.approx(0.2)
 
 
@@ -269,12 +259,12 @@ async def test_each_measurement_covers_all_the_time_since_the_last_one_whatever_
         await driver.command("start", {**setting, "duration_seconds": 900, "lease_seconds": 60}, undone_by="stop")
         await clock.sleep(3)
         told: list[tuple[float, float]] = []
-        driver.told.on_change(
+        driver.state.on_change(
             lambda: told.append((driver.values["peak_vacuum_mmhg"], driver.values["residual_vacuum_mmhg"]))
         )
         for _ in range(60):  # more often than it measures
             await driver.command("renew", {"lease_seconds": 60})
-            await driver.send("ask_state", {})
+            await driver.connection.send("ask_state", {})
             await clock.sleep(0.2)
         # A cycle takes 1.2 s at most, and every stretch of a second of it has its trough.
         for at in range(0, len(told) - 30, 30):
@@ -285,7 +275,7 @@ async def test_each_measurement_covers_all_the_time_since_the_last_one_whatever_
         assert min(residual for _, residual in told) == pytest.approx(truth.residual_mmhg, abs=1.5)
 
 
-async def test_a_pump_without_a_vacuum_command_does_what_was_set_at_its_buttons() -> None:
+async def test_a_pump_without_a_vacuum_command_runs_as_set_at_its_buttons() -> None:
     async with driven("kindly-cuddle") as (driver, twin, clock):
         assert ("tx", bytes.fromhex("55aa06901eb3")) in twin.written
         assert isinstance(twin.body, SimplePump)
@@ -304,6 +294,6 @@ async def test_a_pump_without_a_vacuum_command_does_what_was_set_at_its_buttons(
         assert twin.body.suction_mmhg == 0
 
 
-def test_names_are_made_for_all() -> None:
+def test_every_profile_has_a_matching_name() -> None:
     names = [name_of(profile) for profile in PROFILES]
     assert len(set(names)) == len(names) - 2  # three generations of one maker share a name

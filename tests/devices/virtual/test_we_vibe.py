@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devices.virtual.we_vibe import WeVibeBody
-from tests.devices.virtual.test_twin import driven
+from tests.helpers.twins import driven
 
 STOP = bytes.fromhex("0f 00 00 00 00 00 00 00")
 
@@ -21,7 +21,7 @@ STOP = bytes.fromhex("0f 00 00 00 00 00 00 00")
         ("we-vibe-wand", 1, "0f 03 00 19 19 03 00 00"),
     ],
 )
-async def test_each_step_is_sent_twice_and_moves_it(profile: str, intensity: float, frame: str) -> None:
+async def test_each_step_is_sent_twice_and_runs_it(profile: str, intensity: float, frame: str) -> None:
     async with driven(profile) as (driver, twin, _):
         assert isinstance(twin.body, WeVibeBody)
         await driver.command("run", {"intensity": intensity}, undone_by="stop")
@@ -43,7 +43,7 @@ async def test_each_step_is_sent_twice_and_moves_it(profile: str, intensity: flo
         "0f 03 00 09 09 03 00",
     ],
 )
-async def test_no_other_frame_moves_it(frame: str) -> None:
+async def test_no_other_frame_runs_it(frame: str) -> None:
     async with driven("we-vibe-8bit") as (driver, twin, _):
-        await driver.link.write(driver.places["tx"], bytes.fromhex(frame), response=True)
-        assert not twin.body.duty.on
+        await driver.link.write(driver.connection.characteristics["tx"], bytes.fromhex(frame), response=True)
+        assert not twin.body.run.on

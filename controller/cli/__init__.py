@@ -1,0 +1,1 @@
+"""The command line: each command of `letdown`, and what it prints."""

@@ -1,0 +1,33 @@
+"""Waiting for an answer of the cluster, for a limited time, so that a cancelled task always ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+ResultT = TypeVar("ResultT")
+
+
+async def within(seconds: float, call: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Return the result of a call to the cluster. Raise `TimeoutError` after so long.
+
+    nats-py waits with `asyncio.wait_for`, which in Python 3.11 ignores a cancellation that comes together with the
+    answer: a task that is to end would go on for ever. In a task of its own, that cannot happen to the caller.
+    """
+    task = asyncio.create_task(call)
+    try:
+        await asyncio.wait({task}, timeout=max(0.0, seconds))
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_forget)
+    raise TimeoutError
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Take note of an error that nobody waits for."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""The features of stations and devices: what they publish and accept, declared once."""

@@ -1,0 +1,1 @@
+"""A database, SQLite or PostgreSQL, behind one interface: plain SQL that both understand, and numbered migrations."""

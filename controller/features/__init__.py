@@ -1,1 +1,0 @@
-"""What a station and its devices show and accept, declared once."""

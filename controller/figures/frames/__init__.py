@@ -1,0 +1,1 @@
+"""The frames of a Bluetooth capture as HTML: each byte by its role."""

@@ -1,0 +1,113 @@
+"""A node of a fleet as a process: its disk, the cluster, and a bridge that speaks for the node itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from controller.assembly.extras import SetupError
+from controller.assembly.metrics_building import build_metrics, build_metrics_server
+from controller.cluster.cluster_connection import connected
+from controller.cluster.cluster_error import ClusterError
+from controller.contract.commands import Args, Command, Reply
+from controller.contract.event_data import SessionFinishedData
+from controller.contract.events import EndReason, Event, SessionState
+from controller.contract.replies import reply
+from controller.contract.words import load_words
+from controller.fleet.announcing import Announcing
+from controller.fleet.fleet_units import units_of
+from controller.fleet.node import Node
+from controller.fleet.served_unit import NodeParts
+from controller.history.history_store import HistoryStore
+from controller.journal.store import Store
+from controller.mqtt.bridge import Bridge
+from controller.mqtt.topics import Topics
+from controller.safety.message import message
+from controller.service.kept_running import KeptRunning
+from controller.service.service import Watcher
+from controller.settings import Settings
+from devices.bluetooth.radio import Radio
+from devices.profiles.catalog import Catalog
+from devices.support.clock import Clock, RealClock
+
+if TYPE_CHECKING:
+    from controller.metrics.controller_metrics import ControllerMetrics
+
+
+async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callable[[], None]) -> None:
+    """Run a node until cancelled, and call `ready` when it is in the fleet. Raise `SetupError` or `ClusterError`."""
+    if settings.fleet is None:
+        raise SetupError("this controller belongs to no fleet: add the section fleet to its settings")
+    name = settings.mqtt.node
+    if name in units_of(settings):
+        raise SetupError(f"the node {name} has the name of a station: give it another one in mqtt.node")
+    # In a thread: on a busy machine it takes longer than the event loop may hang.
+    catalog = await asyncio.to_thread(Catalog.load, *settings.profiles)
+    async with (
+        Store.opened(settings.store.file) as store,
+        HistoryStore.opened(settings.store.history_file, settings.history.database()) as history,
+        connected(settings.fleet, name) as cluster,
+    ):
+        bridge = _bridge(settings, store)
+        _end_cut_off_sessions(settings, store, bridge)
+        metrics = build_metrics(settings)
+        parts = NodeParts(
+            settings,
+            catalog,
+            clock,
+            radio,
+            cluster,
+            history,
+            journal=store,
+            deliver=bridge.watch,
+            metrics=metrics,
+        )
+        node = Node(name, parts, RealClock())
+        ready()
+        serving = asyncio.create_task(node.run(), name=f"node {name}")
+        bridging = asyncio.create_task(bridge.run(), name="bridge of the node")
+        announcing = asyncio.create_task(Announcing(node, cluster).run(), name="announcing the node")
+        watching = [asyncio.create_task(KeptRunning(each).run()) for each in _watchers_of(settings, metrics)]
+        tasks = (serving, *watching, announcing, bridging)
+        try:
+            first: set[asyncio.Future[Any]] = {*tasks, cluster.ended}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if cluster.ended.done():
+                raise ClusterError(f"the cluster has ended the connection for good: {cluster.ended.result()}")
+            for task in tasks:
+                if task.done():
+                    task.result()  # it only ends with an error
+        finally:
+            for task in tasks:  # what the units leave, the bridge may still deliver
+                task.cancel()
+                await asyncio.wait({task})
+
+
+def _bridge(settings: Settings, store: Store) -> Bridge:
+    """Return the bridge of the node itself: whether it is online, and events that no unit delivers any more."""
+    words = load_words(settings.language)
+
+    async def refuse(_station: str, command: Command, _args: Args, _retained: bool) -> Reply:
+        return reply(words, command, "refused", message("internal_error"))
+
+    topics = Topics(settings.mqtt.base_topic, settings.mqtt.node)
+    return Bridge(settings.mqtt, topics, (), refuse, backlog=store.backlog, words=words)
+
+
+def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[Watcher]:
+    """Return what the metrics of the node run, where the settings ask for them."""
+    if metrics is None:
+        return []
+    server = build_metrics_server(settings, metrics, has_page=False)
+    return [metrics] if server is None else [metrics, server]
+
+
+def _end_cut_off_sessions(settings: Settings, store: Store, bridge: Bridge) -> None:
+    """Publish that the sessions of an earlier process were cut off. A successor may have said so: it is one event."""
+    words = load_words(settings.language).labels.reason[EndReason.CUT_OFF]
+    for row in store.interrupted_sessions:
+        data = SessionFinishedData(
+            outcome=SessionState.FAILED, reason=EndReason.CUT_OFF, reason_words=words, routine=row["routine"]
+        )
+        bridge.watch(Event.of(row["station"], row["id"], data))

@@ -1,0 +1,52 @@
+"""The stations of this controller at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from controller.contract.events import Snapshot
+from controller.contract.station_board import StationTile, Trouble
+
+
+class LocalBoard:
+    """A `StationBoard` that watches the stream of this controller."""
+
+    def __init__(self, snapshots: Iterable[Snapshot]) -> None:
+        self._tiles = {each.station: tile_of(each) for each in snapshots}
+        self._watchers: list[Callable[[StationTile], None]] = []
+
+    @property
+    def tiles(self) -> Mapping[str, StationTile]:
+        """The tiles, by station."""
+        return self._tiles
+
+    def subscribe(self, changed: Callable[[StationTile], None]) -> Callable[[], None]:
+        """Call `changed` with every tile that changes from now on. Return a function to unsubscribe."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
+    def watch(self, snapshot: Snapshot) -> None:
+        """Take a snapshot. Most differ in numbers alone, and change no tile."""
+        tile = tile_of(snapshot)
+        if snapshot.station not in self._tiles or self._tiles[snapshot.station] == tile:
+            return
+        self._tiles[snapshot.station] = tile
+        for each in list(self._watchers):
+            each(tile)
+
+
+def tile_of(snapshot: Snapshot) -> StationTile:
+    """Return what is shown of a station."""
+    found = {
+        Trouble.UNCERTAIN: snapshot.uncertain,
+        Trouble.TRIPPED: snapshot.trip,
+        Trouble.RUNS_OUTSIDE: snapshot.running_outside,
+        Trouble.BLOCKED: snapshot.problems,
+    }
+    return StationTile(
+        station=snapshot.station,
+        state=snapshot.state,
+        step=snapshot.step if snapshot.running else None,
+        ends_at=snapshot.ends_at if snapshot.running else None,
+        troubles=tuple(trouble for trouble, why in found.items() if why),
+    )

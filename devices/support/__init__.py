@@ -1,0 +1,1 @@
+"""What has nothing to do with devices: the clock, YAML files, and the files that are shipped."""
