@@ -290,7 +290,9 @@ async def test_memory_is_bounded_and_what_is_lost_is_the_oldest_and_is_said_once
         queue_file(path).rmdir()
         await until(lambda: store.problem is None)
         await store.write()
-    assert await noted(path) == list(range(80, 100))
+    kept = await noted(path)
+    assert kept == list(range(100 - len(kept), 100))
+    assert 20 <= len(kept) <= 40  # as many wait, and as many may be in the hands of the writer
     assert caplog.text.count("more waits for") == 1
 
 
