@@ -88,8 +88,7 @@ class AccessControl:
         try:
             self._admit(scope)
         except ProblemError as problem:
-            answer = _to_sign_in(scope) if problem.status == _UNAUTHORIZED else None
-            await (answer or problem.response())(scope, receive, send_with_headers)
+            await _refusal(scope, problem)(scope, receive, send_with_headers)
             return
         if scope["method"] == "HEAD":  # the server leaves out the body
             scope = {**scope, "method": "GET"}
@@ -137,12 +136,14 @@ class AccessControl:
         )
 
 
-def _to_sign_in(scope: Scope) -> Response | None:
-    """Send a browser that opens a page to the one that says what it needs; answer programs as they expect."""
+def _refusal(scope: Scope, problem: ProblemError) -> Response:
+    """Show a browser why its page is refused, or where a link is taken; answer programs as they expect."""
     path: str = scope["path"]
     accepted = ", ".join(headers_of(scope["headers"]).get("accept", ()))
     if scope["method"] != "GET" or path.startswith("/api/") or "text/html" not in accepted:
-        return None
+        return problem.response()
+    if problem.status != _UNAUTHORIZED:
+        return problem.page()
     location = "../" * max(0, path.count("/") - 1) + SIGN_IN_PATH.removeprefix("/")
     return Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http
 from collections.abc import Mapping
 
@@ -13,6 +14,23 @@ from controller.contract.session_record import SessionRecord
 from devices.roles import Frozen
 
 PROBLEM_JSON = "application/problem+json"
+# For a browser that is refused before anything is known of it. It may load no file, so the page has no style, only
+# colors that do not dazzle.
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="dark light">
+<title>Letdown: {title}</title>
+</head>
+<body>
+<h1>Letdown</h1>
+<p>{detail}.</p>
+<p>To stop a pump now, use its own button.</p>
+</body>
+</html>
+"""
 
 
 class ProblemDetails(Frozen):
@@ -51,13 +69,26 @@ class ProblemError(Exception):
             media_type=PROBLEM_JSON,
         )
 
+    def page(self) -> Response:
+        """Return the answer for a person who opens a page that they are refused."""
+        detail = html.escape(self.detail[:1].upper() + self.detail[1:])
+        return Response(
+            _PAGE.format(title=_title(self.status), detail=detail),
+            self.status,
+            {**self.headers, "cache-control": "no-store"},
+            media_type="text/html",
+        )
+
 
 def problem_json(status: int, detail: str, reply: Reply | None = None, session: SessionRecord | None = None) -> str:
     """Return the JSON of a problem."""
-    try:
-        title = http.HTTPStatus(status).phrase
-    except ValueError:
-        title = str(status)
     more = {"reply": reply, "session": session}
-    problem = ProblemDetails(title=title, status=status, detail=detail, reply=reply, session=session)
+    problem = ProblemDetails(title=_title(status), status=status, detail=detail, reply=reply, session=session)
     return problem.model_dump_json(exclude={name for name, value in more.items() if value is None})
+
+
+def _title(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return str(status)

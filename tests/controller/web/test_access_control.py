@@ -13,6 +13,7 @@ from controller.contract.events import Snapshot
 from controller.web.access_control import PUBLIC_PATHS, cookie_name
 from controller.web.access_token import AccessToken
 from controller.web.caller import own_names
+from controller.web.problems import ProblemError
 from controller.web.static_assets import StaticAssets, drawings
 from controller.web.web_app import web_app
 from controller.web.web_settings import WebSettings
@@ -180,6 +181,23 @@ async def test_a_name_that_is_not_ours_is_refused_even_with_the_token(host: str)
             problem(await other.post(STOP, headers=BEARER), 421)
             problem(await other.get("/api/v1/health"), 421)
     assert asked.actions == []
+
+
+async def test_a_browser_at_a_name_that_is_not_ours_is_shown_why_in_a_page_that_loads_nothing() -> None:
+    browser = {"accept": "text/html,*/*;q=0.8"}
+    async with client(parts_of(Asked().handle), LAN, peer="192.168.1.9", base="http://pump.elsewhere:8080") as phone:
+        answer = await phone.get("/", headers=browser)
+        assert (answer.status_code, answer.headers["content-type"]) == (421, "text/html; charset=utf-8")
+        assert "allowed_hosts" in answer.text
+        assert "use its own button" in answer.text
+        assert not re.search("href|src|style|home|elsewhere", answer.text)
+        problem(await phone.get("/api/v1/stations", headers=browser), 421)
+        problem(await phone.post("/", headers=browser), 421)
+
+
+async def test_the_words_of_a_refusal_are_text_in_its_page() -> None:
+    answer = ProblemError(400, "<b>no</b>").page()
+    assert b"<p>&lt;b&gt;no&lt;/b&gt;.</p>" in answer.body
 
 
 @pytest.mark.parametrize("host", ["192.168.1.5", "pump.example.org", "PUMP.example.org.", *own_names(), "127.0.0.1"])
