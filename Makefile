@@ -52,6 +52,7 @@ format: $(VENV)/.dev ## let ruff put things in order
 
 docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
 	$(BIN)/python -m docs.devices_page
+	$(BIN)/python -m docs.safety_case_page
 	$(BIN)/python -m tests.truth
 	$(BIN)/python -m docs.topics_page
 	$(BIN)/python -m docs.dashboard_page

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.contract.events import Event
 from controller.database.sqlite_database import SqliteTransaction
+from controller.journal.earlier_events import read_event
 from controller.journal.journal_target import JournalWriter
 from controller.journal.tables import (
     ANSWERS,
@@ -144,7 +145,7 @@ def read_unpublished(transaction: SqliteTransaction) -> tuple[list[Event], int]:
     events: list[Event] = []
     for row in rows:
         try:
-            events.append(Event.model_validate_json(row["content"]))
+            events.append(read_event(row["content"]))
         except ValueError as error:
             words = "an event that waited for the broker cannot be read (%s); it is dropped"
             _LOGGER.warning(words, str(error).splitlines()[0])

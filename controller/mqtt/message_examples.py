@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 
 from controller.contract.about import CONTRACT_VERSION, About, AboutDevice, AboutQuestion, AboutRoutine, AboutStation
@@ -57,7 +58,7 @@ SESSION = "20260101T120000-5f0c1a"
 INSTANCE = Instance(instance="9c4e", node="kitchen", stations=(_STATION,), host="raspberrypi", since=_NOON)
 ABOUT = About(
     contract_version=CONTRACT_VERSION,
-    letdown_version="0.1.0",
+    letdown_version=version("letdown"),
     node="kitchen",
     language="en",
     languages=("de", "en"),
