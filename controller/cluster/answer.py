@@ -28,6 +28,6 @@ async def within(seconds: float, call: Coroutine[Any, Any, ResultT]) -> ResultT:
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    """Take note of an error that nobody waits for."""
+    """Retrieve the error of a call that is not awaited any more: else asyncio logs it."""
     if not task.cancelled():
         task.exception()

@@ -42,7 +42,7 @@ class Journal(Protocol):
         """Save which session is under way at a station."""
 
     def forget_session(self, station: str) -> None:
-        """Forget which session is, or was, under way at a station: how it ended is said elsewhere."""
+        """Forget which session is, or was, under way at a station: how it ended is published elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class NodeParts:
 
 
 class ServedUnit:
-    """Serves one unit until `run` ends: the lease is lost, the unit is let go, or the service fails.
+    """Serves one unit until `run` ends: the lease is lost, the unit is drained, or the service fails.
 
     However it ends, every device is stopped and disconnected first, and only then is the lease released.
     """
@@ -74,7 +74,7 @@ class ServedUnit:
         self.lease = lease
         self.app: App | None = None
         self._parts = parts
-        self._let_go = False
+        self._draining = False
 
     @property
     def session_id(self) -> str | None:
@@ -84,12 +84,12 @@ class ServedUnit:
 
     @property
     def in_contact(self) -> bool:
-        """Whether any of its devices is connected or heard."""
+        """Whether any of its devices is connected or received."""
         return self.app is not None and any(each.any_available for each in self.app.publishers)
 
-    def let_go(self) -> None:
+    def drain(self) -> None:
         """End when the session that runs has ended, if one does; no other begins."""
-        self._let_go = True
+        self._draining = True
         if self.app is not None:
             self.app.service.wind_down()
 
@@ -129,7 +129,7 @@ class ServedUnit:
             ):
                 self.app = app
                 app.stream.subscribe(parts.journal.watch, Event)
-                if self._let_go:
+                if self._draining:
                     return
                 self._count_as_ours()
                 _LOGGER.info("serving %s (epoch %d)", ", ".join(app.stations), self.lease.epoch)

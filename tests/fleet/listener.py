@@ -100,7 +100,7 @@ class OwnershipListener:
                 )
                 try:
                     await client.subscribe(f"{self._subject}>", cb=self._on_message)
-                    while client.is_connected:  # noqa: ASYNC110 - it tells nobody
+                    while client.is_connected:  # noqa: ASYNC110 - nats-py has no event for it
                         await asyncio.sleep(_AGAIN_SECONDS)
                 finally:
                     await client.close()

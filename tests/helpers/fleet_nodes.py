@@ -34,7 +34,7 @@ PUMPS = tuple(
     if each.profile == "open-pump"
 )
 HOME = {"home": StationSettings(devices=PUMPS)}
-BAD = StationSettings(devices=(DeviceSettings(name="pump", profile="of-nobody", side=Side.LEFT, advertised_name="X"),))
+BAD = StationSettings(devices=(DeviceSettings(name="pump", profile="unknown", side=Side.LEFT, advertised_name="X"),))
 
 
 class NoJournal:
@@ -84,7 +84,7 @@ class RunningNode:
 
 
 class FleetAtHome:
-    """A home with virtual devices, and nodes around it. `other`: what is heard on the broker."""
+    """A home with virtual devices, and nodes around it. `other`: what is published on the broker."""
 
     def __init__(self, folder: Path, server: NatsServer, home: VirtualHome, air: Air, other: Ear) -> None:
         self.folder = folder
@@ -107,7 +107,7 @@ class FleetAtHome:
         air: Air | None = None,
         ttl_seconds: float = 6.0,
     ) -> RunningNode:
-        """Start a node. `air`: what it hears, if not the devices of this home."""
+        """Start a node. `air`: what it receives, if not the devices of this home."""
         clock = RealClock()
         network = await self.stack.enter_async_context(bad_network(self.server.port))
         radio = await self.stack.enter_async_context(radio_on_air(clock, air or self.air))
@@ -152,7 +152,7 @@ class FleetAtHome:
         return str(reply["session_id"])
 
     def finished(self, session: str) -> list[dict[str, Any]]:
-        """Return what was said of the end of a session."""
+        """Return the published ends of a session."""
         events = self.other.values("letdown/home/event")
         return [each for each in events if each["type"] == "session_finished" and each["session_id"] == session]
 

@@ -167,7 +167,7 @@ async def test_a_start_that_is_cancelled_while_it_is_saved_was_none(server: Nats
             server.thaw()
 
 
-async def test_a_session_that_was_cut_off_is_told_until_it_was_published(cluster: Cluster) -> None:
+async def test_a_session_that_was_cut_off_is_kept_until_it_was_published(cluster: Cluster) -> None:
     async with contextlib.AsyncExitStack() as stack:
         first = await opened(stack, cluster, "a")
         first.watch(began("s1"))
@@ -191,7 +191,7 @@ async def test_after_a_clean_end_the_next_one_may_start_at_once(cluster: Cluster
         await persistence.save_starting([LEFT])
         store.watch(began("s1"))
         store.watch(ended("s1"))
-        persistence.save_stopped("left-pump")  # nobody waits for that to be written
+        persistence.save_stopped("left-pump")  # its write is not awaited
     await lease.release()
     async with SharedStore.opened(cluster, await lease_of(cluster, "b"), Backlog()) as store:
         assert store.problem is None
@@ -258,7 +258,7 @@ async def test_a_state_that_cannot_be_read_is_left_and_nothing_starts(cluster: C
 
 
 @pytest.mark.parametrize("how", ["delete", "purge"])
-async def test_a_state_that_somebody_deleted_begins_anew(cluster: Cluster, how: str) -> None:
+async def test_a_state_that_was_deleted_begins_anew(cluster: Cluster, how: str) -> None:
     lease = await lease_of(cluster, "a")
     async with SharedStore.opened(cluster, lease, Backlog()) as store:
         store.persistence(UNIT).save_trip(TRIP)
