@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.app import App, assembled
+from controller.cluster.answer import uninterrupted
 from controller.cluster.cluster_connection import Cluster
 from controller.cluster.lease import Lease
 from controller.cluster.shared_store import SharedStore
@@ -100,15 +101,19 @@ class ServedUnit:
         try:
             await asyncio.wait({holding, serving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            serving.cancel()
-            await asyncio.wait({serving})  # every device is stopped and disconnected
-            holding.cancel()
-            await asyncio.wait({holding})
-            errors = [task.exception() for task in (holding, serving) if not task.cancelled()]
-            await self.lease.release()
+            errors = await uninterrupted(self._end(serving, holding))
         for error in errors:
-            if error is not None:
-                raise error
+            raise error
+
+    async def _end(self, serving: asyncio.Task[None], holding: asyncio.Task[None]) -> list[BaseException]:
+        """Stop every device, then release the lease. Return why one of the two tasks has failed."""
+        serving.cancel()
+        await asyncio.wait({serving})  # every device is stopped and disconnected
+        holding.cancel()
+        await asyncio.wait({holding})
+        await self.lease.release()
+        errors = [task.exception() for task in (holding, serving) if not task.cancelled()]
+        return [error for error in errors if error is not None]
 
     async def _serve(self) -> None:
         parts, unit = self._parts, self.unit

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiomqtt
+from nats.errors import Error as NatsError
 
 from tests.fleet.nats_cluster import OBSERVER, OBSERVER_PASSWORD, NatsNode
 
@@ -87,7 +88,7 @@ class OwnershipListener:
         import nats
 
         while True:
-            with contextlib.suppress(Exception):  # the node is down: try again until it is back
+            with contextlib.suppress(NatsError, OSError, EOFError):  # the node is down: try again until it is back
                 client = await nats.connect(
                     node.url,
                     user=OBSERVER,
