@@ -103,6 +103,7 @@ class FleetAtHome:
         self.air = air
         self.other = other
         self.stack = contextlib.AsyncExitStack()
+        self.ttl_seconds = 6.0  # the least that an owner may set
         self.starts: list[tuple[str, bool]] = []
         self._nodes: list[RunningNode] = []
         for key, twin in home.twins.items():
@@ -124,7 +125,6 @@ class FleetAtHome:
         stations: dict[str, StationSettings] = HOME,
         *,
         air: Air | None = None,
-        ttl_seconds: float = 6.0,
     ) -> RunningNode:
         """Start a node. `air`: what it receives, if not the devices of this home."""
         clock = RealClock()
@@ -137,7 +137,7 @@ class FleetAtHome:
             limits=COMFORTABLE,
             fleet=self.server.settings(ttl_seconds=15.0),
         )
-        fleet = self.server.settings(port=network.port, ttl_seconds=ttl_seconds)
+        fleet = self.server.settings(port=network.port, ttl_seconds=self.ttl_seconds)
         cluster = await self.stack.enter_async_context(connected(fleet, name))
         state = FaultyState(cluster.state)
         cluster = dataclasses.replace(cluster, state=cast("KeyValue", state))

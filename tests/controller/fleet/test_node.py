@@ -101,9 +101,10 @@ async def test_after_a_loss_a_start_is_refused_for_a_while_and_then_works(fleet:
 
 async def test_a_node_that_ends_stops_and_releases_and_the_next_one_takes_over_at_once(fleet: FleetAtHome) -> None:
     loop = asyncio.get_running_loop()
-    first = await fleet.node("first", ttl_seconds=20)
+    fleet.ttl_seconds = 20.0
+    first = await fleet.node("first")
     session = await fleet.pumping(first)
-    second = await fleet.node("second", ttl_seconds=20)
+    second = await fleet.node("second")
     await asyncio.sleep(1.5)
     began = loop.time()
     await first.end()

