@@ -58,8 +58,7 @@ def build_bridge(
     bridge = Bridge(
         mqtt,
         topics,
-        [station.name for station in stations],
-        handle,
+        {station.name: handle for station in stations},
         backlog=backlog,
         mqtt_5=not settings.mqtt.embedded,  # the embedded broker knows MQTT 3.1.1 alone
         me=me,

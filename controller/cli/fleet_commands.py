@@ -28,7 +28,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A file with the sect
 @fleet_app.command(epilog=examples("fleet status"))
 @command()
 async def status(*, config: ConfigFile = None, as_json: Json = False) -> int:
-    """Show every station and node: who owns what, who could, and what needs somebody. Exit code 1: something does."""
+    """Show every station and node: who owns what, who could, and what needs attention. Exit code 1: something does."""
     from controller.cli.fleet_work import show_status
 
     return await show_status(config, as_json=as_json)
@@ -37,7 +37,7 @@ async def status(*, config: ConfigFile = None, as_json: Json = False) -> int:
 @fleet_app.command(epilog=examples("fleet drain"))
 @command()
 async def drain(node: Node, *, config: ConfigFile = None) -> None:
-    """Let a node take no more stations, and let each go when its session has ended: before an update, for example."""
+    """Let a node take no more stations, and release each when its session has ended: before an update, for example."""
     from controller.cli.fleet_work import set_draining
 
     await set_draining(config, node, draining=True)
@@ -57,12 +57,12 @@ async def undrain(node: Node, *, config: ConfigFile = None) -> None:
 async def assign(
     station: Annotated[str, typer.Argument(metavar="STATION", help="The station.")],
     node: Annotated[
-        str | None, typer.Argument(metavar="NODE", help="The controller; without one, whichever hears it best.")
+        str | None, typer.Argument(metavar="NODE", help="The controller; without one, the one with the best reception.")
     ] = None,
     *,
     config: ConfigFile = None,
 ) -> None:
-    """Prefer a node for a station, as long as it hears it. A session that runs is not disturbed."""
+    """Prefer a node for a station, as long as it is in range. A session that runs is not disturbed."""
     from controller.cli.fleet_work import set_assigned
 
     await set_assigned(config, station, node)

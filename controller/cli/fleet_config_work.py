@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.syntax import Syntax
 
-from controller.cli.fleet_opening import opened_cluster
+from controller.cli.fleet_cluster import on_cluster
 from controller.cli.line_reader import EndOfInputError, LineReader
 from controller.cli.standard_streams import print_json
 from controller.fleet.fleet_config import Version, apply, latest, rolled_back, versions
@@ -20,8 +20,7 @@ _DIFFERENT = _NOT_APPLIED = 1
 
 async def show_document(config: Path | None, *, as_json: bool = False) -> None:
     """Print the shared document, and which versions are kept."""
-    async with opened_cluster(config) as (_, cluster):
-        found = await versions(cluster.config)
+    found = await on_cluster(config, lambda _, cluster: versions(cluster.config))
     if as_json:
         print_json([{**asdict(each), "written_at": each.written_at.isoformat()} for each in found])
         return
@@ -38,32 +37,29 @@ async def show_document(config: Path | None, *, as_json: bool = False) -> None:
 async def show_difference(config: Path | None, file: Path) -> int:
     """Check a file, and print what it would change. Return 0, or 1 where it changes something. Raise `FileError`."""
     text = _checked(file)
-    async with opened_cluster(config) as (_, cluster):
-        before = await latest(cluster.config)
+    before = await on_cluster(config, lambda _, cluster: latest(cluster.config))
     return _DIFFERENT if _print_difference(before, text, file) else 0
 
 
 async def apply_file(config: Path | None, file: Path, *, yes: bool) -> int:
     """Let every node use a file. Return 0, or 1 where the person did not agree. Raise `FileError`, `ClusterError`."""
     text = _checked(file)
-    async with opened_cluster(config) as (_, cluster):
-        before = await latest(cluster.config)
+    before = await on_cluster(config, lambda _, cluster: latest(cluster.config))
     if not _print_difference(before, text, file):
         Console(highlight=False).print("nothing changes")
         return 0
     if not (yes or await _agreed()):
         Console(highlight=False).print("nothing was changed")
         return _NOT_APPLIED
-    async with opened_cluster(config) as (_, cluster):
-        revision = await apply(cluster.config, text, str(file), 0 if before is None else before.revision)
+    follows = 0 if before is None else before.revision
+    revision = await on_cluster(config, lambda _, cluster: apply(cluster.config, text, str(file), follows))
     _say_used(revision)
     return 0
 
 
 async def roll_back(config: Path | None, revision: int | None) -> None:
     """Let every node use an earlier version. Raise `ClusterError` where there is none."""
-    async with opened_cluster(config) as (_, cluster):
-        new = await rolled_back(cluster.config, revision)
+    new = await on_cluster(config, lambda _, cluster: rolled_back(cluster.config, revision))
     _say_used(new.revision)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.fleet_opening import opened_cluster
+from controller.cli.fleet_cluster import on_cluster
 from controller.cli.standard_streams import print_json
+from controller.cluster.answer import within
 from controller.cluster.cluster_connection import Cluster
 from controller.cluster.node_view import Nodes
 from controller.cluster.owners import Owners
@@ -22,58 +21,63 @@ from controller.fleet.shared_settings import SharedSettings
 from controller.settings import Settings
 from devices.support.closest import unknown
 
-_TOLD_SECONDS = 3.0
-_NEEDS_SOMEBODY = 1
+_SYNC_SECONDS = 3.0
+_NEEDS_ATTENTION = 1
 
 
 async def show_status(config: Path | None, *, as_json: bool = False) -> int:
-    """Print who owns what. Return 0, or 1 where something needs somebody."""
-    async with opened_cluster(config) as (settings, cluster), _followed(settings, cluster) as found:
-        if as_json:
-            print_json(found.model_dump(mode="json"))
-        else:
-            _print(found)
-    return _NEEDS_SOMEBODY if found.problems else 0
+    """Print who owns what. Return 0, or 1 where something needs attention."""
+    found = await on_cluster(config, _status)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _print(found)
+    return _NEEDS_ATTENTION if found.problems else 0
 
 
 async def set_draining(config: Path | None, node: str, *, draining: bool) -> None:
     """Drain a node, or let it take stations again. Raise `ValueError` where there is no such node."""
-    async with opened_cluster(config) as (settings, cluster):
-        async with _followed(settings, cluster) as found:
-            names = [each.node for each in found.nodes]
+
+    async def work(settings: Settings, cluster: Cluster) -> None:
+        names = [each.node for each in (await _status(settings, cluster)).nodes]
         # One that is away, to be updated, may be let in again.
         if node not in names and (draining or not await drained(cluster.config, node)):
             raise ValueError(unknown("node", node, names))
         await (drain if draining else undrain)(cluster.config, node)
-    words = "takes no more stations, and lets each go when its session ends" if draining else "takes stations again"
+
+    await on_cluster(config, work)
+    words = "takes no more stations, and releases each when its session ends" if draining else "takes stations again"
     Console(highlight=False).print(f"{node} {words}; see letdown fleet status", soft_wrap=True)
 
 
 async def set_assigned(config: Path | None, station: str, node: str | None) -> None:
     """Prefer a node for a station, or none. Raise `ValueError` where there is no such station or node."""
-    async with opened_cluster(config) as (settings, cluster):
-        async with _followed(settings, cluster) as found:
-            units = {each.station: each.unit for each in found.stations}
-            names = [each.node for each in found.nodes]
+
+    async def work(settings: Settings, cluster: Cluster) -> None:
+        found = await _status(settings, cluster)
+        units = {each.station: each.unit for each in found.stations}
+        names = [each.node for each in found.nodes]
         if station not in units:
             raise ValueError(unknown("station", station, units))
         if node is not None and node not in names:
             raise ValueError(unknown("node", node, names))
         await assign(cluster.config, units[station], node)
-    where = "whichever node hears it best" if node is None else f"{node}, as long as that hears it"
+
+    await on_cluster(config, work)
+    where = "the node with the best reception" if node is None else f"{node}, as long as it is in range"
     Console(highlight=False).print(f"{station} is served by {where}", soft_wrap=True)
 
 
-@contextlib.asynccontextmanager
-async def _followed(settings: Settings, cluster: Cluster) -> AsyncIterator[FleetStatus]:
-    """Yield the status, once the cluster has told everything."""
+async def _status(settings: Settings, cluster: Cluster) -> FleetStatus:
+    """Return the status, once everything was received."""
     owners, nodes = Owners(cluster), Nodes(cluster)
     shared = SharedSettings(cluster, settings, "", lambda: None)
-    tasks = [asyncio.create_task(each.run()) for each in (owners, nodes, shared)]
+    followers = (owners, nodes, shared)
+    tasks = [asyncio.create_task(each.run()) for each in followers]
     try:
-        async with asyncio.timeout(_TOLD_SECONDS):
-            await asyncio.gather(owners.told(), nodes.told(), shared.told())
-        yield fleet_status(owners, nodes, shared)
+        for each in followers:
+            await within(_SYNC_SECONDS, each.synced())
+        return fleet_status(owners, nodes, shared)
     finally:
         for task in tasks:
             task.cancel()
@@ -84,15 +88,15 @@ def _print(found: FleetStatus) -> None:
     console = Console(highlight=False)
     for each in found.problems:
         console.print(Text(each, style="red"), soft_wrap=True)
-    stations = Table("station", "node", "session", "epoch", "heard by", "assigned to")
+    stations = Table("station", "node", "session", "epoch", "in range of", "assigned to")
     for station in found.stations:
         stations.add_row(*_row(station))
-    nodes = Table("node", "serves", "hears", "draining", "document", "version")
+    nodes = Table("node", "serves", "in range", "draining", "document", "version")
     for node in found.nodes:
         nodes.add_row(
             node.node,
             str(len(node.serves)),
-            str(len(node.hears)),
+            str(len(node.in_range)),
             "yes" if node.draining else "",
             "own settings" if node.config_revision is None else str(node.config_revision),
             node.version,
@@ -104,9 +108,9 @@ def _print(found: FleetStatus) -> None:
 def _row(station: StationStatus) -> tuple[str, ...]:
     return (
         station.station,
-        station.node or "nobody",
+        station.node or "none",
         station.session_id or "",
         "" if station.epoch is None else str(station.epoch),
-        ", ".join(station.heard_by) or "nobody",
+        ", ".join(station.in_range_of) or "none",
         station.assigned_to or "",
     )

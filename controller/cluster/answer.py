@@ -1,4 +1,4 @@
-"""Waiting for an answer of the cluster, for a limited time, so that a cancelled task always ends."""
+"""Waiting that a cancellation ends for certain, or not at all: for an answer of the cluster, and for a clean end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,27 @@ async def within(seconds: float, call: Coroutine[Any, Any, ResultT]) -> ResultT:
         if task.done():
             return task.result()
     finally:
-        if not task.done():
-            task.cancel()
-            task.add_done_callback(_forget)
+        task.cancel()
+        task.add_done_callback(_forget)  # also of one that has ended, if this one is cancelled at the same time
     raise TimeoutError
 
 
+async def uninterrupted(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Return the result of what must come to its end, also when the caller is cancelled meanwhile; then raise that."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        _forget(task)
+        raise cancelled
+    return task.result()
+
+
 def _forget(task: asyncio.Task[Any]) -> None:
-    """Take note of an error that nobody waits for."""
+    """Retrieve the error of a call that is not awaited any more: else asyncio logs it."""
     if not task.cancelled():
         task.exception()

@@ -17,8 +17,8 @@ _EXAMPLE = "nats://node-1.lan:4222, or tls:// for TLS"
 class ClusterSettings(Confidential):
     """A nats-server cluster with JetStream, of version 2.14.3 or later, that several controllers share.
 
-    `ttl_seconds`: how long a station stays with a controller that nobody hears of. The controller stops its devices
-    after two thirds of it, and another one takes over after all of it.
+    `ttl_seconds`: how long a station stays with a controller that does not renew its lease. That controller stops its
+    devices after two thirds of it, and another one takes over after all of it.
     """
 
     servers: tuple[str, ...] = Field(min_length=1, description=f"addresses of the cluster, such as {_EXAMPLE}")

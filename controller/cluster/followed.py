@@ -1,4 +1,4 @@
-"""Follows all keys of a bucket: what was heard last of each, and when. A hint, which may be a moment old."""
+"""Follows all keys of a bucket: the latest value of each, and when it was received. A hint: it may be out of date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Entry:
 
 
 class Followed:
-    """Follows a bucket while `run` runs. `on_change`: called when a key has changed, or when all keys were told.
+    """Follows a bucket while `run` runs. `on_change`: called when a key has changed, or when all were received.
 
     `silent_seconds`: begin anew when nothing came for so long; a bucket that is watched may go away unseen.
     """
@@ -36,7 +36,7 @@ class Followed:
     def __init__(
         self, bucket: KeyValue, what: str, silent_seconds: float, on_change: Callable[[], None] = lambda: None
     ) -> None:
-        self._known = asyncio.Event()
+        self._synced = asyncio.Event()
         self._bucket = bucket
         self._what = what
         self._silent_seconds = silent_seconds
@@ -44,13 +44,13 @@ class Followed:
         self._entries: dict[str, Entry] = {}
 
     @property
-    def known(self) -> bool:
-        """Whether all keys were told once."""
-        return self._known.is_set()
+    def is_synced(self) -> bool:
+        """Whether all keys were received once."""
+        return self._synced.is_set()
 
-    async def told(self) -> None:
-        """Return when all keys were told."""
-        await self._known.wait()
+    async def synced(self) -> None:
+        """Wait until all keys were received."""
+        await self._synced.wait()
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -78,10 +78,10 @@ class Followed:
         try:
             while True:
                 entry = await within(self._silent_seconds, watcher.updates(timeout=2 * self._silent_seconds))  # type: ignore[no-untyped-call]
-                if entry is None:  # all that there is, was told
+                if entry is None:  # the end of what there was when the watch began
                     self._entries = {key: each for key, each in self._entries.items() if found is None or key in found}
                     found = None
-                    self._known.set()
+                    self._synced.set()
                 elif entry.operation is not None:
                     self._entries.pop(entry.key, None)
                 elif self._is_new(entry.key, entry.revision):
@@ -94,6 +94,6 @@ class Followed:
                 await within(_STOP_SECONDS, watcher.stop())  # type: ignore[no-untyped-call]
 
     def _is_new(self, key: str, revision: int) -> bool:
-        """Return whether a value was not seen yet: one that is told again was not renewed."""
+        """Return whether a value was not seen yet: one that is sent again was not renewed."""
         known = self._entries.get(key)
         return known is None or known.revision != revision

@@ -154,7 +154,7 @@ class Lease:
 
 
 async def acquire(bucket: KeyValue, key: str, node: str, instance: str, ttl_seconds: float) -> Lease | None:
-    """Return the lease of a station, or `None` where somebody else holds it.
+    """Return the lease of a station, or `None` where another controller holds it.
 
     Raise one of `CLUSTER_ERRORS`. If the key was written all the same, it expires by itself.
     """

@@ -1,4 +1,4 @@
-"""What each node of a fleet says of itself, for whoever looks after the fleet and for the other nodes."""
+"""What each node of a fleet publishes about itself, for administrators and for the other nodes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class ServedView(Frozen):
 
     epoch: int = Field(description="Of its lease; higher than that of each earlier owner.")
     session_id: str | None = Field(None, description="The session that runs there; `null`: none.")
-    in_contact: bool = Field(False, description="Whether one of its devices is connected or heard.")
+    in_contact: bool = Field(False, description="Whether one of its devices is connected or received.")
 
 
 class NodeView(Frozen):
-    """A node, as it said last."""
+    """A node, as it was published last."""
 
     node: str = Field(description="Its name.")
     instance: str = Field(description="Random, and new with each start.")
     version: str = Field(description="Of Letdown.")
     since: datetime = Field(description="When it was started, by its own clock.")
-    draining: bool = Field(False, description="It takes no more stations, and lets each go when its session ends.")
+    draining: bool = Field(False, description="It takes no more stations, and releases each when its session ends.")
     config_revision: int | None = Field(None, description="Of the shared document that it uses; `null`: its own file.")
-    hears: tuple[str, ...] = Field((), description="The units of which it receives a device.")
+    in_range: tuple[str, ...] = Field((), description="The units of which it receives a device.")
     serves: dict[str, ServedView] = Field(default_factory=dict, description="The units that it owns, by name.")
-    problem: str | None = Field(None, description="What its owner should know, such as a document that is not valid.")
+    problem: str | None = Field(None, description="What needs attention, such as a document that is not valid.")
 
 
 class Nodes:
@@ -41,13 +41,13 @@ class Nodes:
         self._ttl_seconds = cluster.ttl_seconds
         self._followed = Followed(cluster.nodes, "the nodes of the fleet", cluster.ttl_seconds)
 
-    async def told(self) -> None:
-        """Return when all nodes were told."""
-        await self._followed.told()
+    async def synced(self) -> None:
+        """Wait until all nodes were received."""
+        await self._followed.synced()
 
     @property
     def views(self) -> dict[str, NodeView]:
-        """The nodes that have said something lately, by name."""
+        """The nodes that have published themselves within the TTL, by name."""
         found = {}
         for name, entry in self._followed.entries.items():
             if now() - entry.seen_at <= self._ttl_seconds and (view := _view(entry.value)) is not None:

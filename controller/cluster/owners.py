@@ -1,4 +1,4 @@
-"""Who owns each unit, as the cluster tells it; only a hint: that a key can be created, decides."""
+"""Who owns each unit, as the bucket shows it: only a hint. Ownership is decided by creating the key."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class Owners:
     def __init__(self, cluster: Cluster) -> None:
         self._ttl_seconds = cluster.ttl_seconds
         self._followed = Followed(cluster.owners, "the owners of stations", cluster.ttl_seconds)
-        self._ask_again_at: dict[str, float] = {}  # where somebody had it unseen
+        self._ask_again_at: dict[str, float] = {}  # units that turned out to be owned
 
-    async def told(self) -> None:
-        """Return when all owners were told."""
-        await self._followed.told()
+    async def synced(self) -> None:
+        """Wait until all owners were received."""
+        await self._followed.synced()
 
     def is_free(self, name: str) -> bool:
-        """Return whether it is worth to ask for a unit: nobody has renewed its lease for all of its time."""
-        return self._followed.known and self.owner(name) is None and now() >= self._ask_again_at.get(name, 0.0)
+        """Return whether it is worth asking for a unit: its lease was not renewed for the whole TTL."""
+        return self._followed.is_synced and self.owner(name) is None and now() >= self._ask_again_at.get(name, 0.0)
 
     def owner(self, name: str) -> str | None:
-        """Return the node that owns a unit, as far as it is known; `None`: nobody."""
+        """Return the node that owns a unit, as far as it is known; `None`: no node does."""
         entry = self._followed.entries.get(name)
         if entry is None or now() - entry.seen_at > self._ttl_seconds:
             return None
         try:
             return str(json.loads(entry.value)["node"])
         except (ValueError, TypeError, KeyError):
-            return ""  # somebody whom this version does not know
+            return ""  # written by another version
 
-    def is_taken(self, name: str) -> None:
-        """Note that somebody has a unit though no renewal was seen: ask again soon."""
+    def note_owned(self, name: str) -> None:
+        """Note that a unit is owned though no renewal was received: ask again soon."""
         self._ask_again_at[name] = now() + _LOOK_AGAIN_SECONDS
 
-    def is_released(self, name: str) -> None:
-        """Note that this node has let a unit go."""
+    def note_released(self, name: str) -> None:
+        """Note that this node has released a unit."""
         self._followed.forget(name)
 
     async def run(self) -> None:

@@ -28,7 +28,7 @@ from controller.safety.persistence import DeviceIdentity, SavedState
 _FLUSH_SECONDS = 3.0  # a person waits for their pump
 _ANSWER_SECONDS = 2.0
 _RETRY_SECONDS = 0.5
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 3.0  # longer than one answer: one that is lost leaves time for another write
 
 
 class SharedStore:
@@ -186,13 +186,19 @@ class SharedStore:
         return StateDocument(epoch=self._lease.epoch, states=states, under_way=self._under_way)
 
     async def _close(self) -> None:
-        """Write the last state, if that can be done at once."""
-        with contextlib.suppress(LeaseLostError, *CLUSTER_ERRORS):
+        """Write the last state. If that cannot be done soon, the lease is not released: it expires.
+
+        Else a successor would begin at once, and without the latest trip, symptom or use of energy.
+        """
+        try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 while True:
-                    with contextlib.suppress(KeyWrongLastSequenceError):  # a write that was under way has come first
+                    # A write that was under way has come first, or an answer was lost.
+                    with contextlib.suppress(KeyWrongLastSequenceError, TimeoutError):
                         await self._write(self._document())
                         return
+        except (LeaseLostError, *CLUSTER_ERRORS):
+            self._lease.lose("its last state could not be saved")
 
 
 def _row(station: str, session: SessionUnderWay) -> dict[str, Any]:

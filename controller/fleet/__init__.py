@@ -1,1 +1,1 @@
-"""A controller of a fleet: it serves those stations that it hears and owns, each as a home would."""
+"""A controller of a fleet: it serves those stations that it receives and owns, each as a home would."""

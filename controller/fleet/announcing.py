@@ -1,4 +1,4 @@
-"""Tells the fleet what this node hears and serves. Nobody's ownership depends on it."""
+"""Publishes to the fleet which units this node receives and serves. No ownership depends on it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Announcing:
             since=self._since,
             draining=node.shared.draining,
             config_revision=node.shared.revision,
-            hears=node.reach(),
+            in_range=node.reach(),
             serves={
                 name: ServedView(epoch=each.lease.epoch, session_id=each.session_id, in_contact=each.in_contact)
                 for name, each in node.served.items()

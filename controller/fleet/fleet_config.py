@@ -48,15 +48,13 @@ async def latest(bucket: KeyValue) -> Version | None:
 async def apply(bucket: KeyValue, text: str, name: str, follows: int) -> int:
     """Make a document the latest version, if that is still the one of revision `follows` (0: none). Return its own.
 
-    Raise `FileError` where it is not valid, and `ClusterError` where somebody else has changed it meanwhile.
+    Raise `FileError` where it is not valid, and `ClusterError` where another administrator has changed it meanwhile.
     """
     read_fleet_document(text, name)
     try:
         return await bucket.update(STATIONS, text.encode(), last=follows)
     except KeyWrongLastSequenceError:
-        raise ClusterError(
-            "somebody else has changed the shared document meanwhile: look at the difference once more"
-        ) from None
+        raise ClusterError("the shared document was changed meanwhile: look at the difference once more") from None
 
 
 async def rolled_back(bucket: KeyValue, revision: int | None) -> Version:
@@ -74,7 +72,7 @@ async def rolled_back(bucket: KeyValue, revision: int | None) -> Version:
 
 
 async def drain(bucket: KeyValue, node: str) -> None:
-    """Let a node take no more stations, and let each go when its session ends; also after it was restarted."""
+    """Let a node take no more stations, and release each when its session ends; also after a restart."""
     await bucket.put(_DRAIN + node, b"1")
 
 
@@ -89,7 +87,7 @@ async def drained(bucket: KeyValue, node: str) -> bool:
 
 
 async def assign(bucket: KeyValue, unit: str, node: str | None) -> None:
-    """Prefer a node for a unit, as long as it hears it; `None`: whoever hears it best."""
+    """Prefer a node for a unit, as long as it is in range; `None`: the one with the best reception."""
     if node is None:
         await _delete(bucket, _ASSIGN + unit)
     else:

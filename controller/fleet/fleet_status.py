@@ -1,4 +1,4 @@
-"""The status of a fleet: each station and node, and what needs somebody. Pure functions over what the cluster told."""
+"""The status of a fleet: each station and node, and what needs attention. Pure functions of what was received."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class StationStatus(Frozen):
 
     station: str
     unit: str = Field(description="The body that it serves: its stations are owned together.")
-    node: str | None = Field(description="The node that owns it; `null`: nobody does.")
+    node: str | None = Field(description="The node that owns it; `null`: none does.")
     epoch: int | None = Field(None, description="Of its lease.")
     session_id: str | None = Field(None, description="The session that runs there.")
-    in_contact: bool = Field(False, description="Whether one of its devices is connected or heard.")
-    heard_by: tuple[str, ...] = Field((), description="The nodes that could serve it.")
+    in_contact: bool = Field(False, description="Whether one of its devices is connected or received.")
+    in_range_of: tuple[str, ...] = Field((), description="The nodes that receive one of its devices.")
     assigned_to: str | None = Field(None, description="The node that is preferred.")
 
 
 class FleetStatus(Frozen):
-    """The stations and nodes of a fleet, and in words what needs somebody."""
+    """The stations and nodes of a fleet, and in words what needs attention."""
 
     stations: tuple[StationStatus, ...]
     nodes: tuple[NodeView, ...]
@@ -56,7 +56,7 @@ def _station(
         epoch=None if served is None else served.epoch,
         session_id=None if served is None else served.session_id,
         in_contact=served is not None and served.in_contact,
-        heard_by=tuple(sorted(each.node for each in views.values() if unit.name in each.hears)),
+        in_range_of=tuple(sorted(each.node for each in views.values() if unit.name in each.in_range)),
         assigned_to=shared.assigned(unit.name),
     )
 
@@ -64,14 +64,14 @@ def _station(
 def _problems(stations: list[StationStatus], views: dict[str, NodeView], shared: SharedSettings) -> list[str]:
     found = [] if shared.problem is None else [shared.problem]
     if not views:
-        return [*found, "no node is there: start letdown run on the controllers"]
+        return [*found, "no node is running: start letdown run on the controllers"]
     for each in stations:
         if each.node is not None and not each.in_contact:
             found.append(f"{each.station}: no device is in contact; is it switched on, and near {each.node}?")
-        elif each.node is None and each.heard_by:
-            found.append(f"{each.station}: nobody serves it, though {', '.join(each.heard_by)} could")
+        elif each.node is None and each.in_range_of:
+            found.append(f"{each.station}: no node serves it, though {', '.join(each.in_range_of)} could")
         elif each.node is None:
-            found.append(f"{each.station}: no node hears a device of it; switch one on, or put a controller nearer")
+            found.append(f"{each.station}: no node receives its devices; switch one on, or put a controller nearer")
     revisions = {view.config_revision for view in views.values()}
     if len(revisions) > 1:
         found.append("not all nodes use the same version of the shared document yet")

@@ -1,4 +1,4 @@
-"""A node of the fleet: takes over those units that it hears and nobody owns, and serves them."""
+"""A node of the fleet: takes over those units that it receives and no node owns, and serves them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.cluster.lease import LeaseLostError, acquire
 from controller.cluster.node_view import Nodes
 from controller.cluster.owners import Owners
 from controller.fleet.fleet_units import Unit
-from controller.fleet.hearing import HEARD_SECONDS, Hearing
+from controller.fleet.reception import RECEIVED_SECONDS, Reception
 from controller.fleet.served_unit import NodeParts, ServedUnit
 from controller.fleet.shared_settings import SharedSettings
 from devices.errors import DeviceError
@@ -29,7 +29,7 @@ _EACH_SERVED_SECONDS = 0.2
 _JITTER_SECONDS = 0.2
 _CLUSTER_PAUSE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
-_LOST_CONTACT_SECONDS = 2 * HEARD_SECONDS
+_LOST_CONTACT_SECONDS = 2 * RECEIVED_SECONDS
 
 
 class Node:
@@ -45,7 +45,7 @@ class Node:
         self._cared_for: set[str] = set()
         self._reached: set[str] = set()
         self._changed = asyncio.Event()
-        self._hearing = Hearing(parts.radio, clock)
+        self._reception = Reception(parts.radio, clock)
         self._owners = Owners(parts.cluster)
         self.nodes = Nodes(parts.cluster)
         self.shared = SharedSettings(parts.cluster, parts.settings, name, self._changed.set)
@@ -56,7 +56,7 @@ class Node:
         A device that is connected does not advertise: a unit stays in reach for as long as another node owns it.
         """
         for name in self._units:
-            if name in self.served or self._hearing.hears(name):
+            if name in self.served or self._reception.receives(name):
                 self._reached.add(name)
             elif self._owners.owner(name) is None:
                 self._reached.discard(name)
@@ -74,23 +74,23 @@ class Node:
                     self._changed.clear()
                     self._follow_settings(group)
         finally:
-            self._hearing.close()
+            self._reception.close()
 
     def _follow_settings(self, group: asyncio.TaskGroup) -> None:
-        """Care for the units that there are now. One that has changed is let go, and taken again as it is now."""
+        """Care for the units that there are now. One that has changed is drained, and taken again as it is now."""
         before, self._units = self._units, dict(self.shared.units)
         for name, unit in self._units.items():
             if before.get(name) == unit:
                 continue
-            self._hearing.listen(unit)
+            self._reception.listen(unit)
             if name not in self._cared_for:
                 self._cared_for.add(name)
                 group.create_task(self._care_for(name), name=f"care for {name}")
         for name in before.keys() - self._units.keys():
-            self._hearing.forget(name)
+            self._reception.forget(name)
         for name, served in self.served.items():
             if self.shared.draining or self._units.get(name) != served.unit:
-                served.let_go()
+                served.drain()
 
     async def _care_for(self, name: str) -> None:
         """Serve a unit whenever this node may, for as long as there is such a unit."""
@@ -116,13 +116,13 @@ class Node:
         self._cared_for.discard(name)
 
     async def _disconnect_unused(self, unit: Unit) -> None:
-        """End connections that an earlier process has left: nobody could hear these devices, or take them over."""
+        """End connections of an earlier process: such devices do not advertise, and no node could take over."""
         for device in unit.devices:
             with contextlib.suppress(DeviceError):  # another process uses it, or there is no adapter
                 await self._parts.radio.disconnect_unused(device.wanted)
 
     async def _is_our_turn(self, name: str) -> bool:
-        """Wait a moment, and return whether this node may ask for a unit: it hears it, and nobody else owns it."""
+        """Wait a moment, and return whether this node may ask for a unit: it receives it, and no other node owns it."""
         if not self._may_ask(name):
             await asyncio.sleep(_LOOK_SECONDS)
             return False
@@ -134,52 +134,52 @@ class Node:
             name in self._units
             and self._parts.cluster.reachable
             and not self.shared.draining
-            and self._hearing.hears(name)
+            and self._reception.receives(name)
             and self._owners.is_free(name)
             and self._preferred(name) in (None, self.name)
         )
 
     def _preferred(self, name: str) -> str | None:
-        """Return the node that a unit is assigned to, if that is there and hears it; else anybody may have it."""
+        """Return the node that a unit is assigned to, if that runs and receives it; `None`: any node may have it."""
         node = self.shared.assigned(name)
         view = None if node is None else self.nodes.views.get(node)
-        return node if view is not None and not view.draining and name in view.hears else None
+        return node if view is not None and not view.draining and name in view.in_range else None
 
     def _wait_seconds(self, name: str) -> float:
-        rssi_dbm = self._hearing.rssi_dbm(name)
+        rssi_dbm = self._reception.rssi_dbm(name)
         span = _BEST_RSSI_DBM - _WORST_RSSI_DBM
         strength = 1.0 if rssi_dbm is None else min(1.0, max(0.0, (rssi_dbm - _WORST_RSSI_DBM) / span))
         far_seconds = (1.0 - strength) * _FARTHEST_SECONDS
         return far_seconds + len(self.served) * _EACH_SERVED_SECONDS + random.uniform(0, _JITTER_SECONDS)  # noqa: S311
 
     async def _serve_if_free(self, unit: Unit) -> None:
-        """Serve a unit until that ends, unless somebody else owns it."""
+        """Serve a unit until that ends, unless another node owns it."""
         cluster = self._parts.cluster
         lease = await acquire(cluster.owners, unit.name, self.name, self.instance, cluster.ttl_seconds)
         if lease is None:
-            self._owners.is_taken(unit.name)
+            self._owners.note_owned(unit.name)
             return
         served = self.served[unit.name] = ServedUnit(unit, lease, self._parts)
-        watching = asyncio.create_task(self._let_go_in_time(served), name=f"reach of {unit.name}")
+        watching = asyncio.create_task(self._drain_when_due(served), name=f"reach of {unit.name}")
         try:
             await served.run()
-            _LOGGER.info("%s was let go", unit.name)
+            _LOGGER.info("%s was released", unit.name)
         finally:
             watching.cancel()
             del self.served[unit.name]
-            self._owners.is_released(unit.name)
+            self._owners.note_released(unit.name)
 
-    async def _let_go_in_time(self, served: ServedUnit) -> None:
-        """Let a unit go, once no session runs, that this node has lost, or that is assigned to another one."""
+    async def _drain_when_due(self, served: ServedUnit) -> None:
+        """Drain a unit, once no session runs, that is out of range for long, or that is assigned to another node."""
         name, since = served.unit.name, self._clock.now()
         while True:
             await self._clock.sleep(_LOOK_SECONDS)
-            if served.in_contact or self._hearing.hears(name):
+            if served.in_contact or self._reception.receives(name):
                 since = self._clock.now()
             if served.session_id is not None:
                 continue
             lost = self._clock.now() - since >= _LOST_CONTACT_SECONDS
             if lost or self._preferred(name) not in (None, self.name):
-                _LOGGER.info("%s is %s", name, "out of reach" if lost else "assigned to another node")
-                served.let_go()
+                _LOGGER.info("%s is %s", name, "out of range" if lost else "assigned to another node")
+                served.drain()
                 return

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from controller.assembly.extras import SetupError
-from controller.assembly.metrics_building import build_metrics, build_metrics_server
+from controller.assembly.metrics_building import build_metrics, build_metrics_server, queues_of
 from controller.cluster.cluster_connection import connected
 from controller.cluster.cluster_error import ClusterError
-from controller.contract.commands import Args, Command, Reply
 from controller.contract.event_data import SessionFinishedData
 from controller.contract.events import EndReason, Event, SessionState
-from controller.contract.replies import reply
 from controller.contract.words import load_words
 from controller.fleet.announcing import Announcing
 from controller.fleet.fleet_units import units_of
@@ -23,7 +22,6 @@ from controller.history.history_store import HistoryStore
 from controller.journal.store import Store
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.topics import Topics
-from controller.safety.message import message
 from controller.service.kept_running import KeptRunning
 from controller.service.service import Watcher
 from controller.settings import Settings
@@ -48,10 +46,13 @@ async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callab
         Store.opened(settings.store.file) as store,
         HistoryStore.opened(settings.store.history_file, settings.history.database()) as history,
         connected(settings.fleet, name) as cluster,
+        contextlib.AsyncExitStack() as stack,
     ):
         bridge = _bridge(settings, store)
         _end_cut_off_sessions(settings, store, bridge)
         metrics = build_metrics(settings)
+        if metrics is not None:  # what is kept once, for all units, and what they leave
+            stack.enter_context(metrics.measured(queues_of(bridge.outbox, history)))
         parts = NodeParts(
             settings,
             catalog,
@@ -86,13 +87,8 @@ async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callab
 
 def _bridge(settings: Settings, store: Store) -> Bridge:
     """Return the bridge of the node itself: whether it is online, and events that no unit delivers any more."""
-    words = load_words(settings.language)
-
-    async def refuse(_station: str, command: Command, _args: Args, _retained: bool) -> Reply:
-        return reply(words, command, "refused", message("internal_error"))
-
     topics = Topics(settings.mqtt.base_topic, settings.mqtt.node)
-    return Bridge(settings.mqtt, topics, (), refuse, backlog=store.backlog, words=words)
+    return Bridge(settings.mqtt, topics, {}, backlog=store.backlog)
 
 
 def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[Watcher]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.app import App, assembled
+from controller.cluster.answer import uninterrupted
 from controller.cluster.cluster_connection import Cluster
 from controller.cluster.lease import Lease
 from controller.cluster.shared_store import SharedStore
@@ -42,7 +43,7 @@ class Journal(Protocol):
         """Save which session is under way at a station."""
 
     def forget_session(self, station: str) -> None:
-        """Forget which session is, or was, under way at a station: how it ended is said elsewhere."""
+        """Forget which session is, or was, under way at a station: how it ended is published elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class NodeParts:
 
 
 class ServedUnit:
-    """Serves one unit until `run` ends: the lease is lost, the unit is let go, or the service fails.
+    """Serves one unit until `run` ends: the lease is lost, the unit is drained, or the service fails.
 
     However it ends, every device is stopped and disconnected first, and only then is the lease released.
     """
@@ -74,7 +75,7 @@ class ServedUnit:
         self.lease = lease
         self.app: App | None = None
         self._parts = parts
-        self._let_go = False
+        self._draining = False
 
     @property
     def session_id(self) -> str | None:
@@ -84,12 +85,12 @@ class ServedUnit:
 
     @property
     def in_contact(self) -> bool:
-        """Whether any of its devices is connected or heard."""
+        """Whether any of its devices is connected or received."""
         return self.app is not None and any(each.any_available for each in self.app.publishers)
 
-    def let_go(self) -> None:
+    def drain(self) -> None:
         """End when the session that runs has ended, if one does; no other begins."""
-        self._let_go = True
+        self._draining = True
         if self.app is not None:
             self.app.service.wind_down()
 
@@ -100,15 +101,19 @@ class ServedUnit:
         try:
             await asyncio.wait({holding, serving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            serving.cancel()
-            await asyncio.wait({serving})  # every device is stopped and disconnected
-            holding.cancel()
-            await asyncio.wait({holding})
-            errors = [task.exception() for task in (holding, serving) if not task.cancelled()]
-            await self.lease.release()
+            errors = await uninterrupted(self._end(serving, holding))
         for error in errors:
-            if error is not None:
-                raise error
+            raise error
+
+    async def _end(self, serving: asyncio.Task[None], holding: asyncio.Task[None]) -> list[BaseException]:
+        """Stop every device, then release the lease. Return why one of the two tasks has failed."""
+        serving.cancel()
+        await asyncio.wait({serving})  # every device is stopped and disconnected
+        holding.cancel()
+        await asyncio.wait({holding})
+        await self.lease.release()
+        errors = [task.exception() for task in (holding, serving) if not task.cancelled()]
+        return [error for error in errors if error is not None]
 
     async def _serve(self) -> None:
         parts, unit = self._parts, self.unit
@@ -129,7 +134,7 @@ class ServedUnit:
             ):
                 self.app = app
                 app.stream.subscribe(parts.journal.watch, Event)
-                if self._let_go:
+                if self._draining:
                     return
                 self._count_as_ours()
                 _LOGGER.info("serving %s (epoch %d)", ", ".join(app.stations), self.lease.epoch)

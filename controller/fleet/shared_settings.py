@@ -35,9 +35,9 @@ class SharedSettings:
         self._seen: int | None = None
         self._followed = Followed(cluster.config, "the shared settings", _AGAIN_SECONDS, self._read)
 
-    async def told(self) -> None:
-        """Return when the shared settings were told."""
-        await self._followed.told()
+    async def synced(self) -> None:
+        """Wait until the shared settings were received."""
+        await self._followed.synced()
 
     @property
     def draining(self) -> bool:
@@ -53,7 +53,7 @@ class SharedSettings:
         await self._followed.run()
 
     def _read(self) -> None:
-        if not self._followed.known:
+        if not self._followed.is_synced:
             return
         entry = self._followed.entries.get(STATIONS)
         if entry is None:

@@ -80,16 +80,24 @@ class ControllerMetrics:
                     station.on_event(item)
 
         unsubscribe = stream.subscribe(watch, Snapshot, DeviceView, Event, ScannerHealth)
+        try:
+            with self.measured(queues):
+                yield
+        finally:
+            unsubscribe()
+            for station in stations.values():
+                station.forget()
+
+    @contextlib.contextmanager
+    def measured(self, queues: Mapping[str, QueueLength]) -> Iterator[None]:
+        """Show the lengths of these queues, for the block. Those of the same name are added up."""
         for name, length in queues.items():
             self._queues.setdefault(name, []).append(length)
         try:
             yield
         finally:
-            unsubscribe()
             for name, length in queues.items():
                 self._queues[name].remove(length)
-            for station in stations.values():
-                station.forget()
 
     def counted(self, handle: Handle) -> Handle:
         """Return a `handle` whose commands are counted and timed."""

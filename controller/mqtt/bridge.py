@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 import aiomqtt
@@ -49,7 +49,8 @@ class Bridge:
 
     `commands` receives those of the stations; register further topics there before `run`.
 
-    `handle`: carries out commands, see `CommandReceiver`. `backlog`: saves events that the broker does not have yet.
+    `stations`: what carries out the commands of each, see `CommandReceiver`; may be empty. `backlog`: saves events that
+    the broker does not have yet.
     `me`: announce this instance, and detect other controllers of the same stations; also before the first connection,
     on the brokers that are not `checked` yet. `words`: the language of replies; English by default. `about`: retained
     for as long as the controller runs. Set `may_connect` before `run` where that depends on something.
@@ -59,8 +60,7 @@ class Bridge:
         self,
         settings: MqttSettings,
         topics: Topics,
-        stations: Collection[str],
-        handle: Handle,
+        stations: Mapping[str, Handle],
         *,
         backlog: Backlog | None = None,
         first_wait_seconds: float = 0.5,
@@ -80,7 +80,7 @@ class Bridge:
         self.outbox = Outbox(topics, backlog, publish=settings.publish)
         self._pictures = PicturePublisher(topics, self.outbox)
         self.presence = None if me is None else Presence(me, topics, self.outbox)
-        self.commands = CommandReceiver(topics, stations, handle, self.outbox, self.presence, words or load_words("en"))
+        self.commands = CommandReceiver(topics, stations, self.outbox, self.presence, words or load_words("en"))
         removed = [topics.instance()] if self.presence is not None else []
         if about is not None:
             removed.append(topics.about())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import difflib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import aiomqtt
 
@@ -31,7 +31,7 @@ _RETAINED_SECONDS = 0.1  # for the broker to send a retained message, once it ha
 
 
 class CommandReceiver:
-    """Receives the commands for `stations`. `words`: the language of its replies.
+    """Receives the commands of stations. `handles`: what carries out those of each. `words`: the language of replies.
 
     `handle(station, command, args, retained)` carries a command out and returns the reply. Each command has a task of
     its own, so a `pain` never waits behind another.
@@ -40,22 +40,20 @@ class CommandReceiver:
     def __init__(
         self,
         topics: Topics,
-        stations: Iterable[str],
-        handle: Handle,
+        handles: Mapping[str, Handle],
         outbox: Outbox,
         presence: Presence | None,
         words: Words,
     ) -> None:
         self._topics = topics
         self._words = words
-        self._stations = tuple(stations)
+        self._handles = dict(handles)
         self._sessions: dict[str, str | None] = {}  # the running session of each station
-        self._handle = handle
         self._outbox = outbox
         self._presence = presence
         self._parsers: dict[str, tuple[str, Parser]] = {}
         self.filters: list[str] = []  # to subscribe to
-        for station in self._stations:
+        for station in self._handles:
             self.register(topics.command(station), station, parse_command)
             self.filters += (topics.command(station), *topics.set_filters(station))
         self._under_way = CommandsUnderWay[None]()
@@ -124,7 +122,7 @@ class CommandReceiver:
 
     def _unknown_feature(self, topic: str) -> tuple[str, str] | None:
         """Return the station and the feature of a `set` topic; `None` for any other topic."""
-        found = ((station, self._topics.feature_in(station, topic)) for station in self._stations)
+        found = ((station, self._topics.feature_in(station, topic)) for station in self._handles)
         return next(((station, feature) for station, feature in found if feature is not None), None)
 
     def _on_unknown_feature(self, received: aiomqtt.Message) -> None:
@@ -184,7 +182,7 @@ class CommandReceiver:
             if starts and self._presence is not None and (why := self._presence.refusal(station)) is not None:
                 self._refuse(station, command, why, target)
             else:
-                self._reply(station, await self._handle(station, command, args, retained), target)
+                self._reply(station, await self._handles[station](station, command, args, retained), target)
         except Exception:
             _LOGGER.exception("%s at %s failed", command.action, station)
             self._refuse(station, command, message("internal_error"), target, "failed")

@@ -44,10 +44,10 @@ _LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class AirPlan:
-    """Devices by station, each as (key, profile, advertised name, side), and what stations each controller hears."""
+    """Devices by station, each (key, profile, advertised name, side), and which stations a controller receives."""
 
     stations: Mapping[str, tuple[tuple[str, str, str, str], ...]]
-    hears: Mapping[str, tuple[str, ...]]
+    in_range: Mapping[str, tuple[str, ...]]
     profiles: str
     host: str = "127.0.0.1"
 
@@ -253,7 +253,7 @@ async def main(plan_file: Path, record_file: Path) -> None:
                     each.watch_links()
                 recorded += made
             ports = {}
-            for controller, stations in plan.hears.items():
+            for controller, stations in plan.in_range.items():
                 in_range = frozenset(each.upper() for station in stations for each in addresses[station].values())
                 radio: Any = RadioOf(air, controller, in_range)
                 transport = await stack.enter_async_context(serve_controller(radio, f"tcp-server:{plan.host}:0"))

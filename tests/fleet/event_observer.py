@@ -62,7 +62,7 @@ def session_ends(heard: Iterable[Event]) -> list[Violation]:
 
 
 def not_published(heard: Iterable[Event], waiting: Iterable[str]) -> list[Violation]:
-    """Find events that wait in the journal of a controller, and that nobody heard."""
+    """Find events that wait in the journal of a controller, and that were not received."""
     known = {event["id"] for event in heard}
     return [Violation("not_published", 0.0, each, "it is still in a journal") for each in waiting if each not in known]
 

@@ -54,7 +54,7 @@ class RecordFile:
 
 
 class RecordReader:
-    """Reads a record that another process writes: each line once, however often somebody looks."""
+    """Reads a record that another process writes: each line once, however often it is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

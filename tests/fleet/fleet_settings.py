@@ -1,4 +1,4 @@
-"""What a fleet of the tests is made of: its stations, who hears them, and the settings of each controller."""
+"""What a fleet of the tests is made of: its stations, and the range and settings of each controller."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ steps:
 
 @dataclass(frozen=True)
 class FleetLayout:
-    """Stations with their devices (key, profile, name, side), and for each controller the stations that it hears."""
+    """Stations with their devices (key, profile, name, side), and for each controller the stations that it receives."""
 
     stations: Mapping[str, tuple[tuple[str, str, str, str], ...]]
-    hears: Mapping[str, tuple[str, ...]]
+    in_range: Mapping[str, tuple[str, ...]]
 
     def air(self, host: str) -> AirPlan:
-        """Return what the process with the air is told."""
-        return AirPlan(self.stations, self.hears, str(PROFILES), host)
+        """Return the plan of the process with the air."""
+        return AirPlan(self.stations, self.in_range, str(PROFILES), host)
 
     def parents(self) -> dict[str, tuple[str, frozenset[str]]]:
         """Return which breasts each station can serve, and its devices."""
@@ -53,7 +53,7 @@ class FleetLayout:
 
 
 def layout(controllers: Sequence[str], stations: int, *, alone: bool) -> FleetLayout:
-    """Return a layout. `alone`: each station is heard by one controller only, so none of them needs a cluster."""
+    """Return a layout. `alone`: each station is received by one controller only, so none of them needs a cluster."""
     made = {}
     for number in range(stations):
         name = f"s{number + 1}"
@@ -63,14 +63,14 @@ def layout(controllers: Sequence[str], stations: int, *, alone: bool) -> FleetLa
         )
     names, count = list(made), len(controllers)
     if alone:
-        hears = {each: tuple(names[at::count]) for at, each in enumerate(controllers)}
-        return FleetLayout(made, hears)
-    heard_by = {
+        in_range = {each: tuple(names[at::count]) for at, each in enumerate(controllers)}
+        return FleetLayout(made, in_range)
+    received_by = {
         name: {controllers[(at + more) % count] for more in range(min(_HEARD_BY, count))}
         for at, name in enumerate(names)
     }
-    hears = {each: tuple(name for name in names if each in heard_by[name]) for each in controllers}
-    return FleetLayout(made, hears)
+    in_range = {each: tuple(name for name in names if each in received_by[name]) for each in controllers}
+    return FleetLayout(made, in_range)
 
 
 def settings(
@@ -100,7 +100,7 @@ def settings(
         "routines": [str(routines)],
     }
     if alone:
-        content["stations"] = _stations(made, made.hears[controller])
+        content["stations"] = _stations(made, made.in_range[controller])
     else:
         servers = [each.url for each in nodes]
         content["fleet"] = {"servers": servers, "ttl_seconds": TTL_SECONDS, "user": USER, "password": PASSWORD}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiomqtt
+from nats.errors import Error as NatsError
 
 from tests.fleet.nats_cluster import OBSERVER, OBSERVER_PASSWORD, NatsNode
 
@@ -87,7 +88,7 @@ class OwnershipListener:
         import nats
 
         while True:
-            with contextlib.suppress(Exception):  # the node is down: try again until it is back
+            with contextlib.suppress(NatsError, OSError, EOFError):  # the node is down: try again until it is back
                 client = await nats.connect(
                     node.url,
                     user=OBSERVER,
@@ -100,7 +101,7 @@ class OwnershipListener:
                 )
                 try:
                     await client.subscribe(f"{self._subject}>", cb=self._on_message)
-                    while client.is_connected:  # noqa: ASYNC110 - it tells nobody
+                    while client.is_connected:  # noqa: ASYNC110 - nats-py has no event for it
                         await asyncio.sleep(_AGAIN_SECONDS)
                 finally:
                     await client.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
-import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.killable_process import KillableProcess
 from tests.helpers.mosquitto import free_port
 from tests.helpers.nats_server import find_nats_server
 
@@ -60,15 +59,15 @@ def here() -> NodeAddress:
     return NodeAddress("127.0.0.1", *(free_port() for _ in range(4)))
 
 
-class NatsNode:
+class NatsNode(KillableProcess):
     """One node. What it stores is kept while it is down."""
 
     def __init__(self, name: str, folder: Path, address: NodeAddress, routes: Sequence[str]) -> None:
+        super().__init__()
         self.name = name
         self.address = address
         self._log = folder / f"{name}.log"
         self._config = folder / f"{name}.conf"
-        self._process: subprocess.Popen[bytes] | None = None
         text = _CONFIG.format(
             name=name,
             host=address.host,
@@ -90,34 +89,11 @@ class NatsNode:
         """Where clients of NATS connect, without credentials."""
         return f"nats://{self.address.host}:{self.address.client}"
 
-    @property
-    def runs(self) -> bool:
-        """Whether its process is there, frozen or not."""
-        return self._process is not None and self._process.poll() is None
-
     def start(self) -> None:
         """Start it; `NatsCluster.healthy` waits for it."""
         with self._log.open("ab") as log:
             command = (*self.address.within, find_nats_server(), "-c", str(self._config))
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def freeze(self) -> None:
-        """Let it hang: its connections stay open, and nothing is answered."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
+            self.launch(command, stdout=log, stderr=log, start_new_session=True)
 
     def healthy(self) -> bool:
         """Return whether it says that it has caught up with the cluster and that there is a leader."""

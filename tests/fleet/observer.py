@@ -234,13 +234,13 @@ def started_by_itself(lines: Sequence[Line]) -> list[Violation]:
     """Find runs that no command of a connected controller began."""
     all_links, found = links(lines), []
     for run in runs(lines):
-        told = any(
+        commanded = any(
             line["device"] == run.device and run.began - COMMAND_SECONDS <= line["at"] <= run.began
             for line in driving(lines)
         )
         linked = any(link.device == run.device and link.covers(run.began) for link in all_links)
-        if not (told and linked):
-            words = "it began to run without a command" if not told else "it began to run without a link"
+        if not (commanded and linked):
+            words = "it began to run without a command" if not commanded else "it began to run without a link"
             found.append(Violation("started_by_itself", run.began, run.device, words))
     return found
 

@@ -1,7 +1,7 @@
 """What must be true of a fleet's owners, as pure functions: what devices recorded, held against the owners' keys.
 
 A change of a station's key has `at`, `station`, `node`, `lease` and `what`: `put` or `delete`. `stored`: what the
-cluster has stored. `heard`: what somebody outside the fleet heard as it was sent, refused attempts included.
+cluster has stored. `heard`: what a listener outside the fleet received as it was sent, refused attempts included.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def drove_without_ownership(lines: Sequence[Line], owned: Sequence[Ownership]) -
         if any(at < each.ended + CLOCKS_SECONDS for each in own):
             continue
         age = f"{at - own[-1].ended:.2f} s after it had lost it" if own else "without ever being the owner"
-        owner = next((each.node for each in of_station if each.began <= at < each.ended), "nobody")
+        owner = next((each.node for each in of_station if each.began <= at < each.ended), "no controller")
         words = f"{node} sent {line['name']} {age}; the owner was {owner}"
         found.append(Violation("drove_without_ownership", at, line["device"], words))
     return found

@@ -1,6 +1,6 @@
 """Every change of the owners' keys that the cluster has stored, kept by the cluster itself in a stream of its own.
 
-Who only listens also hears what the cluster refuses, such as the attempt to create a key that somebody has. The mirror
+Who only listens also hears what the cluster refuses, such as the attempt to create a key that exists. The mirror
 has what was stored, with the time at the leader and the original sequence.
 """
 

@@ -20,7 +20,7 @@ Write = Callable[..., None]
 _LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 0.3
 _PATIENCE_SECONDS = 3.0
-_LOOKED_SECONDS = 5.0  # after so long, somebody has looked at a device that is uncertain or tripped
+_LOOKED_SECONDS = 5.0  # after so long, a person has looked at a device that is uncertain or tripped
 _KEEPALIVE_SECONDS = 3
 
 
@@ -28,7 +28,7 @@ class Parents:
     """They keep every station busy until `resting`. `states`: the latest state of each station, as it was published.
 
     `stations`: the side of each, and its devices. A session starts when all of them are available: else a step would
-    guide somebody through it by hand.
+    guide a person through it by hand.
     """
 
     def __init__(

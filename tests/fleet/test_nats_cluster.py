@@ -25,7 +25,7 @@ def client(node: NatsNode) -> aiomqtt.Client:
 
 
 async def retained(node: NatsNode) -> bytes:
-    """Read it. Just after the loss of a node, what is kept of clients may have no leader, and nobody can connect."""
+    """Read it. Just after the loss of a node, what is kept of clients may have no leader, and no client can connect."""
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -68,7 +68,7 @@ def test_the_earlier_one_may_drive_again_once_it_connects_anew() -> None:
     assert two_drivers(record) == []
 
 
-def test_another_station_is_nobody_elses() -> None:
+def test_two_stations_may_have_different_owners() -> None:
     assert two_drivers(made(up(0), up(1, "c2", TIMER), *start(2), *start(3, "c2", TIMER))) == []
 
 
@@ -146,6 +146,6 @@ def lost(*then: dict[str, object]) -> list[dict[str, object]]:
 def test_a_successor_that_lets_a_device_run_without_stopping_it_first_is_found() -> None:
     (found,) = drove_before_stop(lost(*start(14, "c2")))
     assert (found.at, found.subject) == (14.01, LEFT)
-    told = stop(12.5, "c2")[0]
-    assert drove_before_stop(lost(told, *start(14, "c2"))) == []
+    stopped = stop(12.5, "c2")[0]
+    assert drove_before_stop(lost(stopped, *start(14, "c2"))) == []
     assert drove_before_stop(made(session(), session(40, "c2"))) == []

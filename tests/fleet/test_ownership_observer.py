@@ -46,7 +46,7 @@ def test_driving_what_another_one_owns_is_found() -> None:
 
 def test_driving_after_giving_it_up_is_found() -> None:
     (found,) = unowned(made(up(0), *start(1), renew(5)), [put(0), delete(4)])
-    assert "the owner was nobody" in found.detail
+    assert "the owner was no controller" in found.detail
 
 
 def test_driving_what_was_never_owned_is_found() -> None:
@@ -63,7 +63,7 @@ def test_giving_it_up_a_moment_after_the_last_command_is_fine() -> None:
     assert unowned(record, [put(0), delete(1.1), put(1.2, "c2")]) == []
 
 
-def test_a_lease_is_held_through_renewals_that_nobody_recorded() -> None:
+def test_a_lease_is_held_through_renewals_that_were_not_recorded() -> None:
     first, last, again = put(0, lease="a"), put(20, lease="a"), put(20, lease="b")
     record = made(up(0), *start(1), renew(9), renew(17))
     assert unowned(record, [first, last]) == []

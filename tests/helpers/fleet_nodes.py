@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from controller.cluster.cluster_connection import Cluster, connected
+from controller.cluster.cluster_connection import Cluster, KeyValue, connected
 from controller.contract.events import Event
 from controller.fleet.announcing import Announcing
 from controller.fleet.node import Node
@@ -16,6 +18,7 @@ from controller.fleet.served_unit import NodeParts
 from controller.mqtt.backlog import Backlog
 from controller.mqtt.mqtt_settings import MqttSettings
 from controller.settings import DeviceSettings, Settings, StationSettings
+from devices.driver.vocabulary import Value
 from devices.roles import Side
 from devices.support.clock import RealClock
 from devices.virtual.transports import Air
@@ -23,6 +26,7 @@ from devices.virtual.virtual_home import DEVICES, VirtualHome
 from devices.virtual.virtual_radio import radio_on_air
 from tests.helpers.bad_network import BadNetwork, bad_network
 from tests.helpers.controlled import write_routine
+from tests.helpers.faulty_state import FaultyState
 from tests.helpers.home import COMFORTABLE, catalog
 from tests.helpers.mqtt_listener import Ear, ear
 from tests.helpers.nats_server import NatsServer, nats_server
@@ -34,7 +38,7 @@ PUMPS = tuple(
     if each.profile == "open-pump"
 )
 HOME = {"home": StationSettings(devices=PUMPS)}
-BAD = StationSettings(devices=(DeviceSettings(name="pump", profile="of-nobody", side=Side.LEFT, advertised_name="X"),))
+BAD = StationSettings(devices=(DeviceSettings(name="pump", profile="unknown", side=Side.LEFT, advertised_name="X"),))
 
 
 class NoJournal:
@@ -51,11 +55,14 @@ class NoJournal:
 
 
 class RunningNode:
-    """One node. `network`: what lies between it and the cluster."""
+    """One node. `network`: what lies between it and the cluster. `state`: the states of stations as it has them."""
 
-    def __init__(self, node: Node, cluster: Cluster, network: BadNetwork, task: asyncio.Task[None]) -> None:
+    def __init__(
+        self, node: Node, cluster: Cluster, state: FaultyState, network: BadNetwork, task: asyncio.Task[None]
+    ) -> None:
         self.node = node
         self.cluster = cluster
+        self.state = state
         self.network = network
         self.task = task
 
@@ -84,7 +91,10 @@ class RunningNode:
 
 
 class FleetAtHome:
-    """A home with virtual devices, and nodes around it. `other`: what is heard on the broker."""
+    """A home with virtual devices, and nodes around it. `other`: what is published on the broker.
+
+    `starts`: the devices that began to run, each with whether a node knew at that time that the cluster has its start.
+    """
 
     def __init__(self, folder: Path, server: NatsServer, home: VirtualHome, air: Air, other: Ear) -> None:
         self.folder = folder
@@ -93,6 +103,16 @@ class FleetAtHome:
         self.air = air
         self.other = other
         self.stack = contextlib.AsyncExitStack()
+        self.ttl_seconds = 6.0  # the least that an owner may set
+        self.starts: list[tuple[str, bool]] = []
+        self._nodes: list[RunningNode] = []
+        for key, twin in home.twins.items():
+            twin.body.run.begin = partial(self._begin, key, twin.body.run.begin)
+
+    def _begin(self, key: str, begin: Callable[[Mapping[str, Value]], None], values: Mapping[str, Value]) -> None:
+        if key not in self.on:
+            self.starts.append((key, any(each.state.says_running(key) for each in self._nodes)))
+        begin(values)
 
     @property
     def on(self) -> set[str]:
@@ -105,9 +125,8 @@ class FleetAtHome:
         stations: dict[str, StationSettings] = HOME,
         *,
         air: Air | None = None,
-        ttl_seconds: float = 6.0,
     ) -> RunningNode:
-        """Start a node. `air`: what it hears, if not the devices of this home."""
+        """Start a node. `air`: what it receives, if not the devices of this home."""
         clock = RealClock()
         network = await self.stack.enter_async_context(bad_network(self.server.port))
         radio = await self.stack.enter_async_context(radio_on_air(clock, air or self.air))
@@ -118,13 +137,16 @@ class FleetAtHome:
             limits=COMFORTABLE,
             fleet=self.server.settings(ttl_seconds=15.0),
         )
-        fleet = self.server.settings(port=network.port, ttl_seconds=ttl_seconds)
+        fleet = self.server.settings(port=network.port, ttl_seconds=self.ttl_seconds)
         cluster = await self.stack.enter_async_context(connected(fleet, name))
+        state = FaultyState(cluster.state)
+        cluster = dataclasses.replace(cluster, state=cast("KeyValue", state))
         parts = NodeParts(settings, catalog(), clock, radio, cluster, None, journal=NoJournal(), deliver=lambda _: None)
         node = Node(name, parts, clock)
         task = asyncio.create_task(node.run(), name=f"node {name}")
         announcing = asyncio.create_task(Announcing(node, cluster).run(), name=f"announcing {name}")
-        found = RunningNode(node, cluster, network, task)
+        found = RunningNode(node, cluster, state, network, task)
+        self._nodes.append(found)
 
         async def end() -> None:
             network.open.set()
@@ -152,7 +174,7 @@ class FleetAtHome:
         return str(reply["session_id"])
 
     def finished(self, session: str) -> list[dict[str, Any]]:
-        """Return what was said of the end of a session."""
+        """Return the published ends of a session."""
         events = self.other.values("letdown/home/event")
         return [each for each in events if each["type"] == "session_finished" and each["session_id"] == session]
 

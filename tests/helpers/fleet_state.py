@@ -16,7 +16,7 @@ UNIT = "home"
 
 
 async def lease_of(cluster: Cluster, node: str, unit: str = UNIT) -> Lease:
-    """Acquire a lease that nobody holds."""
+    """Acquire a lease that is free."""
     lease = await acquire(cluster.owners, unit, node, f"{node}-1", cluster.ttl_seconds)
     assert lease is not None
     return lease

@@ -153,7 +153,7 @@ async def run_session(plan: Plan, watch: Callable[[Station], object] = lambda _s
             running = asyncio.create_task(station.run())
             stack.push_async_callback(_ended, running)
             async with asyncio.timeout(30):
-                while any(device.link.advertisement is None for device in station.devices):  # noqa: ASYNC110
+                while any(device.link.advertisement is None for device in station.devices):  # noqa: ASYNC110 - links have no event
                     await asyncio.sleep(0.001)
         async with clock.timeout(_CONNECTING_SECONDS):
             while not all(device.link.connected for device in station.devices):

@@ -165,7 +165,7 @@ async def heated_home(
             running = asyncio.create_task(station.run())
             awaited = [each for each in station.devices if each.name in home.twins]  # others are only heard
             async with asyncio.timeout(10):
-                while not all(each.link.connected for each in awaited):  # noqa: ASYNC110
+                while not all(each.link.connected for each in awaited):  # noqa: ASYNC110 - links have no event
                     await asyncio.sleep(0.001)
         await clock.sleep(3)
         try:

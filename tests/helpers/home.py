@@ -416,7 +416,7 @@ async def running_home(
             house.running = asyncio.create_task(house.service.run([house.publisher]) if serve else house.run_station())
             stack.push_async_callback(_ended, house.running)
             async with asyncio.timeout(10):
-                while not all(role.connected for role in station.roles):  # noqa: ASYNC110
+                while not all(role.connected for role in station.roles):  # noqa: ASYNC110 - links have no event
                     await asyncio.sleep(0.001)
         await clock.sleep(1)
         try:

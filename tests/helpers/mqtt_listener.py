@@ -144,7 +144,7 @@ def bridge_to(*brokers: BrokerUrl, desk: Desk | None = None, **options: Any) -> 
     # The embedded broker knows MQTT 3.1.1 alone.
     options = {"first_wait_seconds": 0.02, "longest_wait_seconds": 0.1, "mqtt_5": False, **options}
     settings = MqttSettings(brokers=brokers, node=TOPICS.node)
-    return Bridge(settings, TOPICS, [STATION], (desk or Desk()).handle, **options)
+    return Bridge(settings, TOPICS, {STATION: (desk or Desk()).handle}, **options)
 
 
 @contextlib.contextmanager

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from controller.cluster.cluster_settings import ClusterSettings
 from controller.mqtt.mqtt_settings import BrokerUrl
+from tests.helpers.killable_process import KillableProcess
 from tests.helpers.mosquitto import free_port
 
 HOST = "127.0.0.1"
@@ -31,15 +30,15 @@ def find_nats_server() -> str:
     raise RuntimeError(f"{NAME} is not installed; `make test-system` brings it")
 
 
-class NatsServer:
+class NatsServer(KillableProcess):
     """One server process. What JetStream keeps stays in its folder when it is started again."""
 
     def __init__(self, folder: Path, config_lines: Sequence[str], *, jetstream: bool) -> None:
+        super().__init__()
         self.port = free_port()
         self.mqtt_port = free_port()
         self._config = folder / "nats.conf"
         self._log = folder / "nats.log"
-        self._process: asyncio.subprocess.Process | None = None
         lines = [f"server_name: test-{self.port}", f'listen: "{HOST}:{self.port}"', *config_lines]
         if jetstream:
             lines += [f'jetstream {{ store_dir: "{folder}/jetstream" }}']
@@ -66,12 +65,11 @@ class NatsServer:
 
     async def start(self) -> None:
         """Start it and wait until it answers."""
-        self._process = await asyncio.create_subprocess_exec(
-            find_nats_server(), "-c", str(self._config), "-l", str(self._log)
-        )
+        command = (find_nats_server(), "-c", str(self._config), "-l", str(self._log))
+        self.launch(command)
         async with asyncio.timeout(20):
             while not await self._answers():
-                if self._process.returncode is not None:
+                if not self.runs:
                     raise RuntimeError(f"{NAME} ended: {self._log.read_text(encoding='utf-8')}")
                 await asyncio.sleep(0.02)
 
@@ -85,32 +83,8 @@ class NatsServer:
         return False
 
     async def stop(self) -> None:
-        """Kill it, as a power cut would."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-            self._process = None
-
-    def freeze(self) -> None:
-        """Let it hang: its connections stay open and nothing is answered."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        while not self._hangs(self._process.pid):
-            time.sleep(0.002)
-
-    @staticmethod
-    def _hangs(pid: int) -> bool:
-        """Return whether each thread has stopped: on a busy machine, one may answer for a moment yet."""
-        states = [
-            file.read_text(encoding="utf-8").rpartition(")")[2] for file in Path(f"/proc/{pid}/task").glob("*/stat")
-        ]
-        return all(state.split()[0] == "T" for state in states)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        """Kill it, without holding up the event loop."""
+        await asyncio.to_thread(self.kill)
 
 
 @contextlib.asynccontextmanager

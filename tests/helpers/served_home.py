@@ -61,7 +61,7 @@ class ServedHome:
         """Wait until a condition holds."""
         try:
             async with asyncio.timeout(60):
-                while not condition():  # noqa: ASYNC110
+                while not condition():  # noqa: ASYNC110 - what is waited for has no event
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"it did not happen; what is shown: {self.view.guide}, {self.snapshot}") from None
@@ -84,7 +84,7 @@ class ServedHome:
                 await self.send("start_suction" if self.view.guide.waits_for == "flange" else "skip")
                 with contextlib.suppress(TimeoutError):  # it was refused, or is slow: else one more may skip too much
                     async with asyncio.timeout(10):
-                        while self._place() == before:  # noqa: ASYNC110
+                        while self._place() == before:  # noqa: ASYNC110 - what is waited for has no event
                             await asyncio.sleep(0.05)
         pumps = self.faults.home.pumps.values()
         await self.until(lambda: all(pump.suction.cycle_peak_mmhg > _BY_HAND_MMHG / 2 for pump in pumps))

@@ -22,6 +22,7 @@ from controller.journal.timestamp import Timestamp
 from controller.safety.limits import Trip, TripKind
 from controller.safety.persistence import (
     DeviceIdentity,
+    EnergyUse,
     Persistence,
     PersistenceError,
     SavedAnswers,
@@ -133,6 +134,23 @@ def say_all(persistence: Persistence) -> None:
     persistence.save_start_defaults(CHOSEN)
 
 
+async def say_otherwise(persistence: Persistence) -> None:
+    """Replace parts of what `say_all` has said."""
+    persistence.save_trip(TRIP.model_copy(update={"kind": TripKind.STALE}))
+    persistence.save_answers(SavedAnswers(values={"numb": False}))
+    persistence.save_energy_use(1, HOT, 90, 0)
+    await persistence.save_starting([LEFT.model_copy(update={"address": "f0:1e:7d:00:00:09"})])
+
+
+def check_otherwise(known: SavedState) -> None:
+    """Check that what `say_otherwise` has said is known."""
+    assert known.trip is not None
+    assert known.trip.kind is TripKind.STALE
+    assert known.answers == SavedAnswers(values={"numb": False})
+    assert known.energy_uses[1] == EnergyUse(budgets=HOT, began_seconds_ago=90, ended_seconds_ago=0)
+    assert known.running["left-pump"].address == "f0:1e:7d:00:00:09"
+
+
 def event(kind: EventType, session: str | None, seconds: float, station: str = "home", **data: Any) -> Event:
     at = BEGAN + timedelta(seconds=seconds)
     return Event(time=at, station=station, session_id=session, type=kind, data=EVENT_DATA[kind].model_validate(data))
@@ -187,5 +205,5 @@ async def opened_in_trouble(path: Path) -> tuple[str, SavedState]:
 async def until(true: Callable[[], bool]) -> None:
     """Wait for what the writer's thread does."""
     async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110
+        while not true():  # noqa: ASYNC110 - a thread has no event of this loop
             await asyncio.sleep(0.001)

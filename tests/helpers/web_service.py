@@ -102,7 +102,7 @@ async def running_service(app: App) -> AsyncIterator[int]:
     try:
         async with asyncio.timeout(30):
             await app.web.settled()
-            while not all(link.connected for link in links):  # noqa: ASYNC110
+            while not all(link.connected for link in links):  # noqa: ASYNC110 - links have no event
                 await asyncio.sleep(0.01)
         assert app.web.address is not None, app.web.problem
         yield int(app.web.address.rstrip("/").rpartition(":")[2])

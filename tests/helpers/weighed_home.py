@@ -198,7 +198,7 @@ async def weighed_home(
             house = WeighedHome(clock, home, stream, station, air, radio)
             running = asyncio.create_task(station.run())
             async with asyncio.timeout(10):
-                while not all(device.link.connected for device in near):  # noqa: ASYNC110
+                while not all(device.link.connected for device in near):  # noqa: ASYNC110 - links have no event
                     await asyncio.sleep(0.001)
         await clock.sleep(1)
         try:

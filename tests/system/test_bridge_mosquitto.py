@@ -172,7 +172,7 @@ async def test_tls_with_an_own_authority(tmp_path: Path, caplog: pytest.LogCaptu
             await until(lambda: distrustful.problem is not None)
         assert "set mqtt.ca_file" in (distrustful.problem or "")
         settings = MqttSettings(brokers=(url,), node="test", ca_file=certificate)
-        async with running(Bridge(settings, TOPICS, [STATION], Desk().handle)) as task:
+        async with running(Bridge(settings, TOPICS, {STATION: Desk().handle})) as task:
             assert not task.done()
     assert all(record.levelno < logging.ERROR for record in caplog.records)
 

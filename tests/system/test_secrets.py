@@ -38,8 +38,7 @@ def bridge_with(broker: Mosquitto, *, tls: bool = False, topics: Topics = TOPICS
     return Bridge(
         MqttSettings(brokers=(url,), node="test", **settings),
         topics,
-        [STATION],
-        Desk().handle,
+        {STATION: Desk().handle},
         first_wait_seconds=0.05,
         longest_wait_seconds=0.1,
     )

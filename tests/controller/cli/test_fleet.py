@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from controller.cli import fleet_config_work, fleet_opening
+from controller.cli import fleet_cluster, fleet_config_work
 from controller.cluster.cluster_connection import Cluster, connected
 from controller.cluster.cluster_settings import ClusterSettings
 from controller.cluster.node_view import NodeView, ServedView
@@ -76,7 +76,7 @@ class Fleet:
         return asyncio.run(main())
 
     def node(self, name: str, *, serves: str | None = None, **more: Any) -> None:
-        """Let a node say of itself that it is there, and serve a station."""
+        """Publish a node, which may serve a station."""
 
         async def announce(cluster: Cluster) -> None:
             epoch = 0
@@ -98,7 +98,7 @@ def fleet(tmp_path: Path, server: str, request: pytest.FixtureRequest) -> Fleet:
 def well(fleet: Fleet) -> None:
     """Let all stations be served."""
     for number in (1, 2, 12):
-        fleet.node(f"node-{number}", serves=f"bed-{number}", hears=(f"bed-{number}",))
+        fleet.node(f"node-{number}", serves=f"bed-{number}", in_range=(f"bed-{number}",))
 
 
 # Status
@@ -134,28 +134,28 @@ def test_status_as_json_says_the_same(fleet: Fleet) -> None:
 
 
 @pytest.mark.system
-def test_status_says_first_what_needs_somebody_and_ends_with_1(fleet: Fleet) -> None:
-    assert "no node is there" in fleet.run("status").stdout
-    fleet.node("node-1", serves="bed-1", hears=("bed-1", "bed-2"), problem="the shared document is not valid")
+def test_status_says_first_what_needs_attention_and_ends_with_1(fleet: Fleet) -> None:
+    assert "no node is running" in fleet.run("status").stdout
+    fleet.node("node-1", serves="bed-1", in_range=("bed-1", "bed-2"), problem="the shared document is not valid")
     fleet.node("node-2", config_revision=7)
     done = fleet.run("status", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["problems"] == [
-        "bed-2: nobody serves it, though node-1 could",
-        "bed-12: no node hears a device of it; switch one on, or put a controller nearer",
+        "bed-2: no node serves it, though node-1 could",
+        "bed-12: no node receives its devices; switch one on, or put a controller nearer",
         "not all nodes use the same version of the shared document yet",
         "node-1: the shared document is not valid",
     ]
     done = fleet.run("status")
     assert done.returncode == 1
-    assert done.stdout.startswith("bed-2: nobody serves it")
+    assert done.stdout.startswith("bed-2: no node serves it")
 
 
 @pytest.mark.system
 def test_a_station_without_contact_is_a_problem(fleet: Fleet) -> None:
     well(fleet)
-    fleet.node("node-2", serves="bed-2", hears=("bed-2",))
-    fleet.node("node-2", hears=(), serves=None)
+    fleet.node("node-2", serves="bed-2", in_range=("bed-2",))
+    fleet.node("node-2", in_range=(), serves=None)
     (problem,) = json.loads(fleet.run("status", "--json").stdout)["problems"]
     assert problem == "bed-2: no device is in contact; is it switched on, and near node-2?"
 
@@ -174,7 +174,7 @@ def test_a_node_is_drained_and_takes_stations_again(fleet: Fleet) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("command", ["drain", "undrain"])
-def test_a_node_that_nobody_knows_is_not_drained(fleet: Fleet, command: str) -> None:
+def test_an_unknown_node_is_not_drained(fleet: Fleet, command: str) -> None:
     well(fleet)
     said = complaint(fleet.run(command, "node-22"), 2)
     assert "node-22" in said
@@ -194,13 +194,13 @@ def test_a_station_is_assigned_to_a_node_and_to_none(fleet: Fleet) -> None:
     assert "bed-12 is served by node-2" in fleet.run("assign", "bed-12", "node-2").stdout
     found = printed(fleet.run("status", "--json"))["stations"]
     assert [each["assigned_to"] for each in found] == [None, "node-2", None]
-    assert "whichever node hears it best" in fleet.run("assign", "bed-12").stdout
+    assert "the node with the best reception" in fleet.run("assign", "bed-12").stdout
     assert all(each["assigned_to"] is None for each in printed(fleet.run("status", "--json"))["stations"])
 
 
 @pytest.mark.system
 @pytest.mark.parametrize(("arguments", "meant"), [(("bed-13",), "bed-1"), (("bed-12", "node-13"), "node-1")])
-def test_what_nobody_knows_is_not_assigned(fleet: Fleet, arguments: tuple[str, ...], meant: str) -> None:
+def test_an_unknown_station_or_node_is_not_assigned(fleet: Fleet, arguments: tuple[str, ...], meant: str) -> None:
     well(fleet)
     said = complaint(fleet.run("assign", *arguments), 2)
     assert f"did you mean {meant}" in said
@@ -234,8 +234,8 @@ def test_a_document_is_compared_applied_shown_and_rolled_back(fleet: Fleet) -> N
 
 
 @pytest.mark.system
-def test_nobody_who_does_not_agree_changes_anything(fleet: Fleet) -> None:
-    done = fleet.run("config", "apply", fleet.file(BEDS))  # nobody answers
+def test_without_consent_nothing_is_changed(fleet: Fleet) -> None:
+    done = fleet.run("config", "apply", fleet.file(BEDS))  # without an answer
     assert done.returncode == 1
     assert "nothing was changed" in done.stdout
     assert fleet.do(lambda cluster: latest(cluster.config)) is None
@@ -265,7 +265,7 @@ def test_of_two_administrators_the_second_looks_again(fleet: Fleet, monkeypatch:
     monkeypatch.setattr(fleet_config_work, "_agreed", while_the_other_applies)
     done = fleet.run("config", "apply", fleet.file(BEDS.replace("Pump 2", "Pump B")))
     assert done.returncode == 1
-    assert "somebody else has changed the shared document meanwhile" in done.stderr
+    assert "the shared document was changed meanwhile" in done.stderr
     assert fleet.do(lambda cluster: latest(cluster.config)).text == MORE
 
 
@@ -321,7 +321,7 @@ def test_without_the_section_fleet_each_command_says_so(arguments: tuple[str, ..
 
 
 @pytest.mark.parametrize("settings", ["mqtt: {node: ward 3}", "stations: {Küche: {}}"])
-def test_a_controller_whose_names_the_cluster_cannot_have_is_told_so(settings: str, tmp_path: Path) -> None:
+def test_a_controller_whose_names_the_cluster_cannot_have_is_refused(settings: str, tmp_path: Path) -> None:
     text = f"mqtt: {{brokers: ['mqtt://{HOST}:1']}}\nfleet: {{servers: ['nats://{HOST}:1']}}\n"
     text = text.replace("mqtt: {", "mqtt: {node: ward 3, ") if "ward" in settings else f"{text}{settings}\n"
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
@@ -332,8 +332,8 @@ def test_a_controller_whose_names_the_cluster_cannot_have_is_told_so(settings: s
 def test_a_cluster_that_is_not_there_is_an_error_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fleet_opening._CONNECT_SECONDS <= 5
-    monkeypatch.setattr(fleet_opening, "_CONNECT_SECONDS", 0.3)
+    assert fleet_cluster._CONNECT_SECONDS <= 5
+    monkeypatch.setattr(fleet_cluster, "_CONNECT_SECONDS", 0.3)
     fleet = Fleet(tmp_path, f"nats://{HOST}:{free_port()}", "none")
     began = time.monotonic()
     done = fleet.run("status")

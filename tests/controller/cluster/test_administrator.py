@@ -27,7 +27,7 @@ COMMANDS = (
     ("config apply more.yaml --yes", 0),
     ("config rollback", 0),
     ("assign bed-1", 0),
-    ("undrain node-1", 2),  # nobody knows it
+    ("undrain node-1", 2),  # there is none
     ("status", 1),  # no node is there
 )
 REFUSED = (

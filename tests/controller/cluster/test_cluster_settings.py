@@ -108,5 +108,5 @@ def test_nothing_shows_the_password() -> None:
         assert SECRET not in shown
 
 
-def test_a_fleet_without_a_broker_is_told_to_name_one(tmp_path: Path) -> None:
+def test_a_fleet_without_a_broker_is_refused(tmp_path: Path) -> None:
     assert "mqtt.brokers: a fleet shares a broker" in error_of(SERVERS, tmp_path, rest="")

@@ -51,7 +51,7 @@ async def test_the_key_says_who_has_it_and_its_revision_is_the_epoch(bucket: Fak
     assert lease.seconds_left == HELD_SECONDS
 
 
-async def test_what_somebody_holds_is_not_acquired(bucket: FakeBucket, time: FakeTime) -> None:
+async def test_a_key_that_is_held_is_not_acquired(bucket: FakeBucket, time: FakeTime) -> None:
     await acquired(bucket)
     assert await acquire(cast("KeyValue", bucket), "home", "b", "b-1", TTL_SECONDS) is None
 

@@ -106,7 +106,7 @@ async def followed(cluster: Cluster) -> tuple[Owners, asyncio.Task[None]]:
     return owners, asyncio.create_task(owners.run())
 
 
-async def test_everybody_sees_who_owns_what_and_what_is_free(server: NatsServer) -> None:
+async def test_every_controller_sees_who_owns_what_and_what_is_free(server: NatsServer) -> None:
     async with controller(server, "a") as cluster, controller(server, "b") as other:
         lease = await lease_of(cluster, "a")
         owners, following = await followed(other)
@@ -117,7 +117,7 @@ async def test_everybody_sees_who_owns_what_and_what_is_free(server: NatsServer)
         await until(lambda: owners.is_free(UNIT), 2)
         await lease_of(cluster, "a")
         await until(lambda: not owners.is_free(UNIT), 2)
-        await until(lambda: owners.is_free(UNIT), TTL_SECONDS + 3)  # nobody renews it
+        await until(lambda: owners.is_free(UNIT), TTL_SECONDS + 3)  # it is not renewed
         following.cancel()
         await asyncio.wait({following})
 

@@ -9,9 +9,19 @@ import pytest
 from controller.cluster import shared_persistence
 from controller.cluster.shared_persistence import SharedPersistence
 from controller.cluster.state_document import LONGEST_BUDGET_SECONDS
-from controller.safety.limits import TripKind
-from controller.safety.persistence import EnergyUse, PersistenceError, SavedAnswers, SavedState
-from tests.helpers.stores import ANSWERS, CHOSEN, HOT, LEFT, RIGHT, SUCTION, TRIP, say_all
+from controller.safety.persistence import EnergyUse, PersistenceError, SavedState
+from tests.helpers.stores import (
+    ANSWERS,
+    CHOSEN,
+    HOT,
+    LEFT,
+    RIGHT,
+    SUCTION,
+    TRIP,
+    check_otherwise,
+    say_all,
+    say_otherwise,
+)
 
 
 class ListeningStore:
@@ -86,20 +96,12 @@ async def test_what_stopped_or_was_acknowledged_is_not_remembered(persistence: S
     assert persistence.state() == SavedState(running={"right-pump": RIGHT})
 
 
-async def test_the_latest_word_counts(time: Time, store: ListeningStore) -> None:
+async def test_what_was_saved_last_counts(time: Time, store: ListeningStore) -> None:
     persistence = SharedPersistence("home", SavedState(), store)
     say_all(persistence)
     await persistence.save_starting([LEFT])
-    persistence.save_trip(TRIP.model_copy(update={"kind": TripKind.STALE}))
-    persistence.save_answers(SavedAnswers(values={"numb": False}))
-    persistence.save_energy_use(1, HOT, 90, 0)
-    await persistence.save_starting([LEFT.model_copy(update={"address": "f0:1e:7d:00:00:09"})])
-    known = persistence.state()
-    assert known.trip is not None
-    assert known.trip.kind is TripKind.STALE
-    assert known.answers == SavedAnswers(values={"numb": False})
-    assert known.energy_uses[1] == EnergyUse(budgets=HOT, began_seconds_ago=90, ended_seconds_ago=0)
-    assert known.running["left-pump"].address == "f0:1e:7d:00:00:09"
+    await say_otherwise(persistence)
+    check_otherwise(persistence.state())
 
 
 def test_what_a_successor_says_does_not_replace_what_was_said_before(time: Time, store: ListeningStore) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from controller.cluster.cluster_connection import Cluster
-from controller.cluster.lease import LeaseLostError
+from controller.cluster import shared_store
+from controller.cluster.cluster_connection import Cluster, KeyValue
+from controller.cluster.lease import LeaseLostError, acquire
 from controller.cluster.shared_store import SharedStore
 from controller.mqtt.backlog import Backlog
 from controller.safety.limits import LEASE_SECONDS
 from controller.safety.persistence import InterruptedSession, PersistenceError, SavedState
 from devices.roles import Side
+from tests.helpers.faulty_state import FaultyState
 from tests.helpers.fleet_state import UNIT, controller, lease_of, taken_over
 from tests.helpers.nats_server import NatsServer, nats_server
 from tests.helpers.patience import until
@@ -42,8 +45,7 @@ async def cluster(server: NatsServer) -> AsyncIterator[Cluster]:
 
 async def opened(stack: contextlib.AsyncExitStack, cluster: Cluster, node: str) -> SharedStore:
     """Take over, whoever has it: as if the lease of the former owner had expired without its knowledge."""
-    with contextlib.suppress(Exception):
-        await cluster.owners.purge(UNIT)
+    await cluster.owners.purge(UNIT)
     lease = await lease_of(cluster, node)
     return await stack.enter_async_context(SharedStore.opened(cluster, lease, Backlog()))
 
@@ -167,7 +169,7 @@ async def test_a_start_that_is_cancelled_while_it_is_saved_was_none(server: Nats
             server.thaw()
 
 
-async def test_a_session_that_was_cut_off_is_told_until_it_was_published(cluster: Cluster) -> None:
+async def test_a_session_that_was_cut_off_is_kept_until_it_was_published(cluster: Cluster) -> None:
     async with contextlib.AsyncExitStack() as stack:
         first = await opened(stack, cluster, "a")
         first.watch(began("s1"))
@@ -191,7 +193,7 @@ async def test_after_a_clean_end_the_next_one_may_start_at_once(cluster: Cluster
         await persistence.save_starting([LEFT])
         store.watch(began("s1"))
         store.watch(ended("s1"))
-        persistence.save_stopped("left-pump")  # nobody waits for that to be written
+        persistence.save_stopped("left-pump")  # its write is not awaited
     await lease.release()
     async with SharedStore.opened(cluster, await lease_of(cluster, "b"), Backlog()) as store:
         assert store.problem is None
@@ -258,7 +260,7 @@ async def test_a_state_that_cannot_be_read_is_left_and_nothing_starts(cluster: C
 
 
 @pytest.mark.parametrize("how", ["delete", "purge"])
-async def test_a_state_that_somebody_deleted_begins_anew(cluster: Cluster, how: str) -> None:
+async def test_a_state_that_was_deleted_begins_anew(cluster: Cluster, how: str) -> None:
     lease = await lease_of(cluster, "a")
     async with SharedStore.opened(cluster, lease, Backlog()) as store:
         store.persistence(UNIT).save_trip(TRIP)
@@ -280,3 +282,42 @@ async def test_a_state_that_is_deleted_under_its_owner_is_written_again(cluster:
         assert found["trip"]["device"] == TRIP.device
         assert list(found["running"]) == ["left-pump"]
         assert lease.held
+
+
+def faulty(cluster: Cluster) -> tuple[Cluster, FaultyState]:
+    state = FaultyState(cluster.state)
+    return dataclasses.replace(cluster, state=cast("KeyValue", state)), state
+
+
+async def test_the_last_state_is_written_though_an_answer_is_lost(cluster: Cluster) -> None:
+    lease = await lease_of(cluster, "a")
+    other, state = faulty(cluster)
+    async with SharedStore.opened(other, lease, Backlog()) as store:
+        await store.flush()
+        store.persistence(UNIT).save_trip(TRIP)
+        state.lost_answers = 1
+    assert state.lost_answers == 0
+    assert lease.held
+    assert state.confirmed[-1]["states"][UNIT]["trip"]["device"] == TRIP.device
+
+
+async def test_a_lease_whose_last_state_cannot_be_saved_is_not_released(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the successor would begin at once, without the latest trip."""
+    monkeypatch.setattr(shared_store, "_CLOSE_SECONDS", 0.2)
+    lease = await lease_of(cluster, "a")
+    other, state = faulty(cluster)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async with SharedStore.opened(other, lease, Backlog()) as store:
+        await store.flush()
+        state.before_write = never
+        store.persistence(UNIT).save_trip(TRIP)
+        await asyncio.sleep(0.05)  # that write is under way
+        state.before_write = never
+    assert not lease.held
+    await lease.release()
+    assert await acquire(cluster.owners, UNIT, "b", "b-1", cluster.ttl_seconds) is None

@@ -26,7 +26,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[FleetAtHome]:
         yield found
 
 
-async def test_only_a_node_that_hears_a_unit_takes_it(fleet: FleetAtHome) -> None:
+async def test_only_a_node_in_range_of_a_unit_takes_it(fleet: FleetAtHome) -> None:
     far = await fleet.node("far", air=Air())
     await asyncio.sleep(2)
     assert not far.serves()
@@ -37,7 +37,7 @@ async def test_only_a_node_that_hears_a_unit_takes_it(fleet: FleetAtHome) -> Non
     assert near.node.reach() == ("home",)
 
 
-async def test_of_two_that_hear_it_one_serves_it_for_as_long_as_it_lives(fleet: FleetAtHome) -> None:
+async def test_of_two_nodes_in_range_one_serves_a_unit_for_as_long_as_it_runs(fleet: FleetAtHome) -> None:
     one, other = await fleet.node("one"), await fleet.node("other")
     await until(lambda: one.serves() or other.serves(), 20)
     for _ in range(int(2 * TTL_SECONDS / 0.1)):
@@ -101,9 +101,10 @@ async def test_after_a_loss_a_start_is_refused_for_a_while_and_then_works(fleet:
 
 async def test_a_node_that_ends_stops_and_releases_and_the_next_one_takes_over_at_once(fleet: FleetAtHome) -> None:
     loop = asyncio.get_running_loop()
-    first = await fleet.node("first", ttl_seconds=20)
+    fleet.ttl_seconds = 20.0
+    first = await fleet.node("first")
     session = await fleet.pumping(first)
-    second = await fleet.node("second", ttl_seconds=20)
+    second = await fleet.node("second")
     await asyncio.sleep(1.5)
     began = loop.time()
     await first.end()
@@ -114,7 +115,7 @@ async def test_a_node_that_ends_stops_and_releases_and_the_next_one_takes_over_a
     await fleet.pumping(second)  # without an embargo
 
 
-async def test_a_node_that_is_drained_lets_go_when_the_session_has_ended(fleet: FleetAtHome) -> None:
+async def test_a_node_that_is_drained_releases_a_unit_when_its_session_has_ended(fleet: FleetAtHome) -> None:
     first = await fleet.node("first")
     session = await fleet.pumping(first)
     second = await fleet.node("second")
@@ -138,7 +139,7 @@ async def test_a_unit_that_cannot_be_built_is_tried_again_and_does_not_disturb_t
     fleet: FleetAtHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("controller.fleet.node._FIRST_PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr("controller.fleet.hearing.Hearing.hears", lambda *_: True)
+    monkeypatch.setattr("controller.fleet.reception.Reception.receives", lambda *_: True)
     node = await fleet.node("only", {**HOME, "broken": BAD})
     await until(lambda: node.connected, 20)
     await until(lambda: caplog.text.count("broken cannot be served here") >= 4, 20)
@@ -184,7 +185,7 @@ async def test_a_trip_on_one_node_is_latched_on_the_next_with_the_budgets_and_th
 async def test_a_unit_that_is_assigned_to_a_node_goes_there_after_its_session(
     fleet: FleetAtHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.fleet.hearing.HEARD_SECONDS", 2.0)
+    monkeypatch.setattr("controller.fleet.reception.RECEIVED_SECONDS", 2.0)
     nodes = {name: await fleet.node(name) for name in ("first", "second")}
     await until(lambda: any(node.connected for node in nodes.values()), 20)
     (here,) = [name for name, node in nodes.items() if node.connected]
@@ -200,6 +201,6 @@ async def test_a_unit_that_is_assigned_to_a_node_goes_there_after_its_session(
     assert fleet.on == {"left-pump", "right-pump"}
     await fleet.ask("stop")
     await until(nodes[there].serves, 20)
-    await assign(nodes[here].cluster.config, "home", "of-nobody")  # then anybody may have it, and nothing changes
+    await assign(nodes[here].cluster.config, "home", "unknown")  # then any node may have it, and nothing changes
     await asyncio.sleep(1.5)
     assert nodes[there].serves()

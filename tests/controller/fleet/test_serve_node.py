@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,40 @@ async def test_a_session_of_a_killed_node_ends_once_and_nothing_runs_on(tmp_path
             assert {(each["session_id"], each["data"]["reason"]) for each in ends} == {(reply["session_id"], "cut_off")}
             assert len({each["id"] for each in ends}) == 1
             assert not seen.on
+
+
+async def test_the_metrics_of_a_node_show_what_waits_for_the_database(tmp_path: Path) -> None:
+    env = {
+        "LETDOWN_MQTT__NODE": "node-a",
+        "LETDOWN_METRICS__ENABLED": "true",
+        "LETDOWN_METRICS__PORT": "0",
+        "LETDOWN_HISTORY__URL": "postgresql://letdown@127.0.0.1:1/letdown",  # nothing is there
+    }
+    async with nats_server() as server, witness() as seen, ear(server.broker) as other:
+        config = write_config(tmp_path / "a", server, seen.transport)
+        async with program(tmp_path, "run", "--config", str(config), **env) as node:
+            for device in DEVICES:
+                await node.logged(f"{device} is connected")
+            await node.logged("the metrics are at")
+            address = re.search(r"the metrics are at (\S+)", node.log)
+            assert address is not None
+            assert (await ask(other, "start", routine="express", side="both", no_symptoms=True))[
+                "outcome"
+            ] == "accepted"
+            await wait(lambda: bool(seen.on))
+            assert (await ask(other, "stop"))["outcome"] == "accepted"
+            async with asyncio.timeout(60):
+                while queue_lengths(await asyncio.to_thread(read, address[1])).get("history", 0.0) < 1:  # noqa: ASYNC110 - another process has no event
+                    await asyncio.sleep(0.2)
+            found = queue_lengths(await asyncio.to_thread(read, address[1]))
+            assert found.keys() == {"history", "mqtt_outbox", "event_backlog"}
+
+
+def read(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def queue_lengths(text: str) -> dict[str, float]:
+    found = re.findall(r'^letdown_queue_length\{queue="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {name: float(length) for name, length in found}

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from controller.journal.store import Store
-from controller.safety.limits import TripKind
 from controller.safety.persistence import (
     DeviceIdentity,
     EnergyUse,
@@ -30,10 +29,12 @@ from tests.helpers.stores import (
     TRIP,
     Clocks,
     after_a_crash,
+    check_otherwise,
     device,
     run,
     saved,
     say_all,
+    say_otherwise,
 )
 
 
@@ -89,21 +90,13 @@ async def test_what_stopped_or_was_acknowledged_is_not_remembered(path: Path) ->
     assert await saved(path) == SavedState()
 
 
-async def test_the_latest_word_counts(path: Path, clocks: Clocks) -> None:
+async def test_what_was_saved_last_counts(path: Path, clocks: Clocks) -> None:
     async with Store.opened(path, clocks) as store:
         persistence = store.persistence("home")
         say_all(persistence)
         await persistence.save_starting([LEFT])
-        persistence.save_trip(TRIP.model_copy(update={"kind": TripKind.STALE}))
-        persistence.save_answers(SavedAnswers(values={"numb": False}))
-        persistence.save_energy_use(1, HOT, 90, 0)
-        await persistence.save_starting([LEFT.model_copy(update={"address": "f0:1e:7d:00:00:09"})])
-    known = await saved(path, clocks=clocks)
-    assert known.trip is not None
-    assert known.trip.kind is TripKind.STALE
-    assert known.answers == SavedAnswers(values={"numb": False})
-    assert known.energy_uses[1] == EnergyUse(budgets=HOT, began_seconds_ago=90, ended_seconds_ago=0)
-    assert known.running["left-pump"].address == "f0:1e:7d:00:00:09"
+        await say_otherwise(persistence)
+    check_otherwise(await saved(path, clocks=clocks))
 
 
 async def test_bodies_do_not_know_of_each_other(path: Path) -> None:

@@ -108,7 +108,7 @@ async def test_what_is_learned_is_retained_and_removed_where_no_health_is_publis
     await other.client.publish(topic, "{}", 1, retain=True)
     await other.until(topic, "{}")
     settings = MqttSettings.model_validate({"brokers": [str(broker)], "node": TOPICS.node, "publish": publish})
-    bridge = Bridge(settings, TOPICS, [STATION], Desk().handle, mqtt_5=False, about=about)
+    bridge = Bridge(settings, TOPICS, {STATION: Desk().handle}, mqtt_5=False, about=about)
     async with running(bridge):
         bridge.watch(COMFORT)
         await other.until(TOPICS.about(), about.model_dump_json())
@@ -382,7 +382,7 @@ async def test_a_controller_that_may_not_hear_commands_does_not_say_it_is_online
 
 async def test_a_bridge_without_broker_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="needs a broker"):
-        Bridge(MqttSettings(), TOPICS, [STATION], Desk().handle)
+        Bridge(MqttSettings(), TOPICS, {STATION: Desk().handle})
 
 
 async def test_a_listener_that_fails_costs_no_connection(broker: BrokerUrl, other: Ear) -> None:

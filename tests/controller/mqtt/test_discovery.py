@@ -35,12 +35,11 @@ def bridge_of(
     broker: BrokerUrl, *stations: StationFeatures, desk: Desk | None = None, discovery: str = "device"
 ) -> Bridge:
     settings = MqttSettings.model_validate({"brokers": (broker,), "node": TOPICS.node, "discovery": discovery})
-    names = [station.name for station in stations]
+    handle = (desk or Desk()).handle
     bridge = Bridge(
         settings,
         TOPICS,
-        names,
-        (desk or Desk()).handle,
+        {station.name: handle for station in stations},
         first_wait_seconds=0.02,
         longest_wait_seconds=0.1,
         mqtt_5=False,

@@ -42,7 +42,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def bridge_of(me: Instance, broker: BrokerUrl, desk: Desk | None = None, **more: Any) -> Bridge:
     options = {"first_wait_seconds": 0.02, "longest_wait_seconds": 0.1, "mqtt_5": False, **more}
     settings = MqttSettings(brokers=(broker,), node=me.node)
-    return Bridge(settings, Topics(node=me.node), me.stations, (desk or Desk()).handle, me=me, **options)
+    handles = dict.fromkeys(me.stations, (desk or Desk()).handle)
+    return Bridge(settings, Topics(node=me.node), handles, me=me, **options)
 
 
 def settings_of(me: Instance, *brokers: BrokerUrl) -> MqttSettings:

@@ -49,7 +49,8 @@ async def serving(broker: BrokerUrl, watched: Watched, *stations: str) -> AsyncI
     """A controller of stations, each with a snapshot."""
     settings = MqttSettings(brokers=(broker,), node="pi")
     me = this_process("pi", stations)
-    bridge = Bridge(settings, Topics(), stations, watched.handle, mqtt_5=False, me=me, checked=(broker,))
+    handles = dict.fromkeys(stations, watched.handle)
+    bridge = Bridge(settings, Topics(), handles, mqtt_5=False, me=me, checked=(broker,))
     for station in stations:
         bridge.watch(Snapshot(station=station, state=SessionState.RUNNING, session_id="s1"))
     async with running(bridge.run()):

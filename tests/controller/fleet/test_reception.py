@@ -1,4 +1,4 @@
-"""Which units a controller hears: by any of their devices, and for as long as one is received."""
+"""Which units a controller receives: by any of their devices, and for as long as one advertises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from controller.fleet.fleet_units import Unit
-from controller.fleet.hearing import HEARD_SECONDS, Hearing
+from controller.fleet.reception import RECEIVED_SECONDS, Reception
 from controller.settings import DeviceSettings, StationSettings
 from devices.bluetooth.advertisement import Advertisement
 from devices.bluetooth.radio import Radio
@@ -18,7 +18,7 @@ from devices.support.clock import Clock
 
 
 class ListeningRadio:
-    """Notes who listens for what, and tells them what a test lets it receive."""
+    """Notes who listens for what, and passes on what a test lets it receive."""
 
     def __init__(self) -> None:
         self.listeners: list[tuple[Any, Callable[[Advertisement], None]]] = []
@@ -53,8 +53,8 @@ def radio() -> ListeningRadio:
 
 
 @pytest.fixture
-def hearing(clock: SimpleNamespace, radio: ListeningRadio) -> Iterator[Hearing]:
-    found = Hearing(cast("Radio", radio), cast("Clock", clock))
+def reception(clock: SimpleNamespace, radio: ListeningRadio) -> Iterator[Reception]:
+    found = Reception(cast("Radio", radio), cast("Clock", clock))
     for each in (unit("home", "left", "right"), unit("office", "pump"), unit("bare")):
         found.listen(each)
     yield found
@@ -62,53 +62,55 @@ def hearing(clock: SimpleNamespace, radio: ListeningRadio) -> Iterator[Hearing]:
     assert radio.listeners == []
 
 
-def test_nothing_is_heard_at_first(hearing: Hearing) -> None:
-    assert not hearing.hears("home")
-    assert hearing.silent_seconds("home") == math.inf
-    assert hearing.rssi_dbm("home") is None
+def test_nothing_is_received_at_first(reception: Reception) -> None:
+    assert not reception.receives("home")
+    assert reception.silent_seconds("home") == math.inf
+    assert reception.rssi_dbm("home") is None
 
 
 @pytest.mark.parametrize("device", ["left", "right"])
-def test_any_device_of_a_unit_is_enough(hearing: Hearing, radio: ListeningRadio, device: str) -> None:
+def test_any_device_of_a_unit_is_enough(reception: Reception, radio: ListeningRadio, device: str) -> None:
     radio.receive(device, -60)
-    assert hearing.hears("home")
-    assert hearing.rssi_dbm("home") == -60
-    assert not hearing.hears("office")
+    assert reception.receives("home")
+    assert reception.rssi_dbm("home") == -60
+    assert not reception.receives("office")
 
 
-def test_it_is_heard_for_half_a_minute(hearing: Hearing, radio: ListeningRadio, clock: SimpleNamespace) -> None:
+def test_an_advertisement_counts_for_half_a_minute(
+    reception: Reception, radio: ListeningRadio, clock: SimpleNamespace
+) -> None:
     radio.receive("pump", -60)
-    clock.seconds += HEARD_SECONDS
-    assert hearing.hears("office")
+    clock.seconds += RECEIVED_SECONDS
+    assert reception.receives("office")
     clock.seconds += 0.1
-    assert not hearing.hears("office")
-    assert hearing.silent_seconds("office") == pytest.approx(HEARD_SECONDS + 0.1)
+    assert not reception.receives("office")
+    assert reception.silent_seconds("office") == pytest.approx(RECEIVED_SECONDS + 0.1)
     radio.receive("pump", -70)
-    assert hearing.hears("office")
-    assert hearing.rssi_dbm("office") == -70
+    assert reception.receives("office")
+    assert reception.rssi_dbm("office") == -70
 
 
-def test_a_unit_without_bluetooth_can_be_served_anywhere(hearing: Hearing) -> None:
-    assert hearing.hears("bare")
+def test_a_unit_without_bluetooth_can_be_served_anywhere(reception: Reception) -> None:
+    assert reception.receives("bare")
 
 
-def test_a_unit_that_is_forgotten_is_listened_for_no_more(hearing: Hearing, radio: ListeningRadio) -> None:
+def test_a_unit_that_is_forgotten_is_listened_for_no_more(reception: Reception, radio: ListeningRadio) -> None:
     radio.receive("left", -60)
     for name in ("home", "bare", "unknown"):
-        hearing.forget(name)
+        reception.forget(name)
     assert len(radio.listeners) == 1
-    assert not hearing.hears("home")
-    assert not hearing.hears("bare")
-    assert hearing.rssi_dbm("home") is None
+    assert not reception.receives("home")
+    assert not reception.receives("bare")
+    assert reception.rssi_dbm("home") is None
 
 
-def test_a_unit_that_changes_is_heard_by_the_devices_that_it_has_now(hearing: Hearing, radio: ListeningRadio) -> None:
+def test_a_unit_that_changes_is_received_by_its_new_devices(reception: Reception, radio: ListeningRadio) -> None:
     radio.receive("left", -60)
-    hearing.listen(unit("home", "new"))
-    assert not hearing.hears("home")
+    reception.listen(unit("home", "new"))
+    assert not reception.receives("home")
     radio.receive("left", -60)
-    assert not hearing.hears("home")
+    assert not reception.receives("home")
     radio.receive("new", -60)
-    assert hearing.hears("home")
-    hearing.listen(unit("bare", "pump"))
-    assert not hearing.hears("bare")
+    assert reception.receives("home")
+    reception.listen(unit("bare", "pump"))
+    assert not reception.receives("bare")

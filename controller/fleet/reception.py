@@ -1,4 +1,4 @@
-"""Which units this controller hears: only those can it serve."""
+"""Which units this controller receives advertisements of: only those can it serve."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from devices.bluetooth.radio import Radio
 from devices.support.clock import Clock
 
 # A device that advertises is received every few seconds; BlueZ pauses its scan for 5 s.
-HEARD_SECONDS = 30.0
+RECEIVED_SECONDS = 30.0
 
 
-class Hearing:
+class Reception:
     """Remembers when a device of each unit was last received, and how well."""
 
     def __init__(self, radio: Radio, clock: Clock) -> None:
@@ -22,7 +22,7 @@ class Hearing:
         self._clock = clock
         self._listening: dict[str, contextlib.ExitStack] = {}  # by unit
         self._everywhere: set[str] = set()  # units without Bluetooth
-        self._heard: dict[str, tuple[float, int]] = {}  # by unit: when, and with how many dBm
+        self._received: dict[str, tuple[float, int]] = {}  # by unit: when, and with how many dBm
 
     def listen(self, unit: Unit) -> None:
         """Listen for the devices of a unit, instead of those that it had before."""
@@ -30,11 +30,11 @@ class Hearing:
         stack = self._listening[unit.name] = contextlib.ExitStack()
         wanted = [each.wanted for each in unit.devices if not isinstance(each.wanted, ByNothing)]
 
-        def on_heard(advertisement: Advertisement) -> None:
-            self._heard[unit.name] = (self._clock.now(), advertisement.rssi_dbm)
+        def on_received(advertisement: Advertisement) -> None:
+            self._received[unit.name] = (self._clock.now(), advertisement.rssi_dbm)
 
         for each in wanted:
-            stack.callback(self._radio.listen(each, on_heard))
+            stack.callback(self._radio.listen(each, on_received))
         if not wanted:
             self._everywhere.add(unit.name)
 
@@ -43,23 +43,23 @@ class Hearing:
         if (stack := self._listening.pop(name, None)) is not None:
             stack.close()
         self._everywhere.discard(name)
-        self._heard.pop(name, None)
+        self._received.pop(name, None)
 
     def close(self) -> None:
         """Listen for nothing any more."""
         for name in list(self._listening):
             self.forget(name)
 
-    def hears(self, name: str) -> bool:
+    def receives(self, name: str) -> bool:
         """Return whether a device of a unit was received lately. A unit without Bluetooth can be served anywhere."""
-        return name in self._everywhere or self.silent_seconds(name) <= HEARD_SECONDS
+        return name in self._everywhere or self.silent_seconds(name) <= RECEIVED_SECONDS
 
     def silent_seconds(self, name: str) -> float:
         """Return for how long no device of a unit was received."""
-        heard = self._heard.get(name)
-        return math.inf if heard is None else self._clock.now() - heard[0]
+        received = self._received.get(name)
+        return math.inf if received is None else self._clock.now() - received[0]
 
     def rssi_dbm(self, name: str) -> int | None:
         """Return how well a unit was received last; `None` if it never was."""
-        heard = self._heard.get(name)
-        return None if heard is None else heard[1]
+        received = self._received.get(name)
+        return None if received is None else received[1]
