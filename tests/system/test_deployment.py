@@ -1,4 +1,4 @@
-"""The examples that run a fleet in containers: valid by their schemas, complete, unprivileged, and without a secret."""
+"""The examples that run controllers in containers: valid by their schemas, complete, unprivileged, and without a secret."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.helpers.nats_server import find_nats_server
 pytestmark = pytest.mark.system
 
 FLEET = ROOT / "config/fleet"
+SINGLE: dict[str, Any] = yaml.safe_load((ROOT / "config/container/compose.yaml").read_text(encoding="utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((FLEET / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RESOURCES: list[dict[str, Any]] = list(yaml.safe_load_all((FLEET / "kubernetes.yaml").read_text(encoding="utf-8")))
@@ -44,6 +45,18 @@ def kubernetes(file: Path) -> subprocess.CompletedProcess[str]:
 def test_the_compose_file_is_valid() -> None:
     assert compose_problems(COMPOSE) == []
     assert compose_problems({**COMPOSE, "services": {"nats-1": {"imagee": "nats"}}}) != []
+    assert compose_problems(SINGLE) == []
+
+
+def test_a_single_controller_has_no_more_rights_than_one_of_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    single, one = SINGLE["services"]["letdown"], SERVICES["letdown"]
+    for key in ("image", "read_only", "cap_drop", "security_opt", "tmpfs", "restart", "stop_grace_period"):
+        assert single[key] == one[key], key
+    assert not {"privileged", "network_mode", "devices", "pid", "cap_add", "user"} & set(single)
+    for name, value in single["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(None).web.host == "0.0.0.0"
+    assert all(each.startswith("127.0.0.1:") for each in single["ports"])
 
 
 def test_the_kubernetes_resources_are_valid(tmp_path: Path) -> None:
