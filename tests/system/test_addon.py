@@ -63,6 +63,7 @@ async def in_home_assistant(folder: Path) -> AsyncIterator[tuple[Program, Frame,
         page = await (await (await stack.enter_async_context(browser())).new_context()).new_page()
         errors: list[str] = []
         watch(page, errors)
+        page.set_default_timeout(WAIT_MS)
         await page.goto(f"http://127.0.0.1:{own}/")
         frame = page.frame(url=f"**{PREFIX}**")
         assert frame is not None
