@@ -35,6 +35,7 @@ from devices.support.relative_paths import rooted
 from devices.support.yaml_file import Document, read_document
 
 _PREFIX = "LETDOWN_"
+_NO_SETTINGS = frozenset({"LETDOWN_INSTALLED_AS"})  # what an image says of itself
 
 
 def _check_address(address: str) -> str:
@@ -302,9 +303,8 @@ def load_settings(file: Path | None) -> Settings:
 
     Paths in the file are relative to the folder that it is in.
     """
-    for name in os.environ:
-        first = name.removeprefix(_PREFIX).split("__")[0].lower()
-        if name.startswith(_PREFIX) and first not in Settings.model_fields:
+    for name in _variables():
+        if name.removeprefix(_PREFIX).split("__")[0].lower() not in Settings.model_fields:
             words = unknown(
                 "setting", name, [f"{_PREFIX}{each.upper()}" for each in Settings.model_fields], prefix=_PREFIX
             )
@@ -338,7 +338,11 @@ def _check_folders(settings: Settings, document: Document) -> None:
 
 def from_environment() -> bool:
     """Return whether the environment holds any setting."""
-    return any(name.startswith(_PREFIX) for name in os.environ)
+    return bool(_variables())
+
+
+def _variables() -> list[str]:
+    return [name for name in os.environ if name.startswith(_PREFIX) and name not in _NO_SETTINGS]
 
 
 def _from_environment() -> Settings:

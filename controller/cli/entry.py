@@ -17,12 +17,15 @@ if TYPE_CHECKING:  # `typing` would take as long to import as all the rest of th
 
 _BY_SIGNAL = 128  # and its number
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 def main() -> NoReturn:
     """Run the command line, and exit: 0 done, 1 failed, 2 wrong usage or settings, 130 Ctrl+C."""
     try:
         on_interrupt_exit(_INTERRUPTED)
+        if os.getpid() == 1:  # in a container: Linux drops signals that its first process does not handle
+            _signal.signal(_signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
         code = _run()
         if code >= _BY_SIGNAL:
             os._exit(code)  # while Python ends, one more signal would kill it, and change the exit code

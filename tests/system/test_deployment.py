@@ -1,10 +1,11 @@
-"""The examples that run a fleet in containers: valid by their schemas, complete, unprivileged, and without a secret."""
+"""The examples that run controllers in containers: valid by their schemas, complete, unprivileged, with no secret."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.helpers.nats_server import find_nats_server
 pytestmark = pytest.mark.system
 
 FLEET = ROOT / "config/fleet"
+SINGLE: dict[str, Any] = yaml.safe_load((ROOT / "config/container/compose.yaml").read_text(encoding="utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((FLEET / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RESOURCES: list[dict[str, Any]] = list(yaml.safe_load_all((FLEET / "kubernetes.yaml").read_text(encoding="utf-8")))
@@ -44,6 +46,18 @@ def kubernetes(file: Path) -> subprocess.CompletedProcess[str]:
 def test_the_compose_file_is_valid() -> None:
     assert compose_problems(COMPOSE) == []
     assert compose_problems({**COMPOSE, "services": {"nats-1": {"imagee": "nats"}}}) != []
+    assert compose_problems(SINGLE) == []
+
+
+def test_a_single_controller_has_no_more_rights_than_one_of_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    single, one = SINGLE["services"]["letdown"], SERVICES["letdown"]
+    for key in ("image", "read_only", "cap_drop", "security_opt", "tmpfs", "restart", "stop_grace_period"):
+        assert single[key] == one[key], key
+    assert not {"privileged", "network_mode", "devices", "pid", "cap_add", "user"} & set(single)
+    for name, value in single["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(None).web.host == "0.0.0.0"
+    assert all(each.startswith("127.0.0.1:") for each in single["ports"])
 
 
 def test_the_kubernetes_resources_are_valid(tmp_path: Path) -> None:
@@ -53,6 +67,31 @@ def test_the_kubernetes_resources_are_valid(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text((FLEET / "kubernetes.yaml").read_text(encoding="utf-8").replace("nodeSelector", "nodeSelektor"))
     assert kubernetes(wrong).returncode != 0
+
+
+def hadolint(file: Path) -> str:
+    command = (program("deployment", "tests/system/deployment/requirements.txt", "hadolint"), "--no-color", str(file))
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+
+
+def test_the_linter_of_recipes_finds_nothing(tmp_path: Path) -> None:
+    recipe = ROOT / "Containerfile"
+    assert hadolint(recipe) == ""
+    wrong = tmp_path / "Containerfile"
+    wrong.write_text(recipe.read_text(encoding="utf-8").replace("trixie-slim", "latest"), encoding="utf-8")
+    assert "DL3007" in hadolint(wrong)
+
+
+@pytest.mark.parametrize("platform", ["x86_64", "aarch64"])
+def test_the_requirements_of_the_container_need_no_compiler(platform: str, tmp_path: Path) -> None:
+    # Of these, PyRIC alone is published as source; it has no extension.
+    command = ("-m", "uv", "pip", "install", "--dry-run", "--quiet", "--require-hashes", "--target", str(tmp_path))
+    command += ("--python-version", "3.13", "--python-platform", f"{platform}-manylinux_2_40")
+    command += ("--only-binary", ":all:", "--no-binary", "pyric", "-r", "requirements/container.txt")
+    done = subprocess.run(
+        (sys.executable, *command), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_that_compose_names_is_declared_and_there() -> None:
