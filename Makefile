@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE # each of the many processes of the tests would compile everything anew
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system test-bluez test-fleet fault-matrix mutation bench screenshots lint format docs lock wheel container addon clean
+.PHONY: help demo test test-system test-bluez test-fleet test-package fault-matrix mutation bench screenshots lint format docs lock wheel container addon deb clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -67,6 +67,7 @@ lock: $(VENV)/.dev ## renew the locked requirements
 	$(BIN)/uv pip compile $(LOCK) --extra demo --group build -o requirements/demo.txt pyproject.toml
 	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --extra web --extra postgres --extra baby-buddy --extra fleet --group build --group dev -o requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --extra web --extra postgres --extra baby-buddy --extra fleet --group build --constraint requirements/dev.txt -o requirements/container.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra demo --extra proxies --extra web --extra postgres --extra baby-buddy -o requirements/home.txt pyproject.toml
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/
@@ -86,6 +87,8 @@ addon: ## put together the add-on of Home Assistant, in dist/addon/letdown
 	cp -R $$(ls -d config/* | grep -v -e /addon -e /fleet) dist/addon/letdown/config
 	sed '/^# The container by itself/,$$d' Containerfile > dist/addon/letdown/Dockerfile
 	find dist/addon -name __pycache__ -prune -exec rm -r {} +
+deb: $(VENV)/.dev ## build the Debian package for the Debian or Ubuntu that this is, into dist/
+	packaging/debian/build
 
 clean: ## remove what was made
 	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from tests.helpers.command_line import ROOT, environment
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = {name: ROOT / "requirements" / f"{name}.txt" for name in ("container", "demo", "dev")}
+LOCKS = {name: ROOT / "requirements" / f"{name}.txt" for name in ("container", "demo", "dev", "home")}
 SHIPPED = "devices/_shipped"
 
 
@@ -132,8 +132,11 @@ def test_a_lock_is_hashed_throughout_and_names_no_place(name: str) -> None:
 def test_every_dependency_is_locked_at_a_version_that_fits() -> None:
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
     demo = [*project["dependencies"], *project["optional-dependencies"]["demo"], *groups["build"]]
-    extras = [each for extra in project["optional-dependencies"].values() for each in extra]
-    for name, wanted in {"demo": demo, "dev": [*demo, *groups["dev"]], "container": [*demo, *extras]}.items():
+    extras = project["optional-dependencies"]
+    every = [each for extra in extras.values() for each in extra]
+    home = [*project["dependencies"], *(each for name in extras if name != "fleet" for each in extras[name])]
+    wanted_of = {"demo": demo, "dev": [*demo, *groups["dev"]], "container": [*demo, *every], "home": home}
+    for name, wanted in wanted_of.items():
         versions = locked(name)
         for requirement in map(Requirement, wanted):
             assert versions.get(canonicalize_name(requirement.name)), f"{requirement} is not in {name}.txt"
@@ -146,8 +149,8 @@ def test_what_builds_the_wheel_is_locked() -> None:
         assert all(requirement.specifier.contains(version) for version in locked("demo")[requirement.name])
 
 
-@pytest.mark.parametrize("other", ["demo", "container"])
-def test_both_locks_agree(other: str) -> None:
+@pytest.mark.parametrize("other", ["demo", "container", "home"])
+def test_the_locks_agree(other: str) -> None:
     dev = locked("dev")
     for name, versions in locked(other).items():
         # On a Mac with an Intel processor, what speaks to ESPHome proxies wants an older one (aioesphomeapi 46).
