@@ -3,11 +3,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+SITE := .venv-docs
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE # each of the many processes of the tests would compile everything anew
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system test-bluez test-fleet test-package fault-matrix mutation bench screenshots lint format docs lock wheel container addon deb clean
+.PHONY: help demo test test-system test-bluez test-fleet test-package fault-matrix mutation bench screenshots lint format docs tour site links lock wheel container addon deb clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,14 +51,27 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
+docs: $(VENV)/.dev ## renew the generated pages, the schemas for editors, and the picture
 	$(BIN)/python -m docs.devices_page
 	$(BIN)/python -m docs.safety_case_page
 	$(BIN)/python -m tests.truth
 	$(BIN)/python -m docs.topics_page
+	$(BIN)/python -m docs.editor_schemas
+	$(BIN)/python -m docs.settings_page
+	$(BIN)/python -m docs.profile_keys_page
 	$(BIN)/python -m docs.dashboard_page
 	$(BIN)/python -m docs.grafana_dashboard
 	$(BIN)/python docs/picture.py
+
+site: $(VENV)/.dev $(SITE)/.installed ## build the documentation as a web site into dist/site; it works offline
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
+$(SITE)/.installed: $(VENV)/bin/python docs/requirements.txt
+	$(VENV)/bin/python -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check --quiet install -r docs/requirements.txt
+	@touch $@
+
+links: $(VENV)/.dev ## list the links of the documentation that leave the project; no test follows those
+	$(BIN)/python -m docs.links
 
 screenshots: $(VENV)/.dev ## pictures of every screen of the page, into dist/screenshots: look at them
 	tests/system/install
@@ -87,11 +101,12 @@ addon: ## put together the add-on of Home Assistant, in dist/addon/letdown
 	cp -R $$(ls -d config/* | grep -v -e /addon -e /fleet) dist/addon/letdown/config
 	sed '/^# The container by itself/,$$d' Containerfile > dist/addon/letdown/Dockerfile
 	find dist/addon -name __pycache__ -prune -exec rm -r {} +
+
 deb: $(VENV)/.dev ## build the Debian package for the Debian or Ubuntu that this is, into dist/
 	packaging/debian/build
 
 clean: ## remove what was made
-	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SITE) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -61,23 +61,33 @@ class _DeviceSettings(Frozen):
     """One device of a station. It is known by its address, or by the very name it advertises, or outside Bluetooth by
     the section of its driver, such as `plug`.
 
-    `placed`: where a thermometer is, on the warm compress (`pad`) or on the skin of the `breast`.
-    `through`: the adapter or proxy that it is connected through, where there are several; else the best.
-    `allow_unverified`: control it though nobody has tried its profile on hardware. `max_level`: the highest level, for
-    a pump whose levels nobody measured. `uuids`: [service, characteristic] of each channel that a template leaves open.
-    Beside these, a driver may read a section of its own: `tuya` has the keys from the owner's Tuya account.
+    A driver may read a section of its own: `tuya` has the keys from the owner's Tuya account.
     """
 
-    name: Annotated[str, AfterValidator(check_name)]
-    profile: str
-    side: Side = Side.BOTH
-    placed: Placed | None = None
-    address: Annotated[str, AfterValidator(_check_address)] | None = None
-    advertised_name: Annotated[str, AfterValidator(_check_advertised_name)] | None = None
-    through: str | None = None
-    allow_unverified: bool = False
-    max_level: int | None = Field(None, ge=1)
-    uuids: dict[str, tuple[Uuid, Uuid]] = Field(default_factory=dict)
+    name: Annotated[str, AfterValidator(check_name)] = Field(
+        description="your name for it: letters, digits, - and _; it is part of its topics"
+    )
+    profile: str = Field(description="the id of its profile; `letdown profiles` lists them")
+    side: Side = Field(Side.BOTH, description="the breast that it serves")
+    placed: Placed | None = Field(
+        None, description="of a thermometer: on the warm compress (`pad`), or on the skin of the `breast`"
+    )
+    address: Annotated[str, AfterValidator(_check_address)] | None = Field(
+        None, description="its Bluetooth address; `letdown scan --addresses` shows it"
+    )
+    advertised_name: Annotated[str, AfterValidator(_check_advertised_name)] | None = Field(
+        None, description="the very name that it advertises, where it has no fixed address"
+    )
+    through: str | None = Field(
+        None, description="the adapter or proxy that it is connected through, where there are several; else the best"
+    )
+    allow_unverified: bool = Field(False, description="control it though its profile was not tried on hardware")
+    max_level: int | None = Field(
+        None, ge=1, description="the highest level, for a pump whose levels were never measured; without it, 3"
+    )
+    uuids: dict[str, tuple[Uuid, Uuid]] = Field(
+        default_factory=dict, description="[service, characteristic] of each channel that a template leaves to you"
+    )
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:
@@ -119,10 +129,12 @@ else:  # the sections are fields, so that what is wrong in them is found and hid
 
 
 class StationSettings(Frozen):
-    """The devices used together at one place. `body`: whom it serves, where several stations serve the same person."""
+    """The devices used together at one place."""
 
-    body: Annotated[str, AfterValidator(check_station)] | None = None
-    devices: tuple[DeviceSettings, ...] = ()
+    body: Annotated[str, AfterValidator(check_station)] | None = Field(
+        None, description="whom it serves: the same name in each station that serves the same person; they share limits"
+    )
+    devices: tuple[DeviceSettings, ...] = Field((), description="its devices; without any, the guide leads by hand")
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -148,7 +160,10 @@ def _state_folder() -> Path:
 class StoreSettings(Frozen):
     """The store of what must survive a restart: running devices, trips, the day's answers."""
 
-    path: Path | None = None
+    path: Path | None = Field(
+        None,
+        description="the file; by default in `~/.local/state/letdown`, or where systemd keeps the state of a service",
+    )
 
     @property
     def file(self) -> Path:
@@ -164,10 +179,10 @@ class StoreSettings(Frozen):
 class ProxySettings(Confidential):
     """An ESPHome Bluetooth proxy. Its key, if it has one, is here or in the first line of a file."""
 
-    host: str = Field(min_length=1)
-    port: int = Field(6053, ge=1, le=65535)
-    key: SecretStr | None = None
-    key_file: Path | None = None
+    host: str = Field(min_length=1, description="its name or address in the network")
+    port: int = Field(6053, ge=1, le=65535, description="its port")
+    key: SecretStr | None = Field(None, description="its encryption key, if it has one")
+    key_file: Path | None = Field(None, description="a file with that key in its first line")
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -177,18 +192,25 @@ class ProxySettings(Confidential):
 
 
 class RadioSettings(Frozen):
-    """Which Bluetooth to use. `adapters`: which of several, such as `hci1` (Linux); else the first that is on.
+    """Which Bluetooth to use."""
 
-    `proxies`: ESPHome proxies; with any, this machine's own Bluetooth is used only where `adapters` names it.
-
-    `power_cycle`: switch an adapter that receives no advertisements off and on, if restarting the scan did not help.
-    """
-
-    kind: Literal["auto", "bumble"] = "auto"
-    transport: str | None = None
-    adapters: tuple[Annotated[str, Field(pattern=r"^hci\d+$")], ...] = ()
-    proxies: tuple[ProxySettings, ...] = ()
-    power_cycle: bool = False
+    kind: Literal["auto", "bumble"] = Field(
+        "auto",
+        description="`auto`: the Bluetooth of this machine, and proxies; `bumble`: a controller at a transport",
+    )
+    transport: str | None = Field(
+        None, description="of Bumble, such as `tcp-client:127.0.0.1:6402` (virtual devices) or `usb:0`"
+    )
+    adapters: tuple[Annotated[str, Field(pattern=r"^hci\d+$")], ...] = Field(
+        (), description="which of several, such as [hci0, hci1] (Linux); else the first that is on"
+    )
+    proxies: tuple[ProxySettings, ...] = Field(
+        (), description="ESPHome proxies; with any, an adapter of this machine is used only where `adapters` names it"
+    )
+    power_cycle: bool = Field(
+        False,
+        description="switch an adapter off and on that receives no advertisements, if restarting the scan did not help",
+    )
 
     @model_validator(mode="after")
     def _bumble_needs_a_transport(self) -> Self:
@@ -208,7 +230,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
-    language: str = "en"
+    language: str = Field("en", description="of the guide: `en` or `de`")
     radio: RadioSettings = RadioSettings()
     limits: OwnerLimits = OwnerLimits()
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
@@ -219,10 +241,12 @@ class Settings(BaseSettings):
     baby_buddy: BabyBuddySettings | None = None
     reminders: ReminderSettings = ReminderSettings()
     fleet: ClusterSettings | None = None
-    profiles: tuple[Path, ...] = ()
-    routines: tuple[Path, ...] = ()
+    profiles: tuple[Path, ...] = Field((), description="folders with profiles of your own")
+    routines: tuple[Path, ...] = Field((), description="folders with routines of your own")
     stations: dict[Annotated[str, AfterValidator(check_station)], StationSettings] = Field(
-        default_factory=lambda: {"home": StationSettings()}, min_length=1
+        default_factory=lambda: {"home": StationSettings()},
+        min_length=1,
+        description="the devices used together at one place, by the station's name; `letdown setup` adds them",
     )
 
     @property

@@ -118,3 +118,28 @@ def schema_messages() -> None:
     from controller.mqtt.asyncapi import asyncapi, json_schema
 
     print_json(json_schema(asyncapi(version("letdown"))))
+
+
+@schema_app.command("profile", epilog=examples("schema profile"))
+def schema_profile() -> None:
+    """Print the JSON schema of device profiles, for your editor."""
+    _print_editor_schema("profile")
+
+
+@schema_app.command("routine", epilog=examples("schema routine"))
+def schema_routine() -> None:
+    """Print the JSON schema of routines, for your editor."""
+    _print_editor_schema("routine")
+
+
+@schema_app.command("settings", epilog=examples("schema settings"))
+def schema_settings() -> None:
+    """Print the JSON schema of the settings file, for your editor."""
+    _print_editor_schema("settings")
+
+
+def _print_editor_schema(name: str) -> None:
+    from controller.cli.editor_schemas import SCHEMAS
+    from controller.cli.standard_streams import print_json
+
+    print_json(SCHEMAS[name]())

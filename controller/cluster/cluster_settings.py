@@ -25,8 +25,8 @@ class ClusterSettings(Confidential):
     name: str = Field("letdown", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="of the fleet: begins all its keys")
     ttl_seconds: float = Field(15.0, ge=6, le=60, description="until another controller takes over a station")
     replicas: Literal[1, 3, 5] | None = Field(None, description="copies of what is kept; by default 3 in a cluster")
-    user: str | None = None
-    password: SecretStr | None = None
+    user: str | None = Field(None, description="goes with `password` or `password_file`")
+    password: SecretStr | None = Field(None, description="of that user; better in `password_file`")
     password_file: Path | None = Field(None, description="a file with the password in its first line")
     credentials_file: Path | None = Field(None, description="a .creds file, instead of user and password")
     ca_file: Path | None = Field(None, description="certificates to trust; without it, the system's")

@@ -21,10 +21,19 @@ class MetricsSettings(Confidential):
     It is needed where `host` is not this machine alone. The page asks for its own token.
     """
 
-    enabled: bool = False
-    host: Annotated[str, AfterValidator(check_host)] = "127.0.0.1"
-    port: int | None = Field(None, ge=0, le=65535)
-    token_file: Path | None = None
+    enabled: bool = Field(False, description="publish them, at `/metrics` of the page")
+    host: Annotated[str, AfterValidator(check_host)] = Field(
+        "127.0.0.1", description="where a port of their own listens; anywhere but this machine it needs a `token_file`"
+    )
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="of their own, beside the page; without a page, by default 9464; 0 takes a free one",
+    )
+    token_file: Path | None = Field(
+        None, description="a file whose one line is the token that Prometheus sends, of at least 32 characters"
+    )
 
     @model_validator(mode="after")
     def _has_a_token(self) -> Self:

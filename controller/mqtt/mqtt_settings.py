@@ -67,9 +67,15 @@ def default_node() -> str:
 class MqttSettings(Confidential):
     """MQTT settings. `brokers` are tried in turn; without any, the embedded broker runs, for this machine only."""
 
-    brokers: tuple[BrokerUrl, ...] = ()
-    base_topic: Annotated[str, AfterValidator(check_base)] = "letdown"
-    node: Annotated[str, AfterValidator(check_name)] = Field(default_factory=default_node)
+    brokers: tuple[BrokerUrl, ...] = Field(
+        (),
+        description="addresses, such as mqtt://user:password@homeassistant.local:1883; the next is tried if one fails",
+    )
+    base_topic: Annotated[str, AfterValidator(check_base)] = Field("letdown", description="begins all topics")
+    node: Annotated[str, AfterValidator(check_name)] = Field(
+        default_factory=default_node,
+        description="this controller's name in topics; by default the name of this machine",
+    )
     username: str | None = Field(None, description="for brokers whose address names no user")
     password_file: Path | None = Field(None, description="a file with the password in its first line")
     password_env: str | None = Field(None, description="the environment variable with the password")
@@ -87,7 +93,9 @@ class MqttSettings(Confidential):
         "device",
         description="Home Assistant discovery; `components`: one message per entity, for other clients such as openHAB",
     )
-    discovery_prefix: Annotated[str, AfterValidator(check_base)] = "homeassistant"
+    discovery_prefix: Annotated[str, AfterValidator(check_base)] = Field(
+        "homeassistant", description="where Home Assistant looks for discovery"
+    )
 
     @property
     def embedded(self) -> bool:

@@ -212,16 +212,36 @@ class Trip(Frozen):
 class OwnerLimits(Frozen):
     """What the owner allows. Every value can only lower a hard limit; a higher one is refused when it is loaded."""
 
-    comfort_vacuum_mmhg: ComfortVacuum | None = None
-    stimulation_vacuum_mmhg: float = Field(120, ge=40, le=120)
-    heat_celsius: float = Field(HEAT_CELSIUS, ge=36, le=HEAT_CELSIUS)
-    heat_without_temperature: bool = False
-    vibration: bool = False
-    vibration_at_full: bool = False
-    go_on_with_one_pump: bool = False
-    start_suction: Literal["after_countdown", "ask"] = "after_countdown"
-    manual_use: Literal["watch", "stop"] = "watch"
-    remote_raise: Literal["allow", "refuse"] = "allow"
+    comfort_vacuum_mmhg: ComfortVacuum | None = Field(
+        None,
+        description="your comfort cap; without it, expression starts at 100 mmHg, and rises to 150 at most by itself",
+    )
+    stimulation_vacuum_mmhg: float = Field(120, ge=40, le=120, description="the most for stimulation")
+    heat_celsius: float = Field(HEAT_CELSIUS, ge=36, le=HEAT_CELSIUS, description="the most for a warm compress")
+    heat_without_temperature: bool = Field(
+        False, description="a compress that is only on or off: five minutes at most, and you check its warmth"
+    )
+    vibration: bool = Field(
+        False, description="off until you turn it on: read `config/routines/duct-vibration.yaml` first"
+    )
+    vibration_at_full: bool = Field(
+        False, description="use a massager that is only on or off; it runs at full strength"
+    )
+    go_on_with_one_pump: bool = Field(
+        False, description="if the link to one of two pumps is lost, the other goes on; without this, both stop"
+    )
+    start_suction: Literal["after_countdown", "ask"] = Field(
+        "after_countdown",
+        description="`after_countdown`: 30 s to put the flange on; `ask`: suction waits until you say that it is on",
+    )
+    manual_use: Literal["watch", "stop"] = Field(
+        "watch",
+        description="a device switched on by hand: kept within today's limits (`watch`), or switched off (`stop`)",
+    )
+    remote_raise: Literal["allow", "refuse"] = Field(
+        "allow",
+        description="`refuse`: no command from the network raises vacuum or warmth; starting and lowering still work",
+    )
 
     @property
     def comfortable_mmhg(self) -> float:

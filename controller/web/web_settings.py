@@ -25,22 +25,30 @@ def _check_address(address: str) -> str:
 class WebSettings(Confidential):
     """The page and the API. On loopback they are open to this machine; anywhere else they ask for a token.
 
-    `enabled`: by default, where the extra `web` is installed. `port`: 0 takes a free one; by default 8080, or the next
-    free one up to 8089. `allowed_hosts`: further names by which browsers reach the page; a name that is not expected
-    is refused, as it may be a web site that points at this machine (DNS rebinding). `ingress`: the address of Home
-    Assistant's ingress, where Letdown is its add-on; requests from there were authorised by Home Assistant. `units`: of
-    milk on the page, where a browser has chosen none.
+    A host name that is not expected is refused, as it may be a web site that points at this machine (DNS rebinding).
+    Requests from `ingress` were authorised by Home Assistant.
     """
 
-    enabled: bool | None = None
-    host: Annotated[str, AfterValidator(check_host)] = "127.0.0.1"
-    port: int | None = Field(None, ge=0, le=65535)
-    token_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    allowed_hosts: tuple[Annotated[str, AfterValidator(check_host)], ...] = ()
-    ingress: Annotated[str, AfterValidator(_check_address)] | None = None
-    units: Units = Units.ML
+    enabled: bool | None = Field(None, description="by default, where the extra `web` is installed")
+    host: Annotated[str, AfterValidator(check_host)] = Field(
+        "127.0.0.1", description="where it listens; 0.0.0.0: reachable from your network, and it asks for a token"
+    )
+    port: int | None = Field(
+        None, ge=0, le=65535, description="by default 8080, or the next free one up to 8089; 0 takes a free one"
+    )
+    token_file: Path | None = Field(
+        None, description="created at the first start; by default `web-token` beside the store"
+    )
+    certificate: Path | None = Field(None, description="for https: a file with a certificate")
+    key: Path | None = Field(None, description="for https: a file with its key")
+    allowed_hosts: tuple[Annotated[str, AfterValidator(check_host)], ...] = Field(
+        (),
+        description="further names of this machine, such as pump.example.org behind a proxy; other names are refused",
+    )
+    ingress: Annotated[str, AfterValidator(_check_address)] | None = Field(
+        None, description="as a Home Assistant add-on, the address of its ingress: 172.30.32.2"
+    )
+    units: Units = Field(Units.ML, description="of milk on the page; each browser can choose its own")
 
     @model_validator(mode="after")
     def _check_certificate(self) -> Self:

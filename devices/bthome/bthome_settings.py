@@ -30,13 +30,18 @@ def _no_unknown(presses: Mapping[PressEvent, PressMeaning]) -> Mapping[PressEven
 
 
 class BthomeSettings(Confidential):
-    """`bindkey`: the key with which the device encrypts; `bindkey_env: NAME` names the variable that holds it.
+    """What a device that encrypts needs, and what its presses mean.
 
-    `presses`: what each kind of press means: `stop`, which it is without this, `pain`, or, with a bindkey, `let_down`.
+    `bindkey_env: NAME` names the environment variable that holds the key.
     """
 
-    bindkey: Annotated[SecretStr, AfterValidator(_key)] | None = None
-    presses: Annotated[Mapping[PressEvent, PressMeaning], AfterValidator(_no_unknown)] = Field(default_factory=dict)
+    bindkey: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
+        None, description="the key with which the device encrypts, 32 hex digits"
+    )
+    presses: Annotated[Mapping[PressEvent, PressMeaning], AfterValidator(_no_unknown)] = Field(
+        default_factory=dict,
+        description="what each kind of press means: `stop` (without this), `pain`, or, with a bindkey, `let_down`",
+    )
 
     @model_validator(mode="after")
     def _let_down_needs_a_key(self) -> Self:

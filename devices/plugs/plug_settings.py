@@ -27,14 +27,15 @@ Topic = Annotated[str, AfterValidator(_check_topic)]
 
 
 class PlugSettings(Confidential):
-    """Which plug it is.
+    """Which plug it is."""
 
-    `topic`: of a Shelly its MQTT prefix, of a Zigbee plug the whole topic, of Tasmota its `Topic`. `channel`: which
-    relay, where there are several: from 0 with Shelly, from 1 with Tasmota. `base`: the base topic of zigbee2mqtt.
-    `full_topic`: the `FullTopic` of Tasmota, where it was changed.
-    """
-
-    topic: Topic
-    channel: int | None = Field(None, ge=0, le=31)
-    base: Topic = "zigbee2mqtt"
-    full_topic: Annotated[str, AfterValidator(_check_full_topic)] = "%prefix%/%topic%/"
+    topic: Topic = Field(
+        description="of a Shelly its MQTT prefix, of a Zigbee plug the whole topic, of Tasmota its `Topic`"
+    )
+    channel: int | None = Field(
+        None, ge=0, le=31, description="which relay, where there are several: from 0 with Shelly, from 1 with Tasmota"
+    )
+    base: Topic = Field("zigbee2mqtt", description="the base topic of zigbee2mqtt")
+    full_topic: Annotated[str, AfterValidator(_check_full_topic)] = Field(
+        "%prefix%/%topic%/", description="the `FullTopic` of Tasmota, where it was changed"
+    )

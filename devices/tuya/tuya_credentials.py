@@ -53,11 +53,17 @@ class TuyaCredentials(Confidential):
     `datapoints` gives the ids of standard codes that the device's profile leaves to its owner.
     """
 
-    local_key: Annotated[Secret, _LOCAL_KEY]
-    uuid: Annotated[Secret, _at_most(_UUID_CHARACTERS)]
-    device_id: Annotated[Secret, _at_most(PAIR_BYTES - LOCAL_KEY_BYTES - _UUID_CHARACTERS)]
-    secret_key: Annotated[Secret, _SECRET_KEY] | None = None
-    datapoints: Mapping[str, Annotated[int, Field(ge=1, le=255)]] = Field(default_factory=dict)
+    local_key: Annotated[Secret, _LOCAL_KEY] = Field(description="the device's local key, from your Tuya account")
+    uuid: Annotated[Secret, _at_most(_UUID_CHARACTERS)] = Field(description="the device's uuid, from your Tuya account")
+    device_id: Annotated[Secret, _at_most(PAIR_BYTES - LOCAL_KEY_BYTES - _UUID_CHARACTERS)] = Field(
+        description="the device's id, from your Tuya account"
+    )
+    secret_key: Annotated[Secret, _SECRET_KEY] | None = Field(
+        None, description="for devices that ask for it, from your Tuya account"
+    )
+    datapoints: Mapping[str, Annotated[int, Field(ge=1, le=255)]] = Field(
+        default_factory=dict, description="ids of standard codes that the device's profile leaves to you"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -61,15 +61,19 @@ class BabyBuddySettings(Confidential):
     `unit`: of the amounts, which Baby Buddy shows without one.
     """
 
-    url: Annotated[str, AfterValidator(_check_url)]
+    url: Annotated[str, AfterValidator(_check_url)] = Field(
+        description="its address; over http:// only on this machine or in your network"
+    )
     child: Annotated[
         Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[\w-]+$", max_length=100)],
         BeforeValidator(_number),
-    ]
-    token: Annotated[SecretStr, AfterValidator(_check_token)] | None = None
-    token_file: Path | None = None
-    ca_file: Path | None = None
-    unit: Literal["mL", "oz"] = "mL"
+    ] = Field(description="its number, or its name in the address of its page, such as `mia-smith`")
+    token: Annotated[SecretStr, AfterValidator(_check_token)] | None = Field(
+        None, description="the API key of a user who may view, add, change and delete pumping entries"
+    )
+    token_file: Path | None = Field(None, description="a file with that key in its first line")
+    ca_file: Path | None = Field(None, description="the certificate of an https:// server that signs its own")
+    unit: Literal["mL", "oz"] = Field("mL", description="of the amounts, which Baby Buddy shows without one")
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

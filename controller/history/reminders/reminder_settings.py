@@ -60,11 +60,21 @@ class ReminderSettings(Frozen):
     reports its battery. `quiet_hours` hold reminders until they end.
     """
 
-    next_session_after_hours: Annotated[float, Field(ge=0.5, le=48)] | None = None
-    next_session_times: tuple[LocalTime, ...] = ()
-    clean_parts: bool | Literal["after_each"] = False
-    battery_below_percent: Annotated[int, Field(ge=1, le=99)] | None = None
-    quiet_hours: Annotated[QuietHours | None, BeforeValidator(_quiet_hours)] = None
+    next_session_after_hours: Annotated[float, Field(ge=0.5, le=48)] | None = Field(
+        None, description="so long after the end of the last session"
+    )
+    next_session_times: tuple[LocalTime, ...] = Field(
+        (), description='or at times of day, in quotes: ["06:30", "14:00"]'
+    )
+    clean_parts: bool | Literal["after_each"] = Field(
+        False, description="ten minutes after each session, until you say that it is done"
+    )
+    battery_below_percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        None, description="of a pump that reports its battery"
+    )
+    quiet_hours: Annotated[QuietHours | None, BeforeValidator(_quiet_hours)] = Field(
+        None, description='reminders wait until they end: "22:00-06:00", in quotes'
+    )
 
     @model_validator(mode="after")
     def _one_way_to_tell_the_next(self) -> Self:
