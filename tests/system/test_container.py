@@ -81,6 +81,13 @@ def test_without_settings_it_says_what_to_do(image: dict[str, Any]) -> None:
     assert "there are no settings yet" in done.stderr
 
 
+def test_a_stop_counts_from_the_first_moment(image: dict[str, Any]) -> None:
+    # Before the command runs. Linux drops a signal that the first process of a container does not handle.
+    early = "entry._run = lambda: (os.kill(1, signal.SIGTERM), 5)[1]"
+    code = f"import os, signal; from controller.cli import entry; {early}; entry.main()"
+    assert run(TAG, "python", "-c", code).returncode == 128 + signal.SIGTERM
+
+
 @contextlib.contextmanager
 def machine_bus(folder: Path) -> Iterator[Path]:
     """Run a D-Bus like that of a machine. Yield the folder of its socket."""
