@@ -16,7 +16,7 @@ from tests.helpers.command_line import ROOT
 from tests.helpers.command_parser import misnamed, parse, walk
 
 DOCUMENTS = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "tests").rglob("*.md"))]
-SETTINGS = [each for each in sorted((ROOT / "config").rglob("*")) if each.is_file()]
+SETTINGS = [each for each in sorted((ROOT / "config").rglob("*")) if each.is_file() and each.suffix != ".png"]
 SOURCES = [*sorted((ROOT / "controller").rglob("*.py")), *sorted((ROOT / "devices").rglob("*.py"))]
 
 QUOTED = re.compile(r"`(?:\S*/)?letdown ((?:[a-z]|--?[a-z])[^`]*)`")
@@ -24,7 +24,9 @@ TYPED = re.compile(r"(?:^|\s|bin/)letdown ((?:--?)?[a-z-]+(?![\w./:]).*)")
 SAID = re.compile(r"(?<![\w/.-])letdown ((?:--?)?[a-z-]+(?![\w./:])[^`\n]*)")
 IN_NO_COMMAND = re.compile(r"[|&;>#]|  ")
 # Where the word stands for a user, a service or the project, as in `systemctl restart letdown and …`.
-NOT_A_COMMAND = re.compile(r"(?:systemctl \w+|-u|-g|user|pip install|install --\S+|journalctl -u) letdown\b")
+NOT_A_COMMAND = re.compile(
+    r"(?:systemctl \w+|-u|-g|user|pip install|install --\S+|journalctl -u|docker (?:compose )?\w+(?: --\S+)*) letdown\b"
+)
 
 
 def lines_of(file: Path) -> Iterator[str]:

@@ -15,7 +15,7 @@ from controller.container import addon
 from controller.container.addon import Places, main, names_broker
 from controller.container.addon_options import AddonOptions, OptionsError, arguments, read_options, settings_of
 from controller.container.mqtt_service import MqttService, SupervisorError, mqtt_service
-from controller.settings import load_settings
+from controller.settings import from_environment, load_settings
 from tests.helpers.supervisor import TOKEN, supervisor
 
 SECRET = "s3cret/@:?#ü"
@@ -133,6 +133,13 @@ def test_wrong_options_are_named_and_no_secret_is_shown(text: str, words: str, t
 def test_missing_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match=r"cannot be read: .*options.json: No such file"):
         read_options(tmp_path / "options.json")
+
+
+def test_what_an_image_says_of_itself_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LETDOWN_WEB__ENABLED")
+    monkeypatch.setenv("LETDOWN_INSTALLED_AS", "container")
+    assert load_settings(None).language == "en"
+    assert not from_environment()
 
 
 # The Supervisor
