@@ -63,6 +63,9 @@ docs: $(VENV)/.dev ## renew the generated pages, the schemas for editors, and th
 	$(BIN)/python -m docs.grafana_dashboard
 	$(BIN)/python docs/picture.py
 
+tour: $(VENV)/.dev ## draw docs/tour.svg, a tour of two minutes, from a session on virtual devices
+	$(BIN)/python -m docs.tour
+
 site: $(VENV)/.dev $(SITE)/.installed ## build the documentation as a web site into dist/site; it works offline
 	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
 $(SITE)/.installed: $(VENV)/bin/python docs/requirements.txt

@@ -1,7 +1,8 @@
 """Draw docs/tour.svg, a tour of two minutes: a whole session on virtual devices, as the terminal shows it.
 
-Run: `make tour`. The session is real, at a clock that waits for nothing; every so often the live view is drawn. The frames
-stand one below the other in one picture, and a style sheet moves it, so no script is needed. Equal rows are kept once.
+Run: `make tour`. The session is real, at a clock that waits for nothing; every so often the live view is drawn. The
+frames stand one below the other in one picture, which a style sheet moves, so no script is needed. Equal rows are kept
+once.
 """
 
 from __future__ import annotations
@@ -38,26 +39,22 @@ SEED = 2
 # What the tour says of each step, in two lines at most.
 CAPTIONS = {
     "check": ("Questions first. A symptom lowers today's limits.", "Nothing has been switched on yet."),
-    "warm": (
-        "Warmth, by a warm compress. Its temperature is read all the time,",
-        "and heat ends at 42 °C at the latest.",
-    ),
-    "massage": ("Massage by hand, one side after the other.", "The drawing shows how; a countdown, how long."),
-    "stimulate": ("Light, quick suction until the milk lets down.", "It begins low. `p` is pain: everything stops."),
-    "express": (
-        "Slow suction, no stronger than is comfortable.",
-        "Milk and vacuum of each side, as the pumps report them.",
-    ),
+    "warm": ("Warmth, by a warm compress that reports its", "temperature. Heat ends at 42 °C at the latest."),
+    "massage": ("Massage, by hand or with a massager,", "one side after the other."),
+    "stimulate": ("The flange; then light, quick suction", "until the milk lets down. p is pain: all stops."),
+    "express": ("Slow suction, no stronger than is comfortable.", "Milk and vacuum, as the pumps report them."),
     "": ("The end: every device is stopped,", "and reads back that it did."),
 }
 
 _WIDTH, _HEIGHT = 8.4, 18.0  # of a character
 _MARGIN, _CAPTION = 12.0, 58.0
-_SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t d">
+_SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+ viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t d">
 <title id="t">A session with Letdown in two minutes</title>
 <desc id="d">The terminal during a session on virtual devices: {told}</desc>
 <style>
-text {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 14px; fill: {foreground}; white-space: pre; }}
+text {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 14px; fill: {foreground};
+  white-space: pre; }}
 .c text {{ font-family: system-ui, sans-serif; font-size: 17px; fill: #fff; }}
 .f {{ animation: f {seconds}s steps({frames}) infinite; }}
 @keyframes f {{ to {{ transform: translateY(-{far:g}px); }} }}
@@ -164,7 +161,7 @@ def svg(frames: list[Frame]) -> str:
     width, height = 2 * _MARGIN + COLUMNS * _WIDTH, 2 * _MARGIN + LINES * _HEIGHT + _CAPTION
     for number, frame in enumerate(frames):
         top = number * height
-        first, second = (escape(line.replace("`", "")) for line in CAPTIONS[frame.step])
+        first, second = (escape(line) for line in CAPTIONS[frame.step])
         caption = f'<rect y="{top:g}" width="{width:g}" height="{_CAPTION:g}" fill="#7a3a1a"/>'
         caption += f'<text x="{_MARGIN:g}" y="{top + 24:g}">{first}</text>'
         caption += f'<text x="{_MARGIN:g}" y="{top + 46:g}">{second}</text>'
@@ -178,7 +175,7 @@ def svg(frames: list[Frame]) -> str:
     return _SVG.format(
         width=width,
         height=height,
-        told=escape(" ".join(" ".join(lines) for lines in CAPTIONS.values()).replace("`", "")),
+        told=escape(" ".join(" ".join(lines) for lines in CAPTIONS.values())),
         foreground=THEME.foreground_color.hex,
         background=THEME.background_color.hex,
         seconds=SECONDS,

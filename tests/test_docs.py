@@ -28,7 +28,7 @@ DOCS = ROOT / "docs"
 OPEN_PROFILE = (DOCS / "open-profile.md").read_text()
 OPEN_FRAMES = (DOCS / "open-profile-frames.md").read_text()
 SAFETY = (DOCS / "safety.md").read_text()
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 FILES = {id_: ROOT / "config/profiles" / f"{id_}.yaml" for id_ in ("open-pump", "open-warm-pad", "open-massager")}
 RAW: dict[str, dict[str, Any]] = {id_: yaml.safe_load(file.read_text()) for id_, file in FILES.items()}
