@@ -18,7 +18,7 @@ demo: $(VENV)/.demo ## install, and run one whole session on virtual devices
 	$(BIN)/letdown demo
 
 test: $(VENV)/.dev ## the tests that need nothing but Python; two minutes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m "not system and not matrix and not bluez and not fleet" $(NO_UNIT)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m "not system and not matrix and not bluez and not fleet and not package" $(NO_UNIT)
 NO_UNIT := --ignore=tests/system --ignore=tests/bluez --ignore=tests/matrix/test_every_cell.py # reading them takes each process seconds
 
 test-system: $(VENV)/.dev ## the tests that take long or need system programs, which it installs (Debian, Ubuntu)
@@ -31,6 +31,9 @@ test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual 
 test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, in a network of its own; needs root (Debian)
 	tests/fleet/install
 	$(BIN)/python -m pytest -q -s tests -m fleet --ignore=tests/bluez --ignore=tests/matrix/test_every_cell.py
+
+test-package: $(VENV)/.dev ## the Debian package in a virtual machine: install, session, upgrade, reboot, removal (Debian)
+	tests/package/run
 
 fault-matrix: $(VENV)/.dev ## every fault in every step of a session, on virtual devices; renews docs/fault-matrix.md
 	$(BIN)/python -m tests.matrix

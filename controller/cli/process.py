@@ -88,8 +88,10 @@ async def _until_signalled(main: Coroutine[Any, Any, int | None], *, service: bo
     await asyncio.sleep(0)
     handled = (signal.SIGINT, signal.SIGTERM, *_hangup())
     for each in handled:
-        with contextlib.suppress(NotImplementedError):  # Windows
+        try:
             loop.add_signal_handler(each, end, each)
+        except NotImplementedError:  # Windows: without this, Ctrl+C would end the process with devices still on
+            signal.signal(each, lambda number, _frame: loop.call_soon_threadsafe(end, number))
     try:
         return await task
     except (asyncio.CancelledError, OSError) as error:
@@ -122,13 +124,13 @@ def _wait_for_the_rest(handled: tuple[int, ...], code: int) -> None:
 
 
 def _hangup() -> tuple[int, ...]:
-    """Return SIGHUP, which a closed terminal sends, where it has its usual effect.
+    """Return SIGHUP, which a closed terminal sends, where it has its usual effect; on Windows, SIGBREAK.
 
     It has not where `nohup` said to ignore it, nor where the command handles it already, to read its settings again.
     """
     import signal
 
-    number = getattr(signal, "SIGHUP", None)
+    number = getattr(signal, "SIGHUP", getattr(signal, "SIGBREAK", None))
     return () if number is None or signal.getsignal(number) is not signal.SIG_DFL else (number,)
 
 

@@ -11,6 +11,7 @@ from controller.doctor.bluetooth_checks import bluetooth
 from controller.doctor.check_result import CheckResult, note, ok, problem_of
 from controller.doctor.file_checks import settings_file, store
 from controller.doctor.history_checks import history
+from controller.doctor.installation_check import installation
 from controller.doctor.machine_checks import clock, versions
 from controller.doctor.page_checks import web_page
 from controller.doctor.plug_checks import plugs
@@ -27,6 +28,7 @@ async def examine(settings: Settings, seconds: float, file: Path | None = None) 
     stored, service_runs = await store(settings.store.file)
     return [
         versions(),
+        installation(),
         *([] if file is None else [await settings_file(file)]),
         *await bluetooth(settings, service_runs=service_runs, seconds=seconds),
         *await brokers(settings.mqtt),

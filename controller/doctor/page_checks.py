@@ -16,6 +16,7 @@ from cryptography import x509
 
 from controller.assembly.extras import SetupError, serves_page
 from controller.doctor.check_result import CheckResult, note, ok, problem
+from controller.doctor.installation_check import facts_here, recognised
 from controller.settings import Settings
 from controller.web.web_settings import WebSettings
 from devices.support.file_permissions import OTHERS, shared
@@ -54,7 +55,7 @@ async def web_page(settings: Settings, *, service_runs: bool, now: datetime | No
 def _without_page(web: WebSettings) -> CheckResult:
     if web.enabled is False:
         return note(_PAGE, "is off, by web.enabled")
-    return note(_PAGE, "there is none: it needs an extra", "pip install 'letdown[web]'")
+    return note(_PAGE, "there is none: it needs an extra", recognised(facts_here()).adding("web"))
 
 
 def _served(web: WebSettings, folder: Path, service_runs: bool) -> CheckResult:

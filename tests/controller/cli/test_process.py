@@ -57,6 +57,22 @@ async def test_a_signal_ends_it_in_order_with_its_code(number: signal.Signals, c
     assert ended == ["stopped"]
 
 
+@pytest.mark.parametrize(("number", "code"), EXIT_CODES.items())
+async def test_it_ends_in_order_where_the_loop_handles_no_signals_as_on_windows(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> None:
+        raise NotImplementedError
+
+    ended: list[str] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "add_signal_handler", cannot)
+    monkeypatch.setattr(loop, "remove_signal_handler", cannot)
+    loop.call_later(0.01, send, number)
+    assert await _until_signalled(command(ended), service=False) == code
+    assert ended == ["stopped"]
+
+
 async def test_more_signals_do_not_interrupt_the_stopping(capsys: pytest.CaptureFixture[str]) -> None:
     ended: list[str] = []
     for number, each in enumerate((signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)):

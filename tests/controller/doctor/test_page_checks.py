@@ -13,6 +13,7 @@ import pytest
 
 from controller.doctor import page_checks
 from controller.doctor.check_result import CheckResult
+from controller.doctor.installation_check import InstallationFacts
 from controller.settings import Settings
 from controller.web.access_token import new_token
 from controller.web.web_settings import WebSettings
@@ -52,8 +53,9 @@ async def test_a_page_that_is_off_or_not_installed_is_a_note_and_one_that_is_wan
 ) -> None:
     assert (await checked(enabled=False))["web page"].state == "note"
     monkeypatch.setattr("controller.assembly.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("controller.doctor.page_checks.facts_here", lambda: InstallationFacts(Path("/opt/letdown")))
     missing, wanted = (await checked(enabled=None))["web page"], (await checked())["web page"]
-    assert (missing.state, missing.remedy) == ("note", "pip install 'letdown[web]'")
+    assert (missing.state, missing.remedy) == ("note", "/opt/letdown/bin/python -m pip install 'letdown[web]'")
     assert wanted.state == "problem"
     assert "pip install 'letdown[web]'" in (wanted.remedy or "")
 
