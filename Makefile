@@ -69,7 +69,7 @@ lock: $(VENV)/.dev ## renew the locked requirements
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation --outdir dist .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(BIN)/python -m build --no-isolation --outdir dist .
 
 release: $(VENV)/.dev ## build and check a release into dist/, and print what remains to be done by hand
 	$(BIN)/python -m release

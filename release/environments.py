@@ -24,8 +24,10 @@ _INSTALLED = (
 def find_python(version: str) -> Path | None:
     """Return an interpreter of a version that is installed here, or `None`. Nothing is downloaded."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"))]
-    for path in filter(None, found):
+    found: list[str | Path | None] = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"))]
+    for path in found:
+        if path is None:
+            continue
         try:  # a shim of pyenv may be there and fail
             if run(path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip() == version:
                 return Path(path)

@@ -12,6 +12,7 @@ from release.errors import ReleaseError
 from release.tree import ROOT, commit_seconds, run
 
 UNKNOWN = "unknown"
+_LONGEST_NAME = 100  # some packages put the whole text of a licence where its name belongs
 
 
 def write_sbom(tools: Path, python: Path, to: Path, root: Path = ROOT) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def licence_of(component: dict[str, Any]) -> str:
     for each in component.get("licenses", ()):
         named = each.get("license", {})
         text = each.get("expression") or named.get("id") or named.get("name") or ""
-        if text and text not in found and len(text) < 100:  # some put the whole text there
+        if text and text not in found and len(text) <= _LONGEST_NAME:
             found.append(text.replace("|", "/"))
     return ", ".join(found) or UNKNOWN
 
