@@ -94,7 +94,7 @@ def _steps(version: str, dated: str, absent: list[str], unknown: list[str], not_
     return [
         *steps,
         f"Tag it: `git tag --sign v{version} -m 'Letdown {version}'`, and `git push origin v{version}`.",
-        "Upload: `twine upload dist/*.whl dist/*.tar.gz`, and all files of dist/ to a release on GitHub, with the section "
+        "Upload: `twine upload dist/*.whl dist/*.tar.gz`, and all of dist/ to a release on GitHub, with the section "
         "of the changelog.",
         "Install it from there into an empty environment, and compare its hash with dist/SHA256SUMS.",
         "Set the next version in pyproject.toml, begin its section in CHANGELOG.md with `unreleased`, run `make docs`, "

@@ -30,8 +30,8 @@ def write_sbom(tools: Path, python: Path, to: Path, root: Path = ROOT) -> dict[s
 
 
 def components(bom: dict[str, Any]) -> dict[str, str]:
-    """Return the version of each component, by its normalized name."""
-    return {normalized(each["name"]): each["version"] for each in bom["components"]}
+    """Return the version of Letdown itself and of each component, by its normalized name."""
+    return {normalized(each["name"]): each["version"] for each in (bom["metadata"]["component"], *bom["components"])}
 
 
 def check_sbom(bom: dict[str, Any], python: Path) -> None:
