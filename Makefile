@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
+docs: $(VENV)/.dev ## renew the pages of devices, safety case, topics and what confirms them, and the picture
 	$(BIN)/python -m docs.devices_page
 	$(BIN)/python -m docs.safety_case_page
 	$(BIN)/python -m tests.truth
