@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE # each of the many processes of the tests would compile everything anew
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system test-bluez test-fleet test-package fault-matrix mutation bench screenshots lint format docs tour site links lock wheel container addon deb clean
+.PHONY: help demo test test-system test-bluez test-fleet test-package fault-matrix mutation bench screenshots lint format docs tour site links lock wheel release container addon deb clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -91,7 +91,10 @@ lock: $(VENV)/.dev ## renew the locked requirements
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/
-	$(BIN)/python -m build --no-isolation --outdir dist .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(BIN)/python -m build --no-isolation --outdir dist .
+
+release: $(VENV)/.dev ## build and check a release into dist/, and print what remains to be done by hand
+	$(BIN)/python -m release
 
 container: ## build the container image letdown, with docker or podman
 	$$(command -v docker || command -v podman) build --file Containerfile --tag letdown \
