@@ -54,7 +54,7 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the generated pages, the schemas for editors, and the picture
+docs: $(VENV)/.dev ## renew the generated pages, and the schemas for editors
 	$(BIN)/python -m docs.devices_page
 	$(BIN)/python -m docs.safety_case_page
 	$(BIN)/python -m tests.truth
@@ -64,7 +64,6 @@ docs: $(VENV)/.dev ## renew the generated pages, the schemas for editors, and th
 	$(BIN)/python -m docs.profile_keys_page
 	$(BIN)/python -m docs.dashboard_page
 	$(BIN)/python -m docs.grafana_dashboard
-	$(BIN)/python docs/picture.py
 
 tour: $(VENV)/.dev ## draw docs/tour.svg, a tour of two minutes, from a session on virtual devices
 	$(BIN)/python -m docs.tour

@@ -28,7 +28,7 @@ DOCS = ROOT / "docs"
 OPEN_PROFILE = (DOCS / "open-profile.md").read_text()
 OPEN_FRAMES = (DOCS / "open-profile-frames.md").read_text()
 SAFETY = (DOCS / "safety.md").read_text()
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 
 FILES = {id_: ROOT / "config/profiles" / f"{id_}.yaml" for id_ in ("open-pump", "open-warm-pad", "open-massager")}
 RAW: dict[str, dict[str, Any]] = {id_: yaml.safe_load(file.read_text()) for id_, file in FILES.items()}
@@ -432,7 +432,7 @@ def test_every_name_beside_its_file_is_defined_there(page: Path) -> None:
 
 
 def links() -> Iterator[tuple[Path, str]]:
-    for page in PAGES:
+    for page in [*PAGES, *sorted(DOCS.glob("*/*.md"))]:
         text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if not re.match(r"[a-z]+:", target):

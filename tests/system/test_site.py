@@ -55,7 +55,6 @@ async def test_it_works_from_a_folder_asks_nobody_and_finds_what_is_looked_for(s
         await page.goto((site / "index.html").as_uri())
         assert await page.locator(".doors a").count() == 6
         assert await page.locator('img[src="tour.svg"]').evaluate("image => image.naturalWidth") > 0
-        assert await barriers(page) == []
         for at in range(6):
             await page.locator(".doors a").nth(at).click()
             await expect(page.locator("h1")).to_contain_text("I ", timeout=WAIT_MS)
@@ -76,3 +75,5 @@ async def test_it_fits_a_phone(site: Path, scheme: str) -> None:
         for name in ("index", "settings", "mqtt", "for/parents"):
             await page.goto((site / f"{name}.html").as_uri())
             assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+            if name != "mqtt":  # its length makes that take long
+                assert await barriers(page) == [], name
