@@ -72,8 +72,7 @@ async def test_it_works_from_a_folder_asks_nobody_and_finds_what_is_looked_for(s
 async def test_it_fits_a_phone(site: Path, scheme: str) -> None:
     async with browser() as started:
         page = await started.new_page(viewport=PHONE, color_scheme=scheme)  # type: ignore[arg-type]
-        for name in ("index", "settings", "mqtt", "for/parents"):
+        for name in ("index", "settings", "for/parents"):
             await page.goto((site / f"{name}.html").as_uri())
             assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
-            if name != "mqtt":  # its length makes that take long
-                assert await barriers(page) == [], name
+            assert await barriers(page) == [], name
