@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE # each of the many processes of the tests would compile everything anew
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-system test-bluez test-fleet fault-matrix mutation bench screenshots lint format docs lock wheel clean
+.PHONY: help demo test test-system test-bluez test-fleet fault-matrix mutation bench screenshots lint format docs lock wheel release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev ## renew the pages of devices, of what confirms them and of topics, and the picture
+docs: $(VENV)/.dev ## renew the pages of devices, safety case, topics and what confirms them, and the picture
 	$(BIN)/python -m docs.devices_page
 	$(BIN)/python -m docs.safety_case_page
 	$(BIN)/python -m tests.truth
@@ -69,7 +69,10 @@ lock: $(VENV)/.dev ## renew the locked requirements
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 wheel: $(VENV)/.dev ## build the wheel and the source archive into dist/
-	$(BIN)/python -m build --no-isolation --outdir dist .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(BIN)/python -m build --no-isolation --outdir dist .
+
+release: $(VENV)/.dev ## build and check a release into dist/, and print what remains to be done by hand
+	$(BIN)/python -m release
 
 clean: ## remove what was made
 	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
