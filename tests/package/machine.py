@@ -76,6 +76,7 @@ class Machine:
         while (boot := self._answer(_BOOT_SECONDS).get("hello")) in (None, self._boot):
             pass
         self._boot = str(boot)
+        self.tried("systemctl is-system-running --wait", seconds=_BOOT_SECONDS)
 
     def reboot(self) -> None:
         """Reboot it, as an owner does, and wait until it is back."""
