@@ -105,6 +105,8 @@ def _give_up_root(places: Places) -> None:
         user = pwd.getpwnam(_USER)
     except KeyError:
         return  # this is not the image
+    above = places.state.parent
+    above.chmod(above.stat().st_mode & 0o7777 | 0o011)  # what else is in it stays as it is
     for top in (places.state, places.settings.parent):
         for folder, _, files in os.walk(top):
             for path in (folder, *(os.path.join(folder, each) for each in files)):  # noqa: PTH118 - as os.walk gives it
