@@ -7,7 +7,6 @@ It turns the add-on's options and Home Assistant's MQTT broker into settings, gi
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from devices.support.yaml_file import read_document
 
 _TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of a variable
 _OLD_TOKEN = "HASSIO_TOKEN"  # noqa: S105 - the same, for older add-ons
-_USER = "letdown"
+# It stays root, without the rights of root: `dbus-daemon` refuses a user whom the machine does not know.
+_WITHOUT_RIGHTS = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs")
 _FIRST_SETTINGS = """\
 # Letdown's settings, beside the options of the add-on, which take precedence. The page of Letdown adds devices here.
 # config/letdown.yaml in the source lists every setting. Restart the add-on after a change.
@@ -64,9 +64,10 @@ def main(places: Places = Places(), environ: Mapping[str, str] = os.environ) -> 
         "LETDOWN_WEB__INGRESS": places.ingress,
         **settings_of(options, service, broker_in_file=in_file),
     }
-    _give_up_root(places)
     line = [sys.executable, "-m", "controller.cli.entry", *arguments(options, places.settings)]
-    os.execve(sys.executable, line, env)  # noqa: S606 - of this very program
+    if environ.get("LETDOWN_INSTALLED_AS") == "addon":  # in the image
+        line = [*_WITHOUT_RIGHTS, *line]
+    os.execvpe(line[0], line, env)  # noqa: S606 - of this very program
 
 
 def names_broker(file: Path) -> bool:
@@ -95,23 +96,6 @@ def _prepare_folders(places: Places) -> None:
     if not places.settings.exists() and not places.settings.is_symlink():
         places.settings.parent.mkdir(parents=True, exist_ok=True)
         places.settings.write_text(_FIRST_SETTINGS, encoding="utf-8")
-
-
-def _give_up_root(places: Places) -> None:
-    """Go on as the user of the image, who owns the state and the folder of the settings from now on."""
-    if os.geteuid() != 0:
-        return
-    try:
-        user = pwd.getpwnam(_USER)
-    except KeyError:
-        return  # this is not the image
-    for top in (places.state, places.settings.parent):
-        for folder, _, files in os.walk(top):
-            for path in (folder, *(os.path.join(folder, each) for each in files)):  # noqa: PTH118 - as os.walk gives it
-                os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    os.setgroups([])
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
 
 
 def _say(words: str) -> None:

@@ -138,5 +138,5 @@ def test_apparmor_accepts_the_profile(tmp_path: Path) -> None:
     options = ("--skip-kernel-load", "--skip-cache")
     assert subprocess.run((parser, *options, str(profile)), capture_output=True, check=False).returncode == 0
     wrong = tmp_path / "wrong.txt"
-    wrong.write_text(profile.read_text(encoding="utf-8").replace("capability chown", "capability own"))
+    wrong.write_text(profile.read_text(encoding="utf-8").replace("capability setpcap", "capability cap"))
     assert subprocess.run((parser, *options, str(wrong)), capture_output=True, check=False).returncode != 0

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from controller.container import addon
 from controller.container.addon import Places, main, names_broker
 from controller.container.addon_options import AddonOptions, OptionsError, arguments, read_options, settings_of
 from controller.container.mqtt_service import MqttService, SupervisorError, mqtt_service
@@ -190,8 +189,7 @@ Started = tuple[list[str], dict[str, str]]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Started]:
     """Start it with options; return the command line and the environment that it becomes."""
     become: list[Started] = []
-    monkeypatch.setattr(os, "execve", lambda _program, line, env: become.append((line, env)))
-    monkeypatch.setattr(addon.pwd, "getpwnam", lambda _name: (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr(os, "execvpe", lambda _program, line, env: become.append((line, env)))
 
     def started(given: dict[str, Any], url: str = "http://127.0.0.1:1", **environ: str) -> Started:
         (tmp_path / "options.json").write_text(json.dumps(given), encoding="utf-8")
@@ -214,6 +212,12 @@ def test_it_becomes_the_service(start: Callable[..., Started], tmp_path: Path, m
     assert (settings.web.host, settings.web.port, settings.web.ingress) == ("0.0.0.0", 8099, "172.30.32.2")
     assert [str(each) for each in settings.mqtt.brokers] == ["mqtt://core-mosquitto:1883"]
     assert settings.language == "de"
+
+
+def test_in_its_image_it_gives_up_the_rights_of_root(start: Callable[..., Started]) -> None:
+    line, _ = start({}, LETDOWN_INSTALLED_AS="addon")
+    assert line[0] == "setpriv"
+    assert line[line.index("-m") - 1] == sys.executable
 
 
 def test_without_a_broker_it_starts_and_says_so(
