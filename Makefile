@@ -111,7 +111,7 @@ addon: ## put together the add-on of Home Assistant, in dist/addon/letdown
 	find dist/addon -name __pycache__ -prune -exec rm -r {} +
 
 deb: $(VENV)/.dev ## build the Debian package for the Debian or Ubuntu that this is, into dist/
-	packaging/debian/build
+	release/debian/build
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(SITE) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
