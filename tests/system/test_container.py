@@ -26,7 +26,8 @@ TEMPORARY = (*HARDENED, "--tmpfs", "/tmp")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PAGE = (ROOT / "docs/container.md").read_text(encoding="utf-8")
 BUS = """<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow own="*"/><allow user="*"/></policy></busconfig>"""
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+<allow user="*"/></policy></busconfig>"""
 CONNECT = """
 import asyncio
 from dbus_fast import BusType
@@ -98,8 +99,10 @@ def machine_bus(folder: Path) -> Iterator[Path]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as bus:
         assert bus.stdout is not None
         assert bus.stdout.readline().startswith(b"unix:path=")  # it listens
-        yield sockets
-        bus.terminate()
+        try:
+            yield sockets
+        finally:
+            bus.terminate()
 
 
 def test_it_reaches_the_bus_of_the_machine_as_a_user_of_both(image: dict[str, Any], tmp_path: Path) -> None:
