@@ -29,7 +29,22 @@ OUR_FOLDERS = re.compile(r"(?:\./)?(?:config|requirements|tests|docs|controller|
 OF_OTHERS = {
     *("apt", "apt-get", "brew", "cat", "cd", "chmod", "chown", "cp", "cosign", "dnf", "docker", "dpkg", "export"),
     *("gh", "git", "gpg", "helm", "install", "journalctl", "kubectl", "loginctl", "ls", "mkdir", "mv", "nohup"),
-    *("openssl", "pip", "pipx", "podman", "psql", "rm", "sh", "sha256sum", "ssh", "systemctl", "tar", "useradd"),
+    *(
+        "openssl",
+        "pip",
+        "pip-audit",
+        "pipx",
+        "podman",
+        "psql",
+        "rm",
+        "sh",
+        "sha256sum",
+        "ssh",
+        "systemctl",
+        "tar",
+        "useradd",
+        "userdel",
+    ),
     *("usermod", "createuser", "createdb", "uv", "wget", "winget", "flatpak", "pacman", "zypper", "tee", "unzip"),
     *("datamodel-codegen", "npx", "head"),
 }

@@ -302,7 +302,7 @@ async def test_all_checks_together(tmp_path: Path) -> None:
     async with served() as transport:
         asked = settings(transport).model_copy(update={"store": StoreSettings(path=tmp_path / "letdown.db")})
         found = await examine(asked, 0.1)
-        subjects = ["versions", "Bluetooth", "broker", "web page", "store", "history", "clock"]
+        subjects = ["versions", "installation", "Bluetooth", "broker", "web page", "store", "history", "clock"]
         assert [each.subject for each in found] == subjects
         assert not any(each.state == "problem" for each in found)
         file = tmp_path / "mine.yaml"
