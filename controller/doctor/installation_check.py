@@ -15,6 +15,7 @@ from controller.assembly.settings_file import SYSTEM_FILE
 from controller.doctor.check_result import CheckResult, ok
 
 _PIPX, _UV_TOOL = "pipx_metadata.json", "uv-receipt.toml"  # in the environments that these create
+_INSTALLED_AS = "LETDOWN_INSTALLED_AS"  # set in our images; the add-on gives up the Supervisor's token when it starts
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # of Docker and of Podman
 _UNITS = tuple(Path(folder) / "letdown.service" for folder in ("/etc/systemd/system", "/usr/lib/systemd/system"))
 _YOURS = "letdown.yaml in the working folder, in ~/.config/letdown or in /etc/letdown"
@@ -144,15 +145,16 @@ def described(facts: InstallationFacts) -> CheckResult:
 
 def facts_here(environ: Mapping[str, str] = os.environ) -> InstallationFacts:
     """Collect what shows how this Letdown was installed."""
-    prefix, installed = Path(sys.prefix), distribution("letdown")
+    prefix, installed, image = Path(sys.prefix), distribution("letdown"), environ.get(_INSTALLED_AS)
+    in_container = image == "container" or any(each.exists() for each in _CONTAINERS)
     return InstallationFacts(
         prefix=prefix,
         installer=(installed.read_text("INSTALLER") or "").strip(),
         source=_editable_source(installed),
         environment=sys.prefix != sys.base_prefix,
         markers=frozenset(each for each in (_PIPX, _UV_TOOL) if (prefix / each).is_file()),
-        add_on="SUPERVISOR_TOKEN" in environ,
-        container=any(each.exists() for each in _CONTAINERS) or "KUBERNETES_SERVICE_HOST" in environ,
+        add_on=image == "addon" or "SUPERVISOR_TOKEN" in environ,
+        container=in_container or "KUBERNETES_SERVICE_HOST" in environ,
         unit=next((each for each in _UNITS if each.exists()), None),
     )
 

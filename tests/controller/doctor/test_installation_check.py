@@ -68,5 +68,7 @@ def test_the_unit_of_the_service_is_named_where_there_is_one() -> None:
 def test_what_runs_these_tests_is_recognised() -> None:
     assert installation().subject == "installation"
     assert facts_here({"SUPERVISOR_TOKEN": "x"}).add_on
+    assert facts_here({"LETDOWN_INSTALLED_AS": "addon"}).add_on
+    assert facts_here({"LETDOWN_INSTALLED_AS": "container"}).container
     assert facts_here({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}).container
     assert not facts_here({}).add_on
