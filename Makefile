@@ -44,13 +44,13 @@ mutation: $(VENV)/.dev ## change every limit a little, and see that a test notic
 bench: $(VENV)/.dev ## measure against a bare bleak + aiomqtt loop in the same run
 	$(BIN)/python -m tests.bench
 
-lint: $(VENV)/.dev ## ruff, mypy --strict, and the arrows between the rooms
+lint: $(VENV)/.dev ## ruff, mypy --strict, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## let ruff put things in order
+format: $(VENV)/.dev ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

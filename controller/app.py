@@ -40,7 +40,7 @@ from controller.service.device_tester import ServiceDeviceTester
 from controller.service.kept_running import KeptRunning
 from controller.service.limits_publisher import LimitsPublisher
 from controller.service.scanner_watchdog import ScannerWatchdog
-from controller.service.service import Service, Watcher
+from controller.service.service import BackgroundService, Service
 from controller.service.station import Station
 from controller.session.routine import load_routines
 from controller.settings import Settings
@@ -72,7 +72,7 @@ class App:
     bluetooth: bool
     web: WebServer | None = None
     metrics: MetricsServer | None = None
-    more: Sequence[Watcher] = ()
+    more: Sequence[BackgroundService] = ()
 
     @property
     def stations(self) -> dict[str, Station]:
@@ -81,14 +81,14 @@ class App:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        watchers: list[Watcher] = [self.bridge, *self.publishers, *self.more]
+        background: list[BackgroundService] = [self.bridge, *self.publishers, *self.more]
         if self.web is not None:
-            watchers.append(self.web)
+            background.append(self.web)
         if self.metrics is not None:
-            watchers.append(self.metrics)
+            background.append(self.metrics)
         if self.bluetooth:
-            watchers.append(self.scanner_watchdog)
-        await self.service.run(watchers)
+            background.append(self.scanner_watchdog)
+        await self.service.run(background)
 
 
 async def check_alone(mqtt: MqttSettings, me: Instance) -> frozenset[BrokerUrl]:

@@ -35,7 +35,7 @@ from devices.support.relative_paths import rooted
 from devices.support.yaml_file import Document, read_document
 
 _PREFIX = "LETDOWN_"
-_NO_SETTINGS = frozenset({"LETDOWN_INSTALLED_AS"})  # what an image says of itself
+_NO_SETTINGS = frozenset({"LETDOWN_INSTALLED_AS"})  # set in our images
 
 
 def _check_address(address: str) -> str:
@@ -102,7 +102,7 @@ class _DeviceSettings(Frozen):
 
     @property
     def wanted(self) -> ByAddress | ByName | ByNothing:
-        """What tells this device from others. The address decides alone where there is one."""
+        """What identifies this device. The address decides alone where there is one."""
         if self.reached_by is not None:
             return ByNothing()
         if self.address is None:
@@ -296,7 +296,7 @@ class Settings(BaseSettings):
 
 
 def check_each_device_once(stations: Mapping[str, StationSettings]) -> None:
-    """Raise `ModelError` where two devices of these stations cannot be told apart."""
+    """Raise `ModelError` where two devices of these stations cannot be distinguished."""
     devices = [
         (f"stations.{station}.devices.{at}", f"{device.name} of {station}", device)
         for station, settings in stations.items()
@@ -314,7 +314,7 @@ def check_each_device_once(stations: Mapping[str, StationSettings]) -> None:
 
 
 def _same(one: DeviceSettings, other: DeviceSettings) -> str | None:
-    """Return by what two devices cannot be told apart. Equal names can, where each has an address."""
+    """Return what two devices share that has to differ. Names may be equal where each has an address."""
     if one.reached_by is not None and one.reached_by == other.reached_by:
         return "topic"
     if one.address is not None and other.address is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DeviceError(Exception):
-    """A device, its link or Bluetooth itself did not do what was asked.
+    """A device, its link or Bluetooth itself did not do what was requested.
 
     `problem` says what is wrong; `remedy`, where one is known, what a person can do about it. `str()` is both.
     `device`: the name of the device, once somebody who knows it has set it.

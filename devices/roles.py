@@ -3,7 +3,7 @@
 Units are in names: mmHg are millimetres of mercury below ambient, cpm are cycles a minute. `None` in a reading means
 *unknown*: the device never reported it. Nothing here is made up on a device's behalf.
 Every call that puts energy into a body takes a duration; there is no untimed one. `Role` are the three roles that do;
-a `Scale` only measures, and a `Button` only says that it was pressed; so does a thermometer, see `sensor_roles`.
+a `Scale` only measures, and a `Button` only reports that it was pressed; so does a thermometer, see `sensor_roles`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Side(StrEnum):
     BOTH = "both"
 
     def covers(self, other: Side) -> bool:
-        """Say whether a device for this side serves any part of `other`."""
+        """Return whether a device for this side serves any part of `other`."""
         return Side.BOTH in (self, other) or self is other
 
 
@@ -76,7 +76,7 @@ class RunState(StrEnum):
 
 
 class LinkState(StrEnum):
-    """The state of the connection to a device. `heard`: of one that only advertises, and is never connected."""
+    """The state of the connection to a device. `heard`: of a device that only advertises: it is received."""
 
     SEARCHING = "searching"
     CONNECTING = "connecting"
@@ -107,10 +107,10 @@ class PumpSetting(Frozen):
 
 
 class DeviceLimits(Frozen):
-    """The most a device can do, by its profile or its own report; `None` where nobody published it.
+    """The most a device can do, by its profile or its own report; `None` where it is not published.
 
-    `least_…` is the least it can be set to: it cannot do anything weaker than that but stop. `None` where nobody
-    published it, or where it can be set down to 0.
+    `least_…` is the least it can be set to: it cannot do anything weaker than that but stop. `None` where it is
+    not published, or where it can be set down to 0.
     """
 
     vacuum_mmhg: float | None = None
@@ -182,7 +182,7 @@ class ScaleReading(Reading):
 
 
 class PressEvent(StrEnum):
-    """How a button was pressed. `unknown`: it was, or may have been, and not in a way that can be told."""
+    """How a button was pressed. `unknown`: it was, or may have been, in an unknown way."""
 
     PRESS = "press"
     DOUBLE_PRESS = "double_press"
@@ -203,7 +203,7 @@ class PressMeaning(StrEnum):
 
 
 # verified: encrypted with the owner's key, and newer than all before; plain: not encrypted, of a button without a key;
-# repeated: heard before, or older than what was heard before, or heard first; unverified: not encrypted, though there
+# repeated: received before, or older than what was, or the first one; unverified: not encrypted, though there
 # is a key; unreadable: encrypted, and not with the key that is known here
 PressTrust = Literal["verified", "plain", "repeated", "unverified", "unreadable"]
 
@@ -219,7 +219,7 @@ class ButtonPress(Frozen):
 class ButtonReading(Reading):
     """What is known of a button."""
 
-    last_press: PressEvent | None = Field(None, description="How it was pressed when it was last heard to be.")
+    last_press: PressEvent | None = Field(None, description="How it was pressed last.")
 
 
 class Device(Protocol):
@@ -284,7 +284,7 @@ class Device(Protocol):
         """Return when the device last reported a value of its reading, by the clock; `None` where it is not known."""
 
     def reports_at_rest(self, name: str) -> bool:
-        """Return whether it has reported a value while it did not run: then its silence does not show that."""
+        """Return whether it has reported a value while off: then a missing report does not mean that it is off."""
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on every reading and every change of the link; the result unsubscribes."""
@@ -307,7 +307,7 @@ class EnergyDevice(Device, Protocol):
 
     @property
     def max_level(self) -> int | None:
-        """The highest level that the owner allows for a device whose levels nobody measured; `None`: not set."""
+        """The highest level that the owner allows for a device with unmeasured levels; `None`: not set."""
 
     async def renew(self, lease_seconds: float) -> None:
         """Let a running device run for `lease_seconds` more; without it, a device with a lease stops by itself."""
@@ -384,7 +384,7 @@ class Scale(Device, Protocol):
 
 
 class Button(Device, Protocol):
-    """A button that says when it is pressed. A press can be missed. It takes no commands."""
+    """A button that reports when it is pressed. A press can be missed. It takes no commands."""
 
     role: Literal["button"]
 

@@ -160,7 +160,7 @@ gentler: no heat, no vibration, no massage, and at most {SYMPTOM_VACUUM_MMHG:.0f
 | state | what it means | what to do |
 |---|---|---|
 | `completed` | the routine is done | – |
-| `stopped` | by `stop` or `pain`, at a device, by a yes to a question, or because nobody answered | `reason_words` says why |
+| `stopped` | by `stop` or `pain`, at a device, by a yes to a question, or because there was no answer | `reason_words` says why |
 | `tripped` | a hard stop for safety; nothing starts until `acknowledge` | show `trip`, and let the person look |
 | `failed` | something did not work, or the program ended meanwhile | `reason_words` says what |
 
@@ -176,7 +176,7 @@ gentler: no heat, no vibration, no massage, and at most {SYMPTOM_VACUUM_MMHG:.0f
 
 ## Connections
 
-**When your app (re)connects:** subscribe, and take what is retained as the truth: `status`, `state`, `guide` and the
+**When your app (re)connects:** subscribe, and take what is retained as the current state: `status`, `state`, `guide` and the
 devices. Do not wait for events that you may have missed. Nothing retained starts anything.
 
 **Twice the same event:** QoS 1 may deliver twice, and after a loss of the connection Letdown sends again what the broker
@@ -186,7 +186,7 @@ has not acknowledged. Keep the last hundred ids, and ignore what you know. Order
 bell.
 
 **`offline`:** `letdown/controller/<node>/status` turns `offline` when the program ends, and some 25 s after its connection
-is lost. Then everything else is old: show that, offer no start, and tell the person to stop at the device. A session goes
+is lost. Then everything else is old: show that, offer no start, and ask the person to stop at the device. A session goes
 on without the broker; its `state` comes when it is back. A command that is sent meanwhile is lost, and never carried out
 later.
 
@@ -226,7 +226,7 @@ do not name a symptom. Home Assistant gets no entities for what is left out, nor
 is not shown.
 
 What the devices do is still published, so that somebody who looks on sees what is on: that a session runs and when it ends
-at the latest, how strong each pump sucks, how warm a compress is. Whoever follows the vacuum and the end from second to
+at the latest, how strong each pump sucks, how warm a compress is. A client that follows the vacuum and the end from second to
 second can guess from them when a step ended. What others publish, such as a command with milk in it, Letdown cannot hide.
 """
 

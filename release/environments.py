@@ -74,9 +74,9 @@ def check_runs(python: Path, folder: Path, root: Path = ROOT) -> None:
     """Raise `ReleaseError` unless `letdown` says its version, and a whole session on virtual devices completes."""
     letdown, version = python.with_name("letdown"), project(root)["version"]
     env = {"PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(folder), "TERM": "dumb"}
-    said = run(letdown, "--version", cwd=folder, env=env).strip()
-    if said != f"letdown {version}":
-        raise ReleaseError(f"`letdown --version` says {said!r}, not {version}")
+    output = run(letdown, "--version", cwd=folder, env=env).strip()
+    if output != f"letdown {version}":
+        raise ReleaseError(f"`letdown --version` prints {output!r}, not {version}")
     report = json.loads(run(letdown, "demo", "--speed", "300", "--json", cwd=folder, env=env))
     if report["outcome"] != "completed":
         raise ReleaseError(f"the demo ended as {report['outcome']}")

@@ -15,7 +15,7 @@ UNRELEASED = "unreleased"
 
 
 def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, seconds: float = 600) -> str:
-    """Run a program and return its output. Raise `ReleaseError` with what it said where it fails."""
+    """Run a program and return its output. Raise `ReleaseError` with its output where it fails."""
     try:
         done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

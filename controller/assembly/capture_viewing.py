@@ -21,7 +21,7 @@ _MODEST = '{ ulimit -v "$0"; echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null;
 _LAST_WORDS = 300  # characters
 _CRASHES = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
 _SAID = b"letdown: "  # how each error begins that the command itself explains
-# What Python, its threads, its libraries and the loader say where there is no more memory.
+# What Python, its threads, its libraries and the loader report when memory runs out.
 _OUT_OF_MEMORY = (
     b"MemoryError",
     b"annot allocate memory",
@@ -87,7 +87,7 @@ async def _page_of(file: Path, language: str, most_memory_bytes: int) -> str:
         _, errors = await process.communicate()
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()  # where nobody waits for it any more
+            process.kill()  # its caller was cancelled
     if process.returncode != 0 and _has_too_little_memory(process.returncode, errors):
         raise CaptureRefusedError("large")
     if process.returncode != 0 or not page.exists():
@@ -97,7 +97,7 @@ async def _page_of(file: Path, language: str, most_memory_bytes: int) -> str:
 
 
 def _has_too_little_memory(returncode: int | None, errors: bytes) -> bool:
-    """Return whether a process that failed had too little memory: it says so, or could not even say what was wrong."""
+    """Return whether a process that failed had too little memory: it reported that, or could report nothing."""
     return returncode in _CRASHES or any(words in errors for words in _OUT_OF_MEMORY) or _SAID not in errors
 
 

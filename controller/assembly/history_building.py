@@ -14,7 +14,7 @@ from controller.contract.words import load_words
 from controller.history.baby_buddy.baby_buddy_settings import BabyBuddySettings
 from controller.history.history_store import HistoryStore
 from controller.history.pruning import HistoryPruner
-from controller.history.reminders.reminder_watcher import ReminderWatcher
+from controller.history.reminders.reminder_publisher import ReminderPublisher
 from controller.settings import Settings
 from devices.support.clock import Clock
 
@@ -61,11 +61,11 @@ def build_uploader(
 
 def build_reminders(
     settings: Settings, clock: Clock, stream: Stream, store: HistoryStore | None
-) -> ReminderWatcher | None:
+) -> ReminderPublisher | None:
     """Build the reminders; `None` where all are off."""
     if not settings.reminders.on:
         return None
-    watcher = ReminderWatcher(
+    publisher = ReminderPublisher(
         settings.reminders,
         settings.stations,
         clock=clock,
@@ -73,8 +73,8 @@ def build_reminders(
         words=load_words(settings.language),
         store=store,
     )
-    stream.subscribe(watcher.watch, Event, Snapshot, DeviceView)
-    return watcher
+    stream.subscribe(publisher.watch, Event, Snapshot, DeviceView)
+    return publisher
 
 
 def build_pruner(settings: Settings, store: HistoryStore | None) -> HistoryPruner | None:

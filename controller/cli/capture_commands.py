@@ -14,7 +14,7 @@ from controller.cli.recording_commands import capture_contribute, capture_guide,
 
 capture_app = typer.Typer(
     no_args_is_help=True,
-    help="Look into a recording of what a vendor's app and its device say over Bluetooth.",
+    help="Look into a recording of what a vendor's app and its device exchange over Bluetooth.",
     epilog=examples("capture"),
 )
 
@@ -42,7 +42,7 @@ async def capture_show(
     language: Language = None,
     as_json: Json = False,
 ) -> None:
-    """Show the devices in a capture, and what one of them and the app said to each other."""
+    """Show the devices in a capture, and the messages between one of them and its app."""
     if html is not None:
         from controller.cli.frames_file import write_frames
         from controller.cli.printing import print_line

@@ -1,4 +1,4 @@
-"""`letdown capture show`: the devices in a capture, and what one of them and its app said to each other."""
+"""`letdown capture show`: the devices in a capture, and the messages between one of them and its app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A captured conversation as a person reads it: what repeats becomes one row, and each row says what it is."""
+"""A captured conversation as a person reads it: what repeats becomes one row, and each row is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devices.capture.conversation import CapturedConnection, GattMessage
 _ANSWER_SECONDS = 0.1  # so soon after it, a write of the app responds to a notification
 _GREETING_SECONDS = 5.0
 _LONGEST_ROUND = 3  # messages: a poll, its report, and an acknowledgement
-# A poll or keepalive with a counter: so often, and so soon one after another, nobody presses a button.
+# A poll or keepalive with a counter: no person presses a button so often, and so soon one after another.
 _FEWEST_COUNTED, _COUNTED_SECONDS = 4, 2.5
 
 

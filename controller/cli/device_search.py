@@ -42,7 +42,7 @@ class DeviceSearch:
         self._terminal = terminal
         self._hardware = hardware
         self._found: list[Advertisement] | None = None
-        # A device of these cannot be recognised: nobody has published what it advertises.
+        # A device of these cannot be recognised: what it advertises is not published.
         self._templates = tuple(each for each in catalog if each.template)
 
     async def begin(self) -> None:

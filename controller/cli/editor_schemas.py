@@ -203,7 +203,7 @@ def _plain(schema: Any) -> Any:
 
 
 def _describe(schema: Schema) -> None:
-    """Give each key what the text of its model says of it."""
+    """Give each key its description from the docstring of its model."""
     sentences = list(_sentences(schema.get("description", "")))
     for key, described in schema.get("properties", {}).items():
         about = [each for each in sentences if f"`{key}`" in each or f"`{key}:" in each]

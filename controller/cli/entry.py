@@ -56,7 +56,7 @@ def _run() -> int:
         app()
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except Exception as error:  # noqa: BLE001 - the last one who can say it in a sentence
+    except Exception as error:  # noqa: BLE001 - the last place that can report it in a sentence
         from controller.cli.failures import report
 
         code = report(error)

@@ -1,4 +1,4 @@
-"""What is said when a command fails: one sentence, and an exit code. Details of a bug go to a file."""
+"""What is printed when a command fails: one sentence, and an exit code. Details of a bug go to a file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _say_os_error(error: OSError) -> None:
 
 
 def _say_bug(error: Exception, *, verbose: bool) -> None:
-    """Say that it is our fault, and where the details are."""
+    """Report a bug of ours, and where its details are."""
     import traceback
 
     details = "".join(traceback.format_exception(error))
@@ -75,7 +75,7 @@ def _say_bug(error: Exception, *, verbose: bool) -> None:
 
 
 def _kept(details: str) -> str:
-    """Save the details for a report; say where they are."""
+    """Save the details for a report; print where they are."""
     import tempfile
     from importlib.metadata import version
     from pathlib import Path

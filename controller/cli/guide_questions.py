@@ -14,7 +14,7 @@ _MOST = {"levels": 255, "celsius": 100, "minutes": 1440}
 
 
 class GuideQuestions:
-    """Asks on a terminal. Raises `EndOfInputError` where nobody answers."""
+    """Asks on a terminal. Raises `EndOfInputError` at the end of the input."""
 
     def __init__(self, terminal: SetupTerminal) -> None:
         self._terminal = terminal

@@ -1,4 +1,4 @@
-"""Leads through the steps of a guided recording, and notes when each was done. What is shown and heard is elsewhere."""
+"""Leads through the steps of a guided recording, and notes when each was done. Display and sound are elsewhere."""
 
 from __future__ import annotations
 

@@ -135,8 +135,8 @@ async def _show(
     console.print(text["erase_these"], style="bold", soft_wrap=True)
     if records:
         first, last = (f"{each.began_at.astimezone():%Y-%m-%d %H:%M}" for each in (records[-1], records[0]))
-        said = text["erase_one"] if len(records) == 1 else text["erase_count"]
-        console.print(f"- {said.format(count=len(records), first=first, last=last)}", soft_wrap=True)
+        what = text["erase_one"] if len(records) == 1 else text["erase_count"]
+        console.print(f"- {what.format(count=len(records), first=first, last=last)}", soft_wrap=True)
     if uploads := await uploads_of(history.store, [each.id for each in records]):
         console.print(f"- {text['erase_uploads'].format(count=uploads)}", soft_wrap=True)
     if copies := copies_of(_files(settings)):

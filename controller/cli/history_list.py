@@ -80,14 +80,14 @@ def _total_data(total: Total) -> dict[str, Any]:
 def recent_lines(recent: Recent, words: Words, width: int) -> Iterator[Text]:
     """Yield the lines at the top: today, the last 24 hours, and how long ago the latest session ended."""
     text = words.listing
-    said = {
+    lines = {
         text["today"]: total_words(recent.today, words),
         text["last_24_hours"]: total_words(recent.last_24_hours, words),
     }
     if recent.latest is not None:
-        said[text["latest"]] = _ago(recent.latest, recent.now, words)
-    indent = max(map(len, said)) + 2
-    for name, line in said.items():
+        lines[text["latest"]] = _ago(recent.latest, recent.now, words)
+    indent = max(map(len, lines)) + 2
+    for name, line in lines.items():
         for number, part in enumerate(textwrap.wrap(line, max(width - indent, 10))):
             yield Text.assemble(("" if number else name).ljust(indent), part)
 
@@ -97,14 +97,14 @@ def total_words(total: Total, words: Words) -> str:
     text = words.listing
     if not total.sessions:
         return text["no_session"]
-    said = text["one_session"] if total.sessions == 1 else text["sessions"].format(count=total.sessions)
+    line = text["one_session"] if total.sessions == 1 else text["sessions"].format(count=total.sessions)
     if total.total_ml is None:
-        return f"{said}, {text['milk_unknown']}"
+        return f"{line}, {text['milk_unknown']}"
     parts = [f"{text[f'column_{side}']} {ml:.0f}" for side, ml in total.volume_ml if ml is not None]
-    said += f", {total.total_ml:.0f} mL ({', '.join(parts)})"
+    line += f", {total.total_ml:.0f} mL ({', '.join(parts)})"
     if total.measured < total.sessions:
-        said += f", {text['known_of'].format(known=total.measured, count=total.sessions)}"
-    return said
+        line += f", {text['known_of'].format(known=total.measured, count=total.sessions)}"
+    return line
 
 
 def _ago(record: SessionRecord, now: datetime, words: Words) -> str:

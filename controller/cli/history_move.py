@@ -31,15 +31,15 @@ async def move(config: Path | None, *, keep_file: bool, as_json: bool) -> int:
         missing = await _ids(source) - await _ids(target)
     if missing:
         raise HistoryError(f"{len(missing)} sessions were erased there meanwhile; {file} is kept")
-    said = f"{len(done.added)} moved, {len(done.same)} were there already"
+    result = f"{len(done.added)} moved, {len(done.same)} were there already"
     if done.different:
-        said += f"; {len(done.different)} differ there and stay as they are, so {file} is kept"
+        result += f"; {len(done.different)} differ there and stay as they are, so {file} is kept"
     elif keep_file:
-        said += f"; {file} is kept"
+        result += f"; {file} is kept"
     else:
         delete_file(file)
-        said += f"; {file} is deleted"
-    _print(said, {"added": done.added, "same": done.same, "different": done.different}, as_json=as_json)
+        result += f"; {file} is deleted"
+    _print(result, {"added": done.added, "same": done.same, "different": done.different}, as_json=as_json)
     return 1 if done.different else 0
 
 
@@ -47,8 +47,8 @@ async def _ids(store: HistoryStore) -> set[str]:
     return {row["id"] for row in await store.read("SELECT id FROM session")}
 
 
-def _print(said: str, data: dict[str, list[str]], *, as_json: bool) -> None:
+def _print(result: str, data: dict[str, list[str]], *, as_json: bool) -> None:
     if as_json:
         print_json(data)
     else:
-        Console(highlight=False, markup=False).print(said, soft_wrap=True)
+        Console(highlight=False, markup=False).print(result, soft_wrap=True)

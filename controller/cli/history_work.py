@@ -177,8 +177,8 @@ async def import_file(config: Path | None, file: Path, *, replace: bool, as_json
         print_json({"added": done.added, "replaced": done.replaced, "same": done.same, "different": done.different})
     else:
         console = Console(highlight=False, markup=False)
-        said = f"{len(done.added)} imported, {len(done.replaced)} replaced, {len(done.same)} were here already"
-        console.print(said, soft_wrap=True)
+        summary = f"{len(done.added)} imported, {len(done.replaced)} replaced, {len(done.same)} were here already"
+        console.print(summary, soft_wrap=True)
         if done.different:
             ids = ", ".join(done.different[:_MOST_IDS]) + (" …" if len(done.different) > _MOST_IDS else "")
             differ = f"{len(done.different)} here differ from the file and stay as they are: {ids}"

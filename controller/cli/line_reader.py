@@ -12,7 +12,7 @@ _MOST_BYTES = 4096
 
 
 class EndOfInputError(Exception):
-    """Nobody answers any more: standard input has ended."""
+    """Standard input has ended: there is no more answer."""
 
 
 class LineReader:

@@ -28,11 +28,11 @@ class OneLineFormatter(logging.Formatter):
 
 def set_up_logging(level: str) -> None:
     """Log to stderr; of libraries, warnings and errors only."""
-    logging.raiseExceptions = False  # where standard error is closed or full, there is nobody to tell
+    logging.raiseExceptions = False  # where standard error is closed or full, the log goes nowhere
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_LINE) if level == "DEBUG" else OneLineFormatter(_LINE))
     logging.basicConfig(level=level, handlers=[handler])
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.getLogger().level, logging.WARNING))
-    # Bumble logs a traceback of what it also raises, and whoever catches it reports it properly.
+    # Bumble logs a traceback of what it also raises, and the code that catches it reports it properly.
     logging.getLogger("bumble").setLevel(logging.CRITICAL)

@@ -95,7 +95,7 @@ async def _until_signalled(main: Coroutine[Any, Any, int | None], *, service: bo
     try:
         return await task
     except (asyncio.CancelledError, OSError) as error:
-        if isinstance(error, OSError) and not received:  # else its last words found no terminal any more
+        if isinstance(error, OSError) and not received:  # else its last output found no terminal any more
             raise
         first = received[0] if received else signal.SIGINT  # the view in the terminal handles Ctrl+C itself
         code = 0 if service and first == signal.SIGTERM else 128 + first
@@ -135,10 +135,10 @@ def _hangup() -> tuple[int, ...]:
 
 
 def _log_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what nobody retrieved, except that a task ended the process: rich does that where nobody reads its output.
+    """Log exceptions that were never retrieved, but not that a task ended the process: rich does that on a closed pipe.
 
     Nor that a connection was closed before the loop got to watch it: aiomqtt and asyncio let the loop do that one turn
-    later, and whoever owns the connection logs that it was lost.
+    later, and the owner of the connection logs that it was lost.
     """
     import errno
 

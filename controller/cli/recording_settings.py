@@ -1,4 +1,4 @@
-"""In which language a command about recordings speaks."""
+"""The language of a command about recordings."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def print_json(data: Any) -> None:
 
 
 def flush() -> int:
-    """Write what is left. Return 0, or 1 where the output was not taken: quietly, where nobody reads it any more."""
+    """Write what is left. Return 0, or 1 where the output was not taken: quietly, where its reader is gone."""
     code = 0
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:
@@ -100,7 +100,7 @@ def is_unwritten(error: OSError) -> bool:
 def say_unwritten(error: OSError) -> None:
     """Print that the output was not written, unless it is closed: then its reader has seen enough.
 
-    What is still to be written goes nowhere, so that it is said once, and Python does not complain at its end.
+    What is still to be written is dropped, so that the error is printed once, and Python reports none at its end.
     """
     _discard(1)
     if error.errno not in _CLOSED:

@@ -1,6 +1,6 @@
 """Starts Letdown as an add-on of Home Assistant: `python -m controller.container.addon`.
 
-It turns the add-on's options and Home Assistant's MQTT broker into settings, gives up the rights of root, and becomes
+It turns the add-on's options and Home Assistant's MQTT broker into settings, drops the rights of root, and becomes
 `letdown run`. It waits for nothing: the first thing that a controller does is to stop what was left running.
 """
 
@@ -71,7 +71,7 @@ def main(places: Places = Places(), environ: Mapping[str, str] = os.environ) -> 
 
 
 def names_broker(file: Path) -> bool:
-    """Return whether a settings file names a broker. What is wrong with the file, the controller says."""
+    """Return whether a settings file names a broker. What is wrong with the file, the controller reports."""
     try:
         mqtt = read_document(file).data.get("mqtt")
     except (FileError, AttributeError):
@@ -80,7 +80,7 @@ def names_broker(file: Path) -> bool:
 
 
 def _service(token: str | None, supervisor: str) -> MqttService | None:
-    """Return Home Assistant's broker. Without one, say so, and go on: the page does not need it."""
+    """Return Home Assistant's broker. Without one, log that, and go on: the page does not need it."""
     problem = "Home Assistant has no MQTT broker: install the add-on Mosquitto broker"
     try:
         found = mqtt_service(token or "", supervisor)

@@ -1,4 +1,4 @@
-"""The MQTT broker that Home Assistant's Supervisor knows of, asked of it over its API.
+"""The MQTT broker that Home Assistant's Supervisor knows of, requested over its API.
 
 `GET /services/mqtt` is answered with the broker that an add-on such as Mosquitto has registered, or with 400 where none
 has (home-assistant/supervisor, `supervisor/api/services.py` and `supervisor/services/modules/mqtt.py`).
@@ -21,7 +21,7 @@ _NONE = 400
 
 
 class SupervisorError(Exception):
-    """The Supervisor does not say which broker there is. `str()` says why, without the token."""
+    """The Supervisor names no broker. `str()` says why, without the token."""
 
 
 class MqttService(Confidential):

@@ -32,7 +32,7 @@ def cautions_for(device: Role | Scale | Button | Thermometer) -> tuple[Caution, 
 def cautions_by(role: str, can: frozenset[Capability], on_link_loss: str) -> tuple[Caution, ...]:
     """Return the cautions that follow from a role, its capabilities and what happens when its link is lost.
 
-    What only measures has none: nobody expects it to start anything.
+    What only measures has none: it starts nothing.
     """
     if role in ("scale", "button", "thermometer"):
         return ()

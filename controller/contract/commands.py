@@ -29,7 +29,7 @@ _LONGEST_PAYLOAD_BYTES = 16_384
 
 
 class Action(StrEnum):
-    """What can be asked of a station."""
+    """What a station can be commanded to do."""
 
     START = "start"
     STOP = "stop"
@@ -314,7 +314,7 @@ class CommandValidator:
         return None
 
     def _out_of_time(self, command: Command) -> KeyedMessage | None:
-        """Return why a command is too old, or why that cannot be told; `None` if it is in time."""
+        """Return why a command is too old, or why that is unknown; `None` if it is in time."""
         now, latest = self._clock.read()
         if command.sent is None and command.expires is None:
             return None

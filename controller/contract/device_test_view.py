@@ -44,7 +44,7 @@ DeviceTestStepKind = Literal[
 
 
 OWN_TIMER_MINUTES = 30
-"""How long a device is watched for its own timer, unless somebody says otherwise: many stop after 30 minutes."""
+"""How long a device is watched for its own timer, unless another time is given: many stop after 30 minutes."""
 
 
 class DeviceTestStages(Frozen):

@@ -1,4 +1,4 @@
-"""What each type of event says in its `data`: one model for each type. An event is built from its data."""
+"""The `data` of each type of event: one model for each type. An event is built from its data."""
 
 from __future__ import annotations
 
@@ -202,10 +202,10 @@ class ButtonPressedData(EventData):
 
     type = EventType.BUTTON_PRESSED
     device: str = Field(description="The button.")
-    press: PressEvent = Field(description="How it was pressed; `unknown`: in no way that can be told.")
+    press: PressEvent = Field(description="How it was pressed; `unknown`: the packet does not show it.")
     trust: PressTrust = Field(
         description="`verified`: encrypted with its key, newer than all before. `plain`: not encrypted, of a button "
-        "without a key. All others can only stop: `repeated` was heard before or may have been, `unverified` is not "
+        "without a key. All others can only stop: `repeated` was received before or may have been, `unverified` is not "
         "encrypted though there is a key, `unreadable` is encrypted with another."
     )
     did: PressMeaning | None = Field(

@@ -1,4 +1,4 @@
-"""What the controller publishes (events, snapshots, guidance, views of devices), and the stream to all watchers."""
+"""What the controller publishes (events, snapshots, guidance, views of devices), and the stream to all subscribers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Event(Frozen):
 
     @classmethod
     def of(cls, station: str, session_id: str | None, data: EventData) -> Event:
-        """Return an event that happens now. A session has one end, whoever says so: its id is always the same."""
+        """Return an event that happens now. A session has one end, whatever reports it: its id is always the same."""
         event = cls(station=station, session_id=session_id, type=data.type, data=data)
         if data.type is not EventType.SESSION_FINISHED or session_id is None:
             return event
@@ -103,7 +103,7 @@ class Snapshot(Frozen):
     session_id: str | None = Field(None, description="The session that runs, or ran last.")
     routine: str | None = Field(None, description="The id of its routine.")
     side: Side | None = Field(None, description="The breasts that it is for.")
-    # Steps, phase and rate are marked, too: that expressing begins says that the milk flows.
+    # Steps, phase and rate are marked, too: that expressing begins shows that the milk flows.
     step: str | None = Field(
         None, description="The kind of the current step, such as `warm`.", json_schema_extra=HEALTH_RECORD
     )
@@ -181,7 +181,7 @@ class Snapshot(Frozen):
     )
     problem_details: tuple[str, ...] = Field(
         (),
-        description="Each of `problems` and `notices` with its remedy, in English, for whoever looks after the "
+        description="Each of `problems` and `notices` with its remedy, in English, for the person who looks after the "
         "controller.",
     )
 
@@ -295,7 +295,7 @@ class DeviceView(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def connected(self) -> bool:
-        """Whether it is connected; of a device that only advertises, whether it is heard."""
+        """Whether it is connected; of a device that only advertises, whether its advertisements are received."""
         return self.link in (LinkState.CONNECTED, LinkState.HEARD)
 
     @computed_field  # type: ignore[prop-decorator]

@@ -1,4 +1,4 @@
-"""The metrics of a controller as a text, for whoever serves them: the page, or a server of their own."""
+"""The metrics of a controller as a text, which the page or a server of their own serves."""
 
 from __future__ import annotations
 

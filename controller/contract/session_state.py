@@ -33,7 +33,7 @@ class EndReason(StrEnum):
     """Why a session ended.
 
     `completed`: the routine is done. `stop`, `pain`: by that command. `symptom`: a symptom was reported meanwhile.
-    `no_answer`: nobody answered a question, or started suction, in time. `paused_too_long`: for more than an hour.
+    `no_answer`: a question was not answered, or suction not started, in time. `paused_too_long`: for more than an hour.
     `time_over`: it reached the longest time of a session. `nothing_today`: today's symptoms left nothing to do.
     `nothing_started`: limits or budgets let no step start. `not_allowed`: something could not start in mid-session.
     `trip`: the guard stopped everything. `device_ended`: a device ended by itself or at its button. `device_stopped`: a

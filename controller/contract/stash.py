@@ -1,4 +1,4 @@
-"""Stored milk: what is in each bottle or bag, and what can be done with it. A watcher of the history keeps it."""
+"""Stored milk: what is in each bottle or bag, and what can be done with it. `controller/history/stash` keeps it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Upload(Frozen):
     began_at: datetime | None = Field(description="When it began, in UTC; `null` where it was erased here.")
     state: UploadState = Field(description="What became of it.")
     problem: KeyedMessage | None = Field(None, description="Why it is not sent.")
-    detail: str | None = Field(None, description="What the other program said.")
+    detail: str | None = Field(None, description="The error text of the other program.")
     next_try_at: datetime | None = Field(None, description="When it is tried again; `null`: as soon as possible.")
 
 

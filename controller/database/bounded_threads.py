@@ -41,7 +41,7 @@ class BoundedThreads:
                     outcome: Callable[[], None] = lambda: result.set_exception(raised)  # noqa: E731
                 else:
                     outcome = lambda: result.set_result(value)  # noqa: E731
-                with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nothing awaits the result
                     loop.call_soon_threadsafe(finish, outcome)
 
             threading.Thread(target=run, name=self._name, daemon=True).start()

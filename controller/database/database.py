@@ -16,7 +16,7 @@ Dialect = Literal["sqlite", "postgresql"]
 class Statement(NamedTuple):
     """One SQL statement that both engines understand, with parameters as `:name`.
 
-    A parameter is a text, a number, a truth value (stored as 0 or 1), bytes, or `None`.
+    A parameter is a text, a number, a boolean (stored as 0 or 1), bytes, or `None`.
 
     `must_change`: the whole transaction is rolled back if it changes no row, since what it relied on has changed.
     `expendable`: it is the first to be left out where too much waits to be written.
@@ -62,7 +62,7 @@ class Database(Protocol):
         """Create what is needed before the first transaction: the file, the schema."""
 
     def identity(self) -> object:
-        """Return what tells this database from another one that takes its place, such as a new file; `None`: none."""
+        """Return what identifies this database, so that a new file in its place is noticed; `None`: nothing."""
 
     def tables(self, transaction: Transaction) -> set[str]:
         """Return the names of its tables."""
@@ -93,7 +93,7 @@ class Database(Protocol):
 
 
 def plain(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return parameters as both engines store them: truth as 0 or 1, and the value of an enumeration."""
+    """Return parameters as both engines store them: booleans as 0 or 1, and the value of an enumeration."""
     return {name: _plain(value) for name, value in parameters.items()}
 
 

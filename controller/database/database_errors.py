@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from typing import NamedTuple
 
-PERMIT = "name a file that whoever runs the controller may write, in a folder where they may, too"
+PERMIT = "name a file that the user of the controller may write, in a folder that they may write, too"
 MAKE_ROOM = "make room on its disk"
 CHECK_DISK = "check its disk"
 _SQLITE_REMEDIES = {

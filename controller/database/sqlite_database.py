@@ -180,7 +180,7 @@ def read_only(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connect
         how = "mode=rw"  # it was cut off while it was created, and SQLite takes that back first
     elif file_id(Path(f"{path}-wal")) is not None:
         how = "mode=ro"
-    else:  # nobody has it open: this also works in a read-only folder
+    else:  # no process has it open: this also works in a read-only folder
         how = "immutable=1"
     address = f"{path.absolute().as_uri()}?{how}"
     connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)

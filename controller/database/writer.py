@@ -39,7 +39,7 @@ class Target(Protocol[T_contra]):
 
 @dataclass(frozen=True)
 class WriterWords:
-    """What a writer says. `subject`: what it writes to, such as `the store at …`.
+    """The texts of a writer's problems. `subject`: what it writes to, such as `the store at …`.
 
     `meanwhile`: what a problem means; `no_answer`: the error when nothing was written for so many seconds; `unsaved`:
     what it means that it was closed too early.
@@ -154,7 +154,7 @@ class Writer(Generic[T]):
             raise AbandonedError
 
     def _call_in_loop(self, callback: Callable[..., None], *args: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing awaits the result
             self._loop.call_soon_threadsafe(callback, *args)
 
     # In the event loop

@@ -1,4 +1,4 @@
-"""Whether Baby Buddy answers as its settings say, and whether sessions wait for it."""
+"""Whether Baby Buddy answers as configured, and whether sessions wait for it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ async def _answers(settings: BabyBuddySettings) -> CheckResult:
         return problem(_SUBJECT, str(error))
     from controller.history.baby_buddy.baby_buddy_api import BabyBuddyError
 
-    words = load_words("en")  # like everything that the doctor says
+    words = load_words("en")  # like all results of the doctor
     try:
         async with api:
             children = await api.children()
             if settings.child in (*children, *children.values()):
                 await api.near(None)  # also whether it may read entries
     except BabyBuddyError as error:
-        said = f"{words.sentence(error.message)} ({error.detail})" if error.detail else words.sentence(error.message)
-        return problem(_SUBJECT, said)
+        what = f"{words.sentence(error.message)} ({error.detail})" if error.detail else words.sentence(error.message)
+        return problem(_SUBJECT, what)
     if settings.child not in (*children, *children.values()):
         known = ", ".join(f"{number} or {name}" for number, name in children.items()) or "none"
         return problem(_SUBJECT, f"there is no child {settings.child}", f"set baby_buddy.child; there is {known}")
@@ -46,7 +46,7 @@ async def _answers(settings: BabyBuddySettings) -> CheckResult:
 
 
 async def _waiting(settings: Settings) -> list[CheckResult]:
-    """Return what is said of sessions that were not sent."""
+    """Return a note about sessions that were not sent."""
     assert settings.baby_buddy is not None  # noqa: S101 - see `baby_buddy`
     file, database = settings.store.history_file, settings.history.database()
     if database is None and not file.exists():

@@ -135,7 +135,7 @@ def _not_unique(device: DeviceSettings, profile: DeviceModel, count: int, *, ser
         message = f"{count} devices near are called {device.advertised_name}"
         return problem(device.name, message, "name yours by its address: letdown scan --addresses shows them")
     if profile.roles == ("button",):
-        return note(device.name, "not heard; a button says nothing until it is pressed", "press it during this check")
+        return note(device.name, "not found; a button sends nothing until it is pressed", "press it during this check")
     if service_runs:
         return note(device.name, "not advertising: the service is connected to it, or it is off", _NOT_ADVERTISING)
     return problem(device.name, "not advertising", _NOT_ADVERTISING)

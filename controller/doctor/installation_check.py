@@ -15,7 +15,7 @@ from controller.assembly.settings_file import SYSTEM_FILE
 from controller.doctor.check_result import CheckResult, ok
 
 _PIPX, _UV_TOOL = "pipx_metadata.json", "uv-receipt.toml"  # in the environments that these create
-_INSTALLED_AS = "LETDOWN_INSTALLED_AS"  # set in our images; the add-on gives up the Supervisor's token when it starts
+_INSTALLED_AS = "LETDOWN_INSTALLED_AS"  # set in our images; the add-on drops the Supervisor's token when it starts
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # of Docker and of Podman
 _UNITS = tuple(Path(folder) / "letdown.service" for folder in ("/etc/systemd/system", "/usr/lib/systemd/system"))
 _YOURS = "letdown.yaml in the working folder, in ~/.config/letdown or in /etc/letdown"

@@ -1,4 +1,4 @@
-"""Checks of the web page: whether it can be served, who can reach it, and what keeps strangers out."""
+"""Checks of the web page: whether it can be served, who can reach it, and what restricts access."""
 
 from __future__ import annotations
 
@@ -157,6 +157,6 @@ def _ingress(web: WebSettings, ingress: str) -> CheckResult:
         message = f"Home Assistant cannot reach the page from {ingress}: it is served for this machine only"
         return problem(_INGRESS, message, "set web.host to 0.0.0.0, or remove web.ingress")
     if _ADD_ON not in os.environ:
-        message = f"this is no add-on of Home Assistant, and whoever has the address {ingress} needs no token"
+        message = f"this is no add-on of Home Assistant, and a client with the address {ingress} needs no token"
         return note(_INGRESS, message, "remove web.ingress, unless that machine asks for a password itself")
     return ok(_INGRESS, f"Home Assistant, at {ingress}, needs no token: it has asked for the password")

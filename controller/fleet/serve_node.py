@@ -23,7 +23,7 @@ from controller.journal.store import Store
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.topics import Topics
 from controller.service.kept_running import KeptRunning
-from controller.service.service import Watcher
+from controller.service.service import BackgroundService
 from controller.settings import Settings
 from devices.bluetooth.radio import Radio
 from devices.profiles.catalog import Catalog
@@ -91,7 +91,7 @@ def _bridge(settings: Settings, store: Store) -> Bridge:
     return Bridge(settings.mqtt, topics, {}, backlog=store.backlog)
 
 
-def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[Watcher]:
+def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[BackgroundService]:
     """Return what the metrics of the node run, where the settings ask for them."""
     if metrics is None:
         return []

@@ -1,4 +1,4 @@
-"""Which records count where several controllers may own a station one after the other: the epoch tells them apart.
+"""Which records count where several controllers may own a station one after the other: the epoch distinguishes them.
 
 The epoch is a whole number that rises with each owner of a station: what the cluster gives with the ownership. At home
 there is none. Each record has the epoch of the owner that recorded it, and each session that of the owner under which

@@ -66,7 +66,7 @@ class HistoryQueue:
         return self._database.no_answer(seconds)
 
     def id(self) -> str:
-        """Return what tells this queue from every other one. Create the file if there is none."""
+        """Return what identifies this queue. Create the file if there is none."""
         try:
             self._open()
         except Exception as error:

@@ -84,14 +84,14 @@ class QueueTarget:
 
 
 class DatabaseTarget:
-    """Where the second writer writes: the database. What it is given says only that there is something in the queue."""
+    """Where the second writer writes: the database. Its items only mean that there is something in the queue."""
 
     def __init__(self, queue: HistoryQueue, database: Database, tables: Tables) -> None:
         self._queue = queue
         self._database = database
         self._tables = tables
 
-    def write(self, items: Sequence[None], check: Callable[[], None]) -> None:  # noqa: ARG002 - the queue says what
+    def write(self, items: Sequence[None], check: Callable[[], None]) -> None:  # noqa: ARG002 - the queue has it
         """Take everything from the queue, in its order, and write it. Raise `DatabaseError`."""
         try:
             try:

@@ -1,4 +1,4 @@
-"""One session under way, as it is recorded: what the stream of events says of it, put together. Writes nothing."""
+"""One session under way, as it is recorded: put together from the stream of events. Writes nothing."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class OpenSession:
             self._warmers[view.device] = view.reading.run_state
 
     def _in_use(self) -> list[str]:
-        """Return what is on: by a device as far as it says so, by hand as long as its step lasts."""
+        """Return what is on: by a device as far as it reports so, by hand as long as its step lasts."""
         now = self._snapshot
         if now is None or now.state is not SessionState.RUNNING or now.step_index is None:
             return []

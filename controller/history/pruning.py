@@ -27,7 +27,7 @@ _BATCH_SECONDS = 30.0
 _LOCK = 0x6C65_7470  # any number that no other program uses: "letp"
 _EPOCHS_DAYS = 90  # no queue of a former owner arrives later
 
-# One that is under way stays, whatever its clock said at its beginning.
+# One that is under way stays, whatever the clock showed at its beginning.
 _OLD = """
 SELECT id FROM session WHERE began_at < :before AND outcome IS NOT NULL
 AND (CAST(:station AS TEXT) IS NULL OR station = :station) ORDER BY began_at, id LIMIT :most

@@ -39,7 +39,7 @@ def publish_recent_sessions(
 
 
 class RecentSessionsPublisher:
-    """Publishes the latest sessions to the stream. `watch` is a watcher of its events.
+    """Publishes the latest sessions to the stream. `watch` subscribes to its events.
 
     Without a history, those that began since.
     """

@@ -1,4 +1,4 @@
-"""Records sessions in the history as they happen: a watcher of the stream of events.
+"""Records sessions in the history as they happen: a subscriber of the stream of events.
 
 Everything that is known of a session is written at least once a second, so that a crash loses no more than that. While
 the database cannot be reached, its events are on the disk of this machine within a second all the same.

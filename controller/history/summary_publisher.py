@@ -25,7 +25,7 @@ _CHANGING = (SessionFinishedData, VolumeLoggedData, SessionEditedData)
 
 
 class SummaryPublisher:
-    """Publishes while `run` runs. `watch` is a watcher of events.
+    """Publishes while `run` runs. `watch` subscribes to events.
 
     `saved`: returns when all that happened so far is in the history. `clock`: of the machine, not a simulated one,
     since sessions have the times of the wall clock.

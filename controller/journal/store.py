@@ -107,7 +107,7 @@ class Store:
                 pass
 
     def forget_session(self, station: str) -> None:
-        """Forget which session is, or was, under way at a station: how it ended is said elsewhere."""
+        """Forget which session is, or was, under way at a station: how it ended is published elsewhere."""
         self._under_way.pop(station, None)
         if self._writer is not None:
             delete(self._writer, UNDER_WAY, {"station": station})

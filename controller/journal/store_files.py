@@ -60,7 +60,7 @@ def in_use(path: Path) -> bool:
         lock_store(path).release()
     except InUseError:
         return True
-    except StoreError:  # nobody can lock it
+    except StoreError:  # it cannot be locked
         return False
     return False
 

@@ -1,4 +1,4 @@
-"""Timestamps from which a later run of the controller can tell how long ago something was, whoever sets the clock.
+"""Timestamps from which a later run of the controller can tell how long ago something was, even if the clock was set.
 
 The wall clock can only make the elapsed time shorter, never longer: elapsed time decides whether somebody has rested.
 """

@@ -24,7 +24,7 @@ from controller.metrics.station_metrics import StationMetrics
 _LOGGER = logging.getLogger(__name__)
 
 _LAG_EVERY_SECONDS = 0.5
-_FRESH_SECONDS = 1.0  # whoever asks more often gets the same text
+_FRESH_SECONDS = 1.0  # a client that asks more often gets the same text
 _QUEUE_SECONDS = 2.0
 _OFF = frozenset({"stopped", "unconfirmed", "unreachable"})  # the last two of devices that cannot confirm a stop
 
@@ -60,7 +60,7 @@ class ControllerMetrics:
     def followed(
         self, stream: Stream, snapshots: Iterable[Snapshot], queues: Mapping[str, QueueLength]
     ) -> Iterator[None]:
-        """Count what the stream says about these stations, and have these queues, for the block."""
+        """Count what the stream reports about these stations, and have these queues, for the block."""
         stations = {each.station: StationMetrics(self._families, each.station) for each in snapshots}
         for snapshot in snapshots:
             stations[snapshot.station].on_snapshot(snapshot)

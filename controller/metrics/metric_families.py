@@ -61,7 +61,7 @@ class MetricFamilies:
         self.devices = Gauge("letdown_devices", "Devices of a station.", device, registry=registry)
         self.connected = Gauge(
             "letdown_devices_connected",
-            "Devices that are connected, or heard where they only advertise.",
+            "Devices that are connected, or received where they only advertise.",
             device,
             registry=registry,
         )
@@ -103,7 +103,7 @@ class MetricFamilies:
         )
         self.ownership_changes = Counter(
             "letdown_ownership_changes",
-            "Stations that this controller took over, or gave up.",
+            "Stations that this controller took over, or released.",
             ("station", "change"),
             registry=registry,
         )

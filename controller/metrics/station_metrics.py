@@ -1,4 +1,4 @@
-"""What the stream says about one station, as metrics."""
+"""What the stream reports about one station, as metrics."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Bridge:
-    """Connects a controller's stations to a broker while `run` runs. `watch` is a watcher of the stream.
+    """Connects a controller's stations to a broker while `run` runs. `watch` is a subscriber of the stream.
 
     `commands` receives those of the stations; register further topics there before `run`.
 

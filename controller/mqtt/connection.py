@@ -31,7 +31,7 @@ _DROPS_PER_WARNING = 1000
 _STOPS = tuple(f"/{action.value}/set" for action in ALWAYS)
 
 _LOGGER = logging.getLogger(__name__)
-# paho logs a lost connection as an error; the bridge logs it in plain words.
+# paho logs a lost connection as an error; the bridge logs it itself.
 _PAHO_LOGGER = logging.getLogger(f"{__name__}.paho")
 _PAHO_LOGGER.setLevel(logging.CRITICAL)
 

@@ -47,7 +47,7 @@ def component(feature: Feature, key: str, source: str, target: str) -> Discovery
 
 
 def allowed_while(state_topic: str, name: str) -> DiscoveryPayload:
-    """Return the availability of what is accepted while the station's state says so."""
+    """Return the availability of what is accepted by the station's state."""
     words = f"{{{{ 'online' if '{name}' in value_json.allowed_actions else 'offline' }}}}"
     return {"topic": state_topic, "value_template": words}
 

@@ -298,7 +298,7 @@ ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-# What the replies to these commands say beside `accepted`.
+# What the replies to these commands have beside `accepted`.
 _STOPPED = dict.fromkeys(("left-pump", "right-pump", "warm-pad", "massager"), "stopped")
 _REPLIES: dict[Action, dict[str, Any]] = {
     Action.START: {"session_id": SESSION},

@@ -35,7 +35,7 @@ SYMPTOM_KEYS = frozenset(
         "nothing_started",  # it says why
     }
 )
-_ANSWERS = ("answer", "answer_all")  # the questions are not published, so nobody may answer them unseen
+_ANSWERS = ("answer", "answer_all")  # the questions are not published, so they may not be answered unseen
 _SOURCES: dict[str, type[BaseModel]] = {
     "state": Snapshot,
     "guide": Guide,

@@ -13,7 +13,7 @@ _NOTHING_TO_DO = "prompt"
 
 
 class PicturePublisher:
-    """A watcher of the stream: `watch` takes every item, and puts a drawing into the outbox when it is another one."""
+    """A subscriber of the stream: `watch` takes every item, and queues the drawing when it has changed."""
 
     def __init__(self, topics: Topics, outbox: Outbox) -> None:
         self._topics = topics

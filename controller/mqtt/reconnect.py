@@ -13,7 +13,7 @@ _MOST_DOUBLINGS = 16
 
 
 class Reconnect:
-    """Paces the attempts to connect to `brokers` brokers in turn. `watch` is a watcher of the stream.
+    """Paces the attempts to connect to `brokers` brokers in turn. `watch` is a subscriber of the stream.
 
     While no session runs, the pause doubles after each round of all brokers, up to `longest_wait_seconds`.
     """

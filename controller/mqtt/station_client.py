@@ -109,7 +109,7 @@ class StationClient:
         """Send a command, and return the reply; `None` if none came in time.
 
         A stop or pain is repeated until a reply comes, also after a new connection. Without contact, anything else is
-        refused here: it would be carried out later, when nobody expects it.
+        refused here: it would be carried out late, which is not expected.
         """
         id_ = uuid.uuid4().hex
         if action not in ALWAYS and not self.in_contact:
@@ -190,7 +190,7 @@ class StationClient:
         await client.subscribe([(name, 1) for name in names])
 
     async def _watch_contact(self, client: aiomqtt.Client) -> None:
-        """Ping the controller regularly, and notice when it is silent."""
+        """Ping the controller regularly, and notice when it does not answer."""
         loop = asyncio.get_running_loop()
         if self.station is None:
             await asyncio.sleep(_DISCOVERY_SECONDS)
@@ -210,7 +210,7 @@ class StationClient:
                 self._lose()
 
     def _serving(self) -> list[str]:
-        """Return the controllers that say that they serve this station, or else all of them."""
+        """Return the controllers that announce this station, or else all of them."""
         mine = [node for node, stations in self._nodes.items() if self.station in stations]
         return mine or list(self._nodes)
 
@@ -268,7 +268,7 @@ class StationClient:
             await self._subscribe(client)
 
     def _lose(self) -> None:
-        """Note that the controller has ended, or is silent."""
+        """Note that the controller has ended, or does not answer."""
         self._seen_seconds = None
         self._set_contact("controller")
 

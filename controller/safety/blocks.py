@@ -65,7 +65,7 @@ class EnergyBlock:
     """One energy while it is on, on one or more devices.
 
     `seconds`: how long it may be on. `over`: from the moment it is to stop. `limits`: those met when it was opened.
-    `most`: what the step allows, whoever asks (mmHg or °C). `by_person`: whether a person chose the setting.
+    `most`: what the step allows, whatever is requested (mmHg or °C). `by_person`: whether a person chose the setting.
     """
 
     energy: Energy

@@ -109,7 +109,7 @@ class BodyState:
 
     @property
     def running_outside(self) -> tuple[str, ...]:
-        """Devices that report that they run, and that nobody here started."""
+        """Devices that report that they run, and that this controller did not start."""
         return tuple(sorted(name for name, each in self.watched.items() if each.outside is not None))
 
     def reports_running(self) -> frozenset[str]:
@@ -121,7 +121,7 @@ class BodyState:
         return tuple(name for name, each in self.watched.items() if each.uncontrollable)
 
     def assume_off(self, devices: Iterable[str]) -> None:
-        """Take devices for off on the person's word; one that reports later that it runs is stopped."""
+        """Treat devices as off because the person confirmed it; one that reports later that it runs is stopped."""
         for name in devices:
             if name in self.watched:
                 self.watched[name].assume_off(self._clock.now())

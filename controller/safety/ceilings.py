@@ -1,6 +1,6 @@
 """The most of each quantity that a body, or a device of it, can be set to today, with every layer that limits it.
 
-Pure functions, of the same layers as the envelope. They say what would be allowed; nothing here allows it.
+Pure functions, of the same layers as the envelope. They return what would be allowed; nothing here allows it.
 """
 
 from __future__ import annotations

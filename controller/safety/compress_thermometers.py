@@ -1,7 +1,7 @@
 """Thermometers on a warm compress, or on the breast under it: what they measure counts as the compress' own reading.
 
 The higher of the two counts, at the same limits. So a thermometer can switch heat off, and never allows more of it, but
-for one thing: heat that it measures is not heat that nobody measures. Sources of the limits: `limits`.
+for one thing: heat that it measures is not unmeasured heat. Sources of the limits: `limits`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEVER = -math.inf
 
 
 class WatchedThermometer:
-    """A thermometer, and the last value that it knew. Between two values it may say that it knows none."""
+    """A thermometer, and the last value that it knew. Between two values it may report `unknown`."""
 
     def __init__(self, device: Thermometer) -> None:
         self.device = device
@@ -72,7 +72,7 @@ class FellOffRule:
 
 
 class StandstillTemperatureRule:
-    """The only sensor of a compress: where its value does not move at all, nobody knows how warm the compress is."""
+    """The only sensor of a compress: where its value does not move at all, how warm it is is unknown."""
 
     def __init__(self, now_seconds: float) -> None:
         self._last_celsius: float | None = None

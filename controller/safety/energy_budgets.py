@@ -1,4 +1,4 @@
-"""How long a body may still get each energy: rolling windows over all use, whoever switched a device on."""
+"""How long a body may still get each energy: rolling windows over all use, from here or at the device itself."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _ROUNDING = 0.005  # reported numbers are rounded
 
 
 class OpenBlock(Frozen):
-    """What an open block widens the envelope to. `most`: mmHg or °C that the step allows, whoever asks."""
+    """What an open block widens the envelope to. `most`: mmHg or °C that the step allows, whatever is requested."""
 
     energy: Energy
     side: Side

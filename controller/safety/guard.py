@@ -102,12 +102,12 @@ class Guard:
 
     @property
     def running_outside(self) -> tuple[str, ...]:
-        """Devices that report that they run, and that nobody here started."""
+        """Devices that report that they run, and that this controller did not start."""
         return self._body.running_outside
 
     @property
     def must_stay_off(self) -> bool:
-        """Whether a device that is on is stopped, whoever switched it on."""
+        """Whether a device that is on is stopped, even if it was switched on by hand."""
         return self._latch.must_stay_off(self._clock.now())
 
     @property
@@ -155,7 +155,7 @@ class Guard:
         """Run pumps inside the block, for `at_most_seconds`.
 
         They begin as gently as they can until a seal is measured, and are raised step by step to `setting`.
-        `at_most_mmhg`: not above this, whoever asks.
+        `at_most_mmhg`: not above this, whatever is requested.
 
         Raises:
             NotAllowedError: The limits, the budgets, a trip or a device that runs do not allow it.
@@ -224,11 +224,11 @@ class Guard:
         self._body.in_session = False
 
     def release_hold(self) -> None:
-        """Allow manual use again at once: what was stopped last ended in order, and nobody pressed a stop."""
+        """Allow manual use again at once: what was stopped last ended in order, not by a stop."""
         self._latch.begin_session()
 
     def acknowledge(self) -> tuple[bool, tuple[str, ...]]:
-        """Lift the latched trip and every uncertain stop, on the person's word.
+        """Lift the latched trip and every uncertain stop, as the person has acknowledged them.
 
         Return whether there was anything to lift, and the devices that report that they still run: these stay latched.
         """

@@ -48,7 +48,7 @@ class Latch:
         self._off_until_seconds = -math.inf
 
     def must_stay_off(self, now_seconds: float) -> bool:
-        """Return whether a device that is on must be stopped, whoever switched it on."""
+        """Return whether a device that is on must be stopped, even if it was switched on by hand."""
         return self.trip is not None or bool(self.uncertain) or now_seconds < self._off_until_seconds
 
     def set_trip(self, trip: Trip) -> bool:
@@ -84,7 +84,7 @@ class Latch:
         return uncertain
 
     def acknowledge(self, *, still_on: Collection[str]) -> bool:
-        """Lift a trip and every uncertain stop, on the person's word. Return whether there was any.
+        """Lift a trip and every uncertain stop that the person acknowledged. Return whether there was any.
 
         `still_on`: devices that report that they run: these stay latched.
         """

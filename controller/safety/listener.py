@@ -20,7 +20,7 @@ class SafetyListener(Protocol):
         """A block has ended: its device stopped by itself or at its button, or (`why`) had to be stopped."""
 
     def on_running_outside(self, device: str, how: KeyedMessage | None) -> None:
-        """A device runs that nobody here started (`how`), or (`None`) does so no longer."""
+        """A device runs that this controller did not start (`how`), or (`None`) does so no longer."""
 
     def on_corrected(self, device: str, correction: Correction, why: KeyedMessage) -> None:
         """A device exceeded what is allowed, and is being lowered or stopped."""
@@ -39,7 +39,7 @@ class SafetyListener(Protocol):
 
 
 def report_limits(listeners: Iterable[SafetyListener], limits: Iterable[Limit]) -> None:
-    """Report those of the limits that allow something else than was asked, if any."""
+    """Report those of the limits that allow something else than was requested, if any."""
     if limited := [limit for limit in limits if limit.limited]:
         for listener in listeners:
             listener.on_limited(limited)

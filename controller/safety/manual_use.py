@@ -21,7 +21,7 @@ from controller.safety.message import NotPossibleError, message
 from devices.roles import Phase, PumpSetting, Role, Side
 
 _RATE_CPM = {Phase.STIMULATION: 100.0, Phase.EXPRESSION: 54.0}  # a routine's, where the pump does not report its own
-_LONGEST_SECONDS = 600.0  # it was not started from here: whoever wants it longer switches it on again
+_LONGEST_SECONDS = 600.0  # it was not started from here: to use it longer, switch it on again
 
 
 def manual_use_budgets(device: Role, applied: AppliedEnergy, measured: Container[str] = ()) -> frozenset[str]:

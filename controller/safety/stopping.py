@@ -48,7 +48,7 @@ class StopTasks:
     def begin(self, devices: Sequence[Role], *, repeat: bool = False) -> dict[str, asyncio.Task[Stopped]]:
         """Begin to stop devices: pumps first, then heat, then vibration; each writes its stop before it waits.
 
-        A stop in progress is joined; `repeat`: and written once more, because somebody asked once more.
+        A stop in progress is joined; `repeat`: and written once more, for a further stop command.
         """
         stoppable = [device for device in devices if device.can_stop]
         in_order = sorted(stoppable, key=lambda each: _ORDER[each.role])
@@ -70,7 +70,7 @@ class StopTasks:
             await asyncio.wait(pending)
 
     def discard(self, device: str) -> None:
-        """Report no result of a stop in progress: the person said that the device is off."""
+        """Report no result of a stop in progress: the person confirmed that the device is off."""
         self._tasks.pop(device, None)
 
     def _begin(self, device: Role, repeat: bool = False) -> asyncio.Task[Stopped]:

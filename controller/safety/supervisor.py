@@ -170,7 +170,7 @@ class Supervisor:
         if manual and (trip := watched.manual_use_trip(now_seconds)) is not None:
             self._enforcer.trip(trip)
             return
-        # Also a device that does not follow its stop counts: the body gets the energy, whoever is to blame.
+        # Also a device that does not follow its stop counts: the body gets the energy in any case.
         measured = self._body.measured()
         self._body.budgets.count(manual_use_budgets(device, applied, measured))
         allowance = NOTHING

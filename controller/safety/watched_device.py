@@ -32,7 +32,7 @@ class WatchedDevice:
     `seen_off`: it reported that it is off, since the service began and since its stop was last uncertain.
     `sealed_at_seconds`: when it last measured a vacuum. `trim_mmhg`: the most it may be set to, where it pulls more
     than it is set to. `leased_until_seconds`: until when its lease is valid. `outside`: how it runs, though
-    nobody here started it. `above_since_seconds`: since when it exceeds what is allowed.
+    this controller did not start it. `above_since_seconds`: since when it exceeds what is allowed.
     """
 
     def __init__(self, device: Role, now_seconds: float, thermometers: Sequence[WatchedThermometer] = ()) -> None:
@@ -50,7 +50,7 @@ class WatchedDevice:
         self.lowered_at_seconds = -math.inf
         self.stop_at_seconds = -math.inf  # it is not stopped again before this
         self.outside: KeyedMessage | None = None
-        self._assumed_off_at_seconds = -math.inf  # when a person said that it is off
+        self._assumed_off_at_seconds = -math.inf  # when a person confirmed that it is off
         self.renewing: asyncio.Task[None] | None = None
         self.rises = False
         self._ran = False
@@ -283,12 +283,12 @@ class WatchedDevice:
         return self.thermometers.fault(reading, now_seconds) if isinstance(reading, WarmerReading) else None
 
     def assume_off(self, now_seconds: float) -> None:
-        """Take it for off on the person's word: only its later reports count."""
+        """Treat it as off because the person confirmed it: only its later reports count."""
         self.seen_off = False
         self._assumed_off_at_seconds = now_seconds
 
     def silent_since_assumed_off(self, now_seconds: float) -> bool:
-        """Return whether it has reported nothing since a person said that it is off."""
+        """Return whether it has reported nothing since a person confirmed that it is off."""
         age_seconds = self.device.age_seconds
         assumed_off_seconds = now_seconds - self._assumed_off_at_seconds
         return assumed_off_seconds < math.inf and (age_seconds is None or age_seconds >= assumed_off_seconds)
@@ -301,6 +301,6 @@ class WatchedDevice:
 
     def _silent_seconds(self, block: EnergyBlock, now_seconds: float) -> float:
         if Capability.REPORTS_REGULARLY not in self.device.capabilities:
-            return 0.0  # it never reports by itself; its silence means nothing
+            return 0.0  # it never reports by itself; no report means nothing
         age_seconds = self.device.age_seconds
         return now_seconds - block.began_seconds if age_seconds is None else age_seconds

@@ -1,4 +1,4 @@
-"""What the presses of a station's buttons do: they stop; and where the owner allows it, one says that the milk flows.
+"""What the presses of a station's buttons do: they stop; and where the owner allows it, one means that the milk flows.
 
 A press does not pass through `Service`: like a person's Stop, it has no prerequisites, and nothing is in front of it.
 There is no way from here to a start, a raise, or the end of a pause.

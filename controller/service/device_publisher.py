@@ -146,7 +146,7 @@ class DevicePublisher:
 
 
 def _differs(view: DeviceView, before: DeviceView | None) -> bool:
-    """Return whether a view has more to say than the one before it, or a time that is much later."""
+    """Return whether a view has more than the one before it, or a time that is much later."""
     if before is None or view.model_copy(update={"reported_at": before.reported_at}) != before:
         return True
     if view.reported_at is None or before.reported_at is None:

@@ -1,4 +1,4 @@
-"""Tests a device of the running service, on a person's word that nobody is attached to it.
+"""Tests a device of the running service, once a person has confirmed that it is off the body.
 
 The test belongs to the body: no session starts meanwhile, and whatever stops the body ends it.
 """

@@ -1,4 +1,4 @@
-"""Keeps a watcher running that no session may depend on: the history, comfort, reminders, the limits on the page."""
+"""Restarts a background service that sessions do not depend on: history, comfort, reminders, the limits on the page."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class _Runs(Protocol):
 
 
 class KeptRunning:
-    """Runs a watcher; if that fails, it is logged and begins again after 10 s. The service and its sessions go on."""
+    """Runs a background service. If it fails, that is logged, and it is started again after 10 s; sessions go on."""
 
-    def __init__(self, watcher: _Runs, *, again_seconds: float = AGAIN_SECONDS) -> None:
-        self._watcher = watcher
+    def __init__(self, service: _Runs, *, again_seconds: float = AGAIN_SECONDS) -> None:
+        self._service = service
         self._again_seconds = again_seconds
 
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
             try:
-                await self._watcher.run()
+                await self._service.run()
             except Exception:
-                name = type(self._watcher).__name__
-                _LOGGER.exception("%s failed; sessions go on, and it begins again", name)
+                name = type(self._service).__name__
+                _LOGGER.exception("%s failed; sessions go on, and it is started again", name)
             await asyncio.sleep(self._again_seconds)

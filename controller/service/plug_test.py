@@ -31,7 +31,7 @@ def report_pad(role: DeviceRole, report: Report) -> bool:
 
 
 async def try_lease(role: DeviceRole, guard: Guard, clock: Clock, report: Report, symptoms: frozenset[str]) -> bool:
-    """Let a plug run without renewing its lease, as if nobody were there. Return whether it switches itself off."""
+    """Leave a plug on without renewing its lease, as after a crash. Return whether it switches itself off."""
     await clock.sleep(_BETWEEN_SECONDS)
     action = partial(_wait_for_end, role, clock, report)
     return await run_stage(role, guard, report, symptoms, action, at_most_seconds=3 * LEASE_SECONDS)

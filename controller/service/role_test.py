@@ -26,7 +26,7 @@ _NOTHING_MORE = DeviceTestStages()
 
 
 def describe(role: Role, report: Report) -> None:
-    """Report what a device says, and what it cannot do."""
+    """Report the readings of a device, and what it cannot do."""
     report_step(report, "reads", role, reads=True)
     for caution in cautions_for(role):
         report(DeviceTestStep(kind="caution", role=role.name, caution=caution))
@@ -40,7 +40,7 @@ async def try_role(
     symptoms: frozenset[str],
     stages: DeviceTestStages = _NOTHING_MORE,
 ) -> bool:
-    """Run a device that can be started, and stop it. Return whether all went well. Nobody may be attached to it.
+    """Run a device that can be started, and stop it. Return whether all went well. It must be off the body.
 
     `symptoms`: those of the day, which lower what is allowed. `stages`: what else is tried, one after the other. Each
     ends with a stop that the device confirms; after one that it did not, nothing more is tried.

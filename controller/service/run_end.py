@@ -22,7 +22,7 @@ class RunEnd:
         if device == self._device and not self.ended:
             self.ended, self.why = True, why
 
-    # What else is reported does not say that a run ended by itself.
+    # Nothing else that is reported means that a run ended by itself.
 
     def on_trip(self, trip: Trip) -> None:
         """Everything was stopped: seen by the guard."""

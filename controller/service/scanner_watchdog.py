@@ -1,6 +1,6 @@
 """Scanner watchdog: publishes whether scanning works, and restarts it where it does not.
 
-Judged by received advertisements and readings, never by what an adapter says of itself.
+Judged by received advertisements and readings, never by what an adapter reports of itself.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _EVERY_SECONDS = 5.0
 class ScannerWatchdog:
     """Publishes whether scanning works, and restarts the scan or the adapter where no advertisements are received.
 
-    Where no device is near, a working radio cannot be told from a broken one. `in_contact`: whether any device is
-    connected and reports fresh values. `all_connected`: whether nothing is searched for, so that silence does no harm;
+    Where no device is near, a working radio looks like a broken one. `in_contact`: whether any device is
+    connected and reports fresh values. `all_connected`: whether nothing is searched for, so that none is expected;
     in a home of virtual devices, nothing else ever advertises. `session_running`: whether any session is under way.
     `power_cycle`: whether the owner allows an adapter to be switched off and on after restarting the scan did not help.
     """

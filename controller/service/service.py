@@ -1,4 +1,4 @@
-"""The service: runs stations and watchers, carries out commands, and shuts down in order."""
+"""The service: runs stations and background services, carries out commands, and shuts down in order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 _END_SECONDS = 2.2  # for stopping every device and confirming it; the whole service ends within 3 s
 
 
-class Watcher(Protocol):
+class BackgroundService(Protocol):
     """Something that runs beside the stations, such as the MQTT bridge."""
 
     async def run(self) -> None:
@@ -54,7 +54,7 @@ class Watcher(Protocol):
 
 
 class Service:
-    """Runs stations and watchers. `handle` carries out every command from outside.
+    """Runs stations and background services. `handle` carries out every command from outside.
 
     `remote_raise`: whether commands may raise a vacuum. They may start and lower in any case. `history`: where sessions
     are kept, if they are. `uploads`: what is sent to another program, if something is. `parts_clean`: takes note that
@@ -96,19 +96,19 @@ class Service:
         for station in stations:
             station.reporter.allowed_actions = partial(self.allowed_actions, station)
 
-    async def run(self, watchers: Sequence[Watcher] = ()) -> None:
-        """Run until cancelled or wound down; then stop every device, end the watchers, and close the links."""
+    async def run(self, background: Sequence[BackgroundService] = ()) -> None:
+        """Run until cancelled or wound down; then stop every device, end what runs beside, and close the links."""
         stations = [asyncio.create_task(s.run(), name=f"station {s.name}") for s in self.stations.values()]
-        watching = [asyncio.create_task(watcher.run(), name="watcher") for watcher in watchers]
+        others = [asyncio.create_task(each.run(), name="background service") for each in background]
         idle = asyncio.create_task(self._wait_until_idle(), name="wind down")
         try:
-            done, _ = await asyncio.wait([*stations, *watching, idle], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*stations, *others, idle], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # except for winding down, they only end with an error
         finally:
             self._closing = True
             await self._stop_everything()
-            await _cancel([*watching, idle])
+            await _cancel([*others, idle])
             await _cancel(stations)
 
     def wind_down(self) -> None:
@@ -255,7 +255,7 @@ class Service:
         return reply(station.words, command, "accepted")
 
     async def _note(self, station: str, args: Args) -> None:
-        """Hand on what a watcher takes note of. Raise `NotAllowedError` where it does not fit, else `HistoryError`."""
+        """Pass on what is recorded elsewhere. Raise `NotAllowedError` where it does not fit, else `HistoryError`."""
         match args:
             case ComfortArgs() if self._comfort is not None:
                 await self._comfort.decide(station, args.what)

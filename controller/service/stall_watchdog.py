@@ -1,7 +1,7 @@
 """Detects that the event loop hangs, and ends the process, so that systemd can restart it.
 
 While the loop hangs, no `stop` is received, no device is watched and no lease is renewed. A device with a lease then
-stops by itself. For all others a restart helps: the new process stops what the store says was running.
+stops by itself. For all others a restart helps: the new process stops what was running by the store.
 """
 
 from __future__ import annotations

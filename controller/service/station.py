@@ -78,7 +78,7 @@ class Station:
         )
         self.guard = self.body.guard
         self.session: Session | None = None
-        self.comfort: ComfortAdvice | None = None  # what is learned; set by a watcher
+        self.comfort: ComfortAdvice | None = None  # what is learned; set by the comfort learner
         self._task: asyncio.Task[None] | None = None
         self._owner = owner
         self._clock = clock

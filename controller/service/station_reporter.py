@@ -247,7 +247,7 @@ class StationReporter:
         if self._is_mine(device):
             words = self._words.reason(why)
             self.publish_event(EnforcedData(device=device, action=correction.value, words=words, key=why.key))
-            if self._session is None and not self._guard.must_stay_off:  # else a message with more to say is shown
+            if self._session is None and not self._guard.must_stay_off:  # else a more important message is shown
                 self._show(f"enforced_{correction.value}", device=device)
 
     # Inside
@@ -263,7 +263,7 @@ class StationReporter:
         return self._guard.trip is not None or bool(self._guard.uncertain)
 
     def _reports_off(self, device: str) -> bool:
-        """Whether a device is in contact, and says that it is off: else it may still be on."""
+        """Whether a device is in contact, and reports that it is off: else it may still be on."""
         return any(
             role.name == device and role.connected and role.reading.run_state is RunState.STOPPED
             for role in self._station.roles

@@ -1,6 +1,6 @@
 """Where a bottle stood, and whether what comes to rest later is the same one, with the milk of the time between. Pure.
 
-A weight alone does not say which bottle it is of. So a bottle that comes back heavier counts only as far as that may be
+A weight does not show which bottle it is of. So a bottle that comes back heavier counts only as far as that may be
 milk: by the flow before and after, and for longer times by the highest flow of this session. A bottle that is lighter
 was emptied, or is another one. Where nothing was lifted in between, it is the same bottle for certain.
 """

@@ -17,7 +17,7 @@ from devices.roles import Capability, Scale, Side
 _LOGGER = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 2.0  # ours: by then, a scale has carried out a tare, and the bottle stands
-_SILENT_SECONDS = 5.0  # ours: a scale that has not reported for so long says nothing about the flow
+_SILENT_SECONDS = 5.0  # ours: a scale that has not reported for so long shows nothing about the flow
 
 
 class BottleScales:

@@ -19,7 +19,7 @@ _START_SECONDS = 2.0  # ours: a pump reports that it runs within this time
 
 
 class MilkCounter:
-    """Follows one counter, from `since_seconds` on; reports from before that say nothing.
+    """Follows one counter, from `since_seconds` on; earlier reports do not count.
 
     `from_zero`: by its profile, the counter starts at 0 with each run. Of any other counter, the first report is taken
     for milk from before, and after a fall, the new value may be anything. `credited_ml` is `None` until a report comes.

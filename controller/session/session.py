@@ -45,7 +45,7 @@ _FINAL_MESSAGES = {
 
 
 class Session:
-    """One run of a routine. Publishes to the stream and calls no watcher; `stop` never waits for a step.
+    """One run of a routine. Publishes to the stream and calls no subscriber; `stop` never waits for a step.
 
     `progress`: how far it is. `context`: what its steps work with. `publisher`: publishes the session as it is now.
     `health`: the fields of a snapshot that the station knows. `comfort`: what is learned of the person's comfort now.

@@ -23,7 +23,7 @@ class NearbyDevice:
     """One device that advertises. `profiles`: all that fit. `shares_name`: another one nearby advertises its name.
 
     `configured_as`: its name in the settings, if it is in them already. `encrypted`: the models that it may be, and
-    that nobody can use.
+    that cannot be used.
     """
 
     advertisement: Advertisement
@@ -46,7 +46,7 @@ class NearbyDevice:
         return signal_of(self.advertisement.rssi_dbm)
 
     def needs_address(self, profile: DeviceModel) -> bool:
-        """Return whether only its address tells it from other devices."""
+        """Return whether only its address identifies it."""
         return self.shares_name or profile.match.ambiguous or not (self.advertisement.name or "").strip()
 
 
@@ -72,7 +72,7 @@ def devices_nearby(
 def likely_side(profile: DeviceModel, advertised_name: str | None, taken: Iterable[Side]) -> Side:
     """Return the side that a device is most likely for. `taken`: the sides that have a device of its role.
 
-    A name such as `Pump L` says it; else one that serves one breast is for the first side that is free.
+    A name such as `Pump L` shows it; else one that serves one breast is for the first side that is free.
     """
     for side, hint in _HINTS.items():
         if hint.search((advertised_name or "").replace("_", " ")):

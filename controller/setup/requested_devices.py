@@ -66,7 +66,7 @@ def everything_in(nearby: Iterable[NearbyDevice], taken: Iterable[str]) -> list[
 
 
 def entry_for(
-    asked: RequestedDevice,
+    requested: RequestedDevice,
     nearby: Sequence[NearbyDevice],
     catalog: Catalog,
     configured: Iterable[DeviceSettings],
@@ -74,49 +74,49 @@ def entry_for(
     allow_unverified: bool,
 ) -> DeviceEntry:
     """Return the entry of a device. Raise `DeviceError` if it is not nearby, `ValueError` if a flag is missing."""
-    matching = [each for each in nearby if _is(asked, each)]
-    if asked.profile is not None:
-        profile = catalog.get(asked.profile)
+    matching = [each for each in nearby if _is(requested, each)]
+    if requested.profile is not None:
+        profile = catalog.get(requested.profile)
         if profile is None:
-            raise ValueError(f"there is no profile {asked.profile}; `letdown profiles` lists them")
+            raise ValueError(f"there is no profile {requested.profile}; `letdown profiles` lists them")
     else:
-        profile = _only_profile(asked, matching)
+        profile = _only_profile(requested, matching)
     if profile.encrypted is not None:
-        raise ValueError(_encrypted(asked.name, profile))
+        raise ValueError(_encrypted(requested.name, profile))
     if missing := driver_of(profile).owner_values(profile):
-        raise ValueError(_missing(asked.name, profile, missing))
+        raise ValueError(_missing(requested.name, profile, missing))
     taken = {each.side for each in configured if each.profile == profile.id}
-    advertised = asked.wanted if not asked.is_address else matching[0].advertisement.name if matching else None
-    side = asked.side or likely_side(profile, advertised, taken)
-    if asked.is_address or not matching:
-        if profile.match.ambiguous and not asked.is_address:
-            raise ValueError(f"{asked.name}: other kinds of device look like a {profile.name}; give its address")
-        address, by_name = (asked.wanted, None) if asked.is_address else (None, asked.wanted)
-        entry = DeviceEntry(asked.name, profile.id, side, address, by_name)
+    advertised = requested.wanted if not requested.is_address else matching[0].advertisement.name if matching else None
+    side = requested.side or likely_side(profile, advertised, taken)
+    if requested.is_address or not matching:
+        if profile.match.ambiguous and not requested.is_address:
+            raise ValueError(f"{requested.name}: other kinds of device look like a {profile.name}; give its address")
+        address, by_name = (requested.wanted, None) if requested.is_address else (None, requested.wanted)
+        entry = DeviceEntry(requested.name, profile.id, side, address, by_name)
     else:
-        entry = entry_of(matching[0], profile, asked.name, side)
+        entry = entry_of(matching[0], profile, requested.name, side)
     return replace(entry, allow_unverified=allow_unverified and profile.confidence == "unverified")
 
 
-def _is(asked: RequestedDevice, device: NearbyDevice) -> bool:
-    if asked.is_address:
-        return device.advertisement.address.lower() == asked.wanted.lower()
-    return device.advertisement.name == asked.wanted
+def _is(requested: RequestedDevice, device: NearbyDevice) -> bool:
+    if requested.is_address:
+        return device.advertisement.address.lower() == requested.wanted.lower()
+    return device.advertisement.name == requested.wanted
 
 
-def _only_profile(asked: RequestedDevice, matching: Sequence[NearbyDevice]) -> DeviceModel:
+def _only_profile(requested: RequestedDevice, matching: Sequence[NearbyDevice]) -> DeviceModel:
     if not matching:
         raise NotAdvertisingError(
-            f"{asked.name} ({asked.wanted}) was not found", "switch it on, bring it near, and close its own app"
+            f"{requested.name} ({requested.wanted}) was not found", "switch it on, bring it near, and close its own app"
         )
     if len(matching) > 1:
-        raise AmbiguousNameError(f"{len(matching)} devices nearby are called {asked.wanted}", "give its address")
+        raise AmbiguousNameError(f"{len(matching)} devices nearby are called {requested.wanted}", "give its address")
     fits = matching[0].profiles
     if not fits and matching[0].encrypted:
-        raise ValueError(_encrypted(asked.name, matching[0].encrypted[0]))
+        raise ValueError(_encrypted(requested.name, matching[0].encrypted[0]))
     if len(fits) != 1:
         which = f"{', '.join(each.id for each in fits)} fit" if fits else "no profile fits"
-        raise ValueError(f"{asked.name}: {which}; say which one with --profile (`letdown profiles` lists them)")
+        raise ValueError(f"{requested.name}: {which}; say which one with --profile (`letdown profiles` lists them)")
     return fits[0]
 
 

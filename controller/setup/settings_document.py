@@ -1,4 +1,4 @@
-"""The settings file as a document that can be changed: comments, order and quotes of whoever wrote it stay."""
+"""The settings file as a document that can be changed: its comments, order and quotes stay."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The web page and the HTTP API: a watcher beside MQTT. Knows events and commands, never devices."""
+"""The web page and the HTTP API: an interface beside MQTT. Knows events and commands, never devices."""

@@ -32,7 +32,7 @@ class _Bucket:
 
 
 class AttemptLimiter:
-    """Counts wrong tokens. Right ones are not counted, and always pass: nobody can lock a parent out."""
+    """Counts wrong tokens. Right ones are not counted, and always pass: a parent cannot be locked out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

@@ -1,4 +1,4 @@
-"""The event streams of the page of all stations: what changed, in batches, so that hundreds of stations flood nobody.
+"""The event streams of the page of all stations: what changed, in batches, as there may be hundreds of stations.
 
 A batch holds each station once, as it is now; there are at most two batches a second, whatever happens.
 """

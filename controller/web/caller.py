@@ -98,7 +98,7 @@ def check_host(caller: Caller, settings: WebSettings, local_address: str) -> Non
 def check_origin(caller: Caller, headers: Headers, method: str, path: str) -> None:
     """Raise `ProblemError` where a page of another site sends the request: to change something, or to read data.
 
-    Browsers say where a request comes from; programs such as curl say nothing, and are let through.
+    Browsers send where a request comes from; programs such as curl do not, and are let through.
     """
     if method in _SAFE_METHODS and not path.startswith("/api/"):
         return  # a link to the page

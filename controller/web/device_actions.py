@@ -11,7 +11,7 @@ from controller.web.web_parts import WebParts
 
 
 class DeviceActions:
-    """Hands on what is asked for to the parts of the service that do it."""
+    """Passes each request to the part of the service that carries it out."""
 
     def __init__(self, parts: WebParts) -> None:
         self._parts = parts
@@ -27,7 +27,7 @@ class DeviceActions:
         return self._reply(message("setup_not_here") if setup is None else await setup.add(station, device))
 
     def test(self, station: str, device: str, stages: DeviceTestStages, *, nobody_attached: bool) -> Reply:
-        """Begin the test of a device, on the person's word that nobody is attached to it."""
+        """Begin the test of a device, once the person has confirmed that it is off the body."""
         tester = self._parts.tester
         if tester is None:
             return self._reply(message("no_such_device", device=device[:64]))

@@ -30,7 +30,7 @@ class DeviceTestRequest(Frozen):
     """A test of a device at its lowest setting."""
 
     nobody_attached: bool = Field(
-        description="Whether the person has said that nobody is attached to the device. Without that, nothing runs."
+        description="Whether the person has confirmed that the device is off the body. Without that, nothing runs."
     )
     stages: DeviceTestStages = Field(DeviceTestStages(), description="What is tried beside its commands.")
 
@@ -62,8 +62,8 @@ def add_device_routes(router: APIRouter, parts: WebParts) -> None:
     async def test_device(station: StationName, device: DeviceName, request: Request) -> Response:
         """Run a device for a few seconds at its lowest setting, and stop it. `stop` ends it; events show its steps."""
         parts.view(station)
-        asked = await _body(request, DeviceTestRequest)
-        return _answer(actions.test(station, device, asked.stages, nobody_attached=asked.nobody_attached), 202)
+        requested = await _body(request, DeviceTestRequest)
+        return _answer(actions.test(station, device, requested.stages, nobody_attached=requested.nobody_attached), 202)
 
 
 async def _body(request: Request, model: type[BodyT]) -> BodyT:

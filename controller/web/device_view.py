@@ -90,7 +90,7 @@ def _weight_words(reading: ScaleReading, words: Words) -> str:
 
 
 def _press_words(reading: ButtonReading, words: Words) -> str:
-    """Return how a button was pressed last; that it is unknown, where nobody heard it."""
+    """Return how a button was pressed last; `unknown` where no press was received."""
     return words.web["unknown"] if reading.last_press is None else words.web[f"pressed_{reading.last_press.value}"]
 
 

@@ -232,7 +232,7 @@ class EventStream:
 
 
 class EventHub:
-    """A watcher of the stream: `watch` takes every item."""
+    """A subscriber of the stream: `watch` takes every item."""
 
     def __init__(
         self,

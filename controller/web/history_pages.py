@@ -120,7 +120,7 @@ class HistoryPages:
         return next((each for each in found if each.id == snapshot.session_id), None)
 
     async def _stash(self, request: Request, view: StationView, shown: Shown) -> StashShown | None:
-        """Return what is shown of stored milk; `None` where nothing is stored, and nobody asked for it."""
+        """Return what is shown of stored milk; `None` where nothing is stored, and it was not requested."""
         if self._parts.stash is None:
             return None
         found = await in_time(self._parts.stash.containers(view.snapshot.station))

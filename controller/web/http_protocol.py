@@ -15,7 +15,7 @@ from controller.web.problems import PROBLEM_JSON, problem_json
 
 HEAD_SECONDS = 5.0  # for the head of a request, from the connection or its first byte
 MOST_CONNECTIONS = 256
-_REST_SECONDS = 1.0  # for the rest of a body that nobody waits for
+_REST_SECONDS = 1.0  # for the rest of a body that is not used
 
 
 class BoundedProtocol(H11Protocol):
@@ -87,6 +87,6 @@ class BoundedProtocol(H11Protocol):
 
 
 async def _with_abort(app: Any, abort: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run an app; what it is asked for carries a way to end its connection at once."""
+    """Run an app; each request carries a way to end its connection at once."""
     scope.setdefault("extensions", {})[ABORT] = abort
     await cast("ASGIApp", app)(scope, receive, send)

@@ -13,7 +13,7 @@ class LocalBoard:
 
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
         self._tiles = {each.station: tile_of(each) for each in snapshots}
-        self._watchers: list[Callable[[StationTile], None]] = []
+        self._callbacks: list[Callable[[StationTile], None]] = []
 
     @property
     def tiles(self) -> Mapping[str, StationTile]:
@@ -22,8 +22,8 @@ class LocalBoard:
 
     def subscribe(self, changed: Callable[[StationTile], None]) -> Callable[[], None]:
         """Call `changed` with every tile that changes from now on. Return a function to unsubscribe."""
-        self._watchers.append(changed)
-        return lambda: self._watchers.remove(changed)
+        self._callbacks.append(changed)
+        return lambda: self._callbacks.remove(changed)
 
     def watch(self, snapshot: Snapshot) -> None:
         """Take a snapshot. Most differ in numbers alone, and change no tile."""
@@ -31,7 +31,7 @@ class LocalBoard:
         if snapshot.station not in self._tiles or self._tiles[snapshot.station] == tile:
             return
         self._tiles[snapshot.station] = tile
-        for each in list(self._watchers):
+        for each in list(self._callbacks):
             each(tile)
 
 

@@ -55,7 +55,7 @@ def complete(app: FastAPI) -> None:
             app.openapi_schema = _document(app)
         return app.openapi_schema
 
-    setattr(app, "openapi", document)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(app, "openapi", document)  # noqa: B010 - mypy allows no assignment to a method
 
 
 def example_about(version: str) -> About:
@@ -87,7 +87,7 @@ def _document(app: FastAPI) -> Document:
         routes=app.routes,
         tags=[
             {"name": "stations", "description": "What happens now."},
-            {"name": "commands", "description": "What can be asked for."},
+            {"name": "commands", "description": "What a station can be commanded to do."},
             {"name": "devices", "description": "Finding, adding and testing devices."},
             {"name": "history", "description": "What was, and its corrections."},
             {"name": "controller", "description": "What there is."},

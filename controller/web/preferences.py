@@ -19,7 +19,7 @@ _KEPT_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
 
 @dataclass(frozen=True)
 class Preferences:
-    """`words`: the texts of the page, in a `language`. `translation`: of what the service says into these words."""
+    """`words`: the texts of the page, in a `language`. `translation`: of the service's texts into these words."""
 
     words: Words
     language: str

@@ -40,7 +40,7 @@ class ProgressStep(NamedTuple):
 
 
 class OpenUpload(NamedTuple):
-    """A session that is not in Baby Buddy: when it was, what became of it, why, and what Baby Buddy said."""
+    """A session that is not in Baby Buddy: when it was, what became of it, why, and the error of Baby Buddy."""
 
     session_id: str
     began: str
@@ -109,14 +109,14 @@ def let_down_ago_seconds(view: StationView) -> float | None:
 
 
 def is_in_warnings(guide: Guide, snapshot: Snapshot, words: Words) -> bool:
-    """Return whether the warnings say what a guide says. `words`: those of the guide."""
-    said = [words.message("runs_outside", device=device) for device in snapshot.running_outside]
-    said += [words.messages["store_trouble"]] * bool(snapshot.problems)
+    """Return whether the text of a guide is among the warnings. `words`: those of the guide."""
+    warnings = [words.message("runs_outside", device=device) for device in snapshot.running_outside]
+    warnings += [words.messages["store_trouble"]] * bool(snapshot.problems)
     if snapshot.trip is not None:
-        said.append(words.message("tripped", device=snapshot.trip.device, words=snapshot.trip.words))
+        warnings.append(words.message("tripped", device=snapshot.trip.device, words=snapshot.trip.words))
     if snapshot.uncertain:
-        said += [words.uncertain(snapshot.uncertain), *(words.uncertain([each]) for each in snapshot.uncertain)]
-    return guide.words in said
+        warnings += [words.uncertain(snapshot.uncertain), *(words.uncertain([each]) for each in snapshot.uncertain)]
+    return guide.words in warnings
 
 
 def pumps(view: StationView) -> list[DeviceView]:

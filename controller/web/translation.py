@@ -1,4 +1,4 @@
-"""What the service says in the language of the settings, in that of a browser, as far as it has a key or a fixed text.
+"""Translates the service's texts from the settings' language to a browser's, as far as it has a key or a fixed text.
 
 What cannot be translated stays as it is: the page marks it with its own language.
 """

@@ -26,7 +26,7 @@ from controller.web.static_assets import PREFIX, StaticAssets, drawings
 from controller.web.web_parts import WebParts
 from controller.web.web_settings import WebSettings
 
-_PUBLIC_ASSETS = ("page.css", "icon.svg")  # what the page that signs in looks like; they say nothing about anybody
+_PUBLIC_ASSETS = ("page.css", "icon.svg")  # what the page that signs in looks like; they contain nothing personal
 _STATIC = Path(__file__).parent / "static"
 
 

@@ -1,4 +1,4 @@
-"""Serves the web page and the API beside the service, as a watcher: whatever fails here is logged and tried again."""
+"""Serves the web page and the API beside the service. Whatever fails here is logged and tried again."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class WebServer:
             lifespan="off",
             loop="none",
             log_config=None,
-            access_log=False,  # who used the page when is nobody's business
+            access_log=False,  # who used the page, and when, is not recorded
             proxy_headers=False,
             server_header=False,
             h11_max_incomplete_event_size=HEAD_BYTES,

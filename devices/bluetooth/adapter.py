@@ -108,7 +108,7 @@ class Adapter:
         """Switch the adapter off and on, which ends all its connections; return whether that was possible."""
         if not self.is_open:
             return False
-        async with self._lock:  # so that nobody closes the backend meanwhile
+        async with self._lock:  # so that the backend is not closed meanwhile
             try:
                 return await self.backend.power_cycle()
             except AdapterUnavailableError:

@@ -22,7 +22,7 @@ from devices.errors import DeviceInUseError
 _LOGGER = logging.getLogger(__name__)
 
 _SHARED = Path("/run/lock/letdown")
-_SHARED_MODE = 0o1777  # as /tmp: everybody may add a file, nobody may remove another user's
+_SHARED_MODE = 0o1777  # as /tmp: every user may add a file, none may remove another user's
 _FILE_MODE = 0o666  # a service runs as another user than a person at the terminal; each must be able to try the lock
 _LONGEST_PID = 20
 
@@ -74,7 +74,7 @@ def lock_folder() -> Path:
             return _SHARED
     user = os.getuid() if hasattr(os, "getuid") else "user"
     own = Path(tempfile.gettempdir()) / f"letdown-locks-{user}"
-    with contextlib.suppress(OSError):  # then acquiring a lock there fails, and says so
+    with contextlib.suppress(OSError):  # then acquiring a lock there fails, with an error
         own.mkdir(0o700, exist_ok=True)
     return own
 

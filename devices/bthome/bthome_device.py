@@ -13,16 +13,16 @@ from devices.bthome.bthome_model import BthomeModel, values_of
 from devices.bthome.bthome_settings import BthomeSettings
 from devices.bthome.packet import SERVICE, BthomePacket, decode
 from devices.bthome.presses import PressMemory, event_in, meaning_of
+from devices.driver.advertising_device import AdvertisingDevice
 from devices.driver.base import DeviceOptions
-from devices.driver.heard_device import HeardDevice
 from devices.roles import ButtonPress, PressEvent, PressTrust
 from devices.support.clock import Clock
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class BthomeDevice(HeardDevice):
-    """One BTHome device. What is not encrypted with its key, where there is one, says nothing but that it stops.
+class BthomeDevice(AdvertisingDevice):
+    """One BTHome device. What is not encrypted with its key, where there is one, can only stop.
 
     `now_unix_seconds`: the wall clock, against which a packet is held that has a time in it.
     """
@@ -51,7 +51,7 @@ class BthomeDevice(HeardDevice):
         """How many advertisements could not be understood, or not as a whole."""
         return self._dropped
 
-    def _on_heard(self, advertisement: Advertisement) -> None:
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
         data = advertisement.service_data.get(SERVICE)
         if data is None:
             return
@@ -79,7 +79,7 @@ class BthomeDevice(HeardDevice):
         self._pressed(ButtonPress(event=event, meaning=meaning_of(event, trust, self._presses), trust=trust))
 
     def _warn_once(self, packet: BthomePacket) -> None:
-        """Say once that the device encrypts with a key that is not known here."""
+        """Log once that the device encrypts with a key that is not known here."""
         if not packet.readable and not self._warned:
             self._warned = True
             wrong = "no bindkey of it" if self._key is None else "another bindkey"

@@ -19,7 +19,7 @@ _DAY_SECONDS = 86_400.0
 class BthomeSpec(Frozen):
     """`sends`: what an owner gets to see of it. `temperature`: the name of the value that its temperature is.
 
-    `silent_seconds`: it counts as gone when nothing was heard of it for so long. Most buttons say nothing until they
+    `silent_seconds`: it counts as gone without an advertisement for so long. Most buttons send none until they
     are pressed.
     """
 
@@ -81,7 +81,7 @@ class BthomeModel(DeviceModel):
 
 
 def values_of(event: PressEvent | None, packet: BthomePacket, spec: BthomeSpec) -> dict[str, Value]:
-    """Return a press and what a packet said as values by name: only those that the model sends."""
+    """Return a press and the other values of a packet by name: only those that the model sends."""
     found: dict[str, Value] = {}
     celsius = next(iter(packet.temperatures_celsius), None)
     if event is not None and "press" in spec.sends:

@@ -25,7 +25,7 @@ def _key(value: SecretStr) -> SecretStr:
 
 def _no_unknown(presses: Mapping[PressEvent, PressMeaning]) -> Mapping[PressEvent, PressMeaning]:
     if PressEvent.UNKNOWN in presses:
-        raise ValueError("a press that cannot be told apart always stops; leave unknown out")
+        raise ValueError("a press that cannot be recognised always stops; leave unknown out")
     return presses
 
 
@@ -60,7 +60,7 @@ class BthomeSettings(Confidential):
             raise ValueError(f"the bindkey is given twice: by itself and by {_FROM_ENVIRONMENT}")
         variable = data[_FROM_ENVIRONMENT]
         name = variable.get_secret_value() if isinstance(variable, SecretStr) else ""
-        # The variable is not named: whoever put the key itself there would read it in a log.
+        # The variable is not named: if it holds the key itself, the key would be in a log.
         if not os.environ.get(name):
             raise ValueError(f"the environment variable that {_FROM_ENVIRONMENT} names is not set")
         rest = {key: value for key, value in data.items() if key != _FROM_ENVIRONMENT}

@@ -35,7 +35,7 @@ CUT_OFF = 0xFF
 
 @dataclass(frozen=True)
 class BthomePacket:
-    """What one advertisement says. `None`: it does not say that.
+    """The values of one advertisement. `None`: it does not have that one.
 
     `readable`: it is BTHome v2, and not encrypted with a key that is not known here. `verified`: it was decrypted with
     the owner's key. `counter`: of an encrypted one; each has a higher one than those before. `buttons`: the value of
@@ -55,7 +55,7 @@ class BthomePacket:
 
 
 def decode(data: bytes, address: str, key: bytes | None = None) -> BthomePacket | None:
-    """Return what service data says; `None` where it is no BTHome v2. `address`: that of the sender, for decrypting."""
+    """Decode service data; `None` where it is no BTHome v2. `address`: that of the sender, for decrypting."""
     if not data or data[0] >> _VERSION_SHIFT != _VERSION:
         return None
     information, rest = data[0], data[1:]

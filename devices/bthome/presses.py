@@ -1,12 +1,12 @@
-"""What a press of a button may do, by what is known of the advertisement that said so. No input can start anything.
+"""What a press of a button may do, by what is known of its advertisement. No input can start anything.
 
 An advertisement carries no time. Buttons miss presses and repeat old ones, some arrive half a minute late, and anybody
 near can send what looks like one. So a press is a stop, unless its owner chose another meaning for it *and* the
 packet cannot be an old or a foreign one:
 
 - A let-down needs a packet that the owner's key decrypts, with a higher counter than every one before. The first one
-  since the start says only where the counter is: it may be a recording, so it stops.
-- Pain, which is a stop and more, needs a packet that was not heard before: decrypted, or of a button without a key.
+  since the start only shows where the counter is: it may be a recording, so it stops.
+- Pain, which is a stop and more, needs a packet that was not received before: decrypted, or of a button without a key.
 
 What remains: a packet that was kept from us when it was sent, and is the newest when it arrives, looks like a new one.
 """
@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from devices.bthome.packet import BthomePacket
 from devices.roles import PressEvent, PressMeaning, PressTrust
 
-# A press is sent several times, in a second or two. What is heard once more after a longer pause is a press: a stop.
+# A press is sent several times, in a second or two. What is received once more after a longer pause is a press: a stop.
 BURST_GAP_SECONDS = 3.0
-BURST_SECONDS = 10.0  # a device that repeats a press for longer than that is not taken for silent
+BURST_SECONDS = 10.0  # what repeats for longer than that is no longer the same press
 LATE_SECONDS = 5.0  # ours: how far the time in a packet, where there is one, may be from now
 _REMEMBERED = 64  # bursts
 _IDS, _NEWER_IDS = 256, 64  # packet ids count up to 255; up to so far ahead is newer, as bthome-ble has it
@@ -38,7 +38,7 @@ EVENTS = {
 
 
 def event_in(packet: BthomePacket) -> PressEvent | None:
-    """Return how a button was pressed by a packet; `None` where it says that none was.
+    """Return how a button was pressed by a packet; `None` where it was not pressed.
 
     What cannot be read may be a press.
     """
@@ -61,13 +61,13 @@ def meaning_of(event: PressEvent, trust: PressTrust, chosen: Mapping[PressEvent,
 
 
 class PressMemory:
-    """What was heard of one button. `has_key`: its owner's key is known here."""
+    """What was received of one button. `has_key`: its owner's key is known here."""
 
     def __init__(self, *, has_key: bool) -> None:
         self._has_key = has_key
         self._highest_counter: int | None = None
         self._last_id: int | None = None
-        self._bursts: OrderedDict[object, tuple[float, float]] = OrderedDict()  # when each was heard first, and last
+        self._bursts: OrderedDict[object, tuple[float, float]] = OrderedDict()  # when each was received first, and last
 
     def trust(self, packet: BthomePacket, now_unix_seconds: float) -> PressTrust:
         """Return how far a packet can be trusted, and remember its counter and id. Call it once for each packet."""
@@ -81,7 +81,7 @@ class PressMemory:
         return "verified" if packet.verified else "plain"
 
     def in_burst(self, identity: object, now_seconds: float) -> bool:
-        """Return whether the very same was heard just before: it is the same press, sent several times."""
+        """Return whether the very same was received just before: it is the same press, sent several times."""
         first, last = self._bursts.pop(identity, (now_seconds, None))
         again = last is not None and now_seconds - last < BURST_GAP_SECONDS and now_seconds - first < BURST_SECONDS
         self._bursts[identity] = (first if again else now_seconds, now_seconds)

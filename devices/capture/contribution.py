@@ -38,7 +38,7 @@ class ContributionError(ValueError):
 
 @dataclass(frozen=True)
 class Story:
-    """Where a recording comes from. `phone`: model and system; `by`: who is thanked; `None`: not said."""
+    """Where a recording comes from. `phone`: model and system; `by`: who is thanked; `None`: not given."""
 
     phone: str | None = None
     by: str | None = None
@@ -171,12 +171,12 @@ def _story(profile: Profile, labels: Labels, story: Story, file_format: str) -> 
     return f"""# Where this comes from
 
 - Device: {profile.name}
-- App: {labels.app or "not said"}
-- Phone: {story.phone or "not said"}
+- App: {labels.app or "unknown"}
+- Phone: {story.phone or "unknown"}
 - Recorded: {labels.began:%Y-%m}, as {file_format}
 - By: {story.by or "somebody who does not want to be named"}
 
 It is the owner's own recording of their own device, and was given to this project under its licence (Apache-2.0).
-`{EXTRACT}` has only what this one device and its app said to each other. Its address is made up, its time begins on
+`{EXTRACT}` has only the messages between this one device and its app. Its address is made up, its time begins on
 2020-01-01, and keys, other devices and names are not in it. `{LABELS}` has what was done in the app, in the same time.
 """

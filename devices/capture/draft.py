@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 ByteRole = Literal["constant", "opcode", "length", "counter", "checksum", "value", "varying"]
-"""What a byte of a frame is: `value` is one that the draft gives a name, `varying` one that nobody understands."""
+"""What a byte of a frame is: `value` is one that the draft gives a name, `varying` one whose meaning is unknown."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The extract of a capture that may be shared: what one device and its app said, and nothing else of the file.
+"""The extract of a capture that may be shared: the messages between one device and its app, and nothing else.
 
 It is written anew from the data of the `Capture`, so keys, other devices and the packets of the file cannot be in it.
 """
@@ -60,7 +60,7 @@ class Extract:
 
 
 def write_extract(capture: Capture, device: CapturedDevice, path: Path, *, name: str | None = None) -> Extract:
-    """Write what one device and its app said as a btsnoop file (H4), which any tool reads. Raise `OSError`.
+    """Write the messages of one device and its app as a btsnoop file (H4), which any tool reads. Raise `OSError`.
 
     Kept: values with their distances in time, connections, the GATT table, the advertised services. The address is a
     made-up one; keys, other devices, manufacturer data and names are not in it. `name`: the device's name in the

@@ -67,7 +67,7 @@ def offset_between(actions: Sequence[float], writes: Sequence[GattMessage]) -> f
 def _by_kind(writes: Sequence[GattMessage]) -> list[list[float]]:
     """Return the times of each kind of write: of the same length, and of those with the same byte at some place.
 
-    Nobody knows yet which byte is the opcode, and which a counter; one of the places is the former's.
+    It is not known yet which byte is the opcode, and which a counter; one of the places is the former's.
     """
     times: dict[tuple[int, ...], list[float]] = defaultdict(list)
     for write in sorted(writes, key=lambda each: each.at_seconds):

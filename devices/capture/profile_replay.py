@@ -120,7 +120,7 @@ def _is_written_alike(codec: Codec, channel: str, message: DecodedMessage, data:
     """Return whether the values give the same bytes; where bytes have no meaning, whether they give the same values."""
     report = codec.profile.reports.get(message.name)
     if report is not None and report.pattern is not None and report.line is None:
-        return True  # nobody says how it is written
+        return True  # the profile has no `line` that would write it
     fields = report.payload if report is not None else codec.profile.channels[channel].fields or ()
     lossy = any(
         each.skip or each.rest or each.flags or each.unit or each.type == "text" or each.otherwise is not None

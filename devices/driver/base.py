@@ -149,9 +149,9 @@ class BaseDevice(Stoppable):
 
     @contextlib.contextmanager
     def dropped_link(self) -> Iterator[FoundAfterLoss]:
-        """Drop the link, and look at the device when it is connected again, before what it does is stopped.
+        """Drop the link, and read the device when it is connected again, before it is stopped.
 
-        For a test, with nobody attached to it: each stop after a lost link is otherwise sent without delay.
+        For a test, with the device off the body: each stop after a lost link is otherwise sent without delay.
         """
         found = self._found_after_loss = FoundAfterLoss()
         self._dropped_at_seconds = self.clock.now()
@@ -164,7 +164,7 @@ class BaseDevice(Stoppable):
 
     @contextlib.contextmanager
     def withheld_renewals(self) -> Iterator[None]:
-        """Renew no lease in the block, as if the controller were gone. For a test, with nobody attached to it."""
+        """Renew no lease in the block, as if the controller were gone. For a test, off the body."""
         self._withholds_renewals = True
         try:
             yield

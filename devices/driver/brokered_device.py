@@ -12,7 +12,7 @@ from devices.driver.device_model import DeviceModel
 class BrokeredDevice:
     """One device. `name`: as its owner calls it there. `section`: its section of the settings, by the driver's name.
 
-    `refusal`: why it cannot be used, in English; `None` where nothing speaks against it yet.
+    `refusal`: why it cannot be used, in English; `None` as far as is known.
     """
 
     model: DeviceModel

@@ -200,7 +200,7 @@ class DeviceModel(Frozen, ABC):
 
     @property
     def template(self) -> tuple[str, ...]:
-        """The channels whose UUIDs nobody published, so that the owner's settings supply them."""
+        """The channels whose UUIDs are not published, so that the owner's settings supply them."""
         return ()
 
     def place_of(self, verb: str) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from devices.driver.advertising_device import AdvertisingDevice
 from devices.driver.base import BaseDevice
-from devices.driver.heard_device import HeardDevice
 from devices.driver.role_base import RoleBase
 from devices.driver.vocabulary import STOP_VERB, EnergyRole, Value
 from devices.errors import RefusedError
@@ -119,7 +119,7 @@ class DeviceMassager(_EnergyRole):
 
     async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
         least = self._least.get("least_intensity", 0.0)
-        if intensity < least - _TINY:  # it would be rounded: down to nothing, or up to more than was asked
+        if intensity < least - _TINY:  # it would be rounded: down to nothing, or up to more than was requested
             raise RefusedError(f"{self.name} can be set to {least:.2f} of its strength at least, not {intensity:.2f}")
         values: dict[str, Value] = {"intensity": intensity, "side": side.value}
         values |= {**_times(duration_seconds), "lease_seconds": round(lease_seconds)}
@@ -157,7 +157,7 @@ class DeviceButton(RoleBase):
     """`devices.roles.Button`."""
 
     role: Literal["button"] = "button"
-    device: HeardDevice
+    device: AdvertisingDevice
 
     @property
     def reading(self) -> ButtonReading:
@@ -189,7 +189,11 @@ def thermometers_of(device: BaseDevice) -> list[DeviceThermometer]:
 
 def buttons_of(device: BaseDevice) -> list[DeviceButton]:
     """Return the device's role as a button; none for any other device."""
-    return [DeviceButton(device) for role in device.model.roles if role == "button" and isinstance(device, HeardDevice)]
+    return [
+        DeviceButton(device)
+        for role in device.model.roles
+        if role == "button" and isinstance(device, AdvertisingDevice)
+    ]
 
 
 def _times(duration_seconds: float) -> dict[str, Value]:

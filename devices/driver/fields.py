@@ -168,7 +168,7 @@ def _least_step(field: FieldSpec, unit: str, *, above_zero: bool) -> float:
 
 
 def _step_down(steps: float, factor: float, tiny: float) -> int:
-    """Return whole steps that are worth what was asked or a little less, never more."""
+    """Return whole steps that are worth what was requested or a little less, never more."""
     nearest = round(steps)
     if math.isclose(steps, nearest, rel_tol=1e-12, abs_tol=tiny):
         return nearest

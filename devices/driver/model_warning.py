@@ -1,4 +1,4 @@
-"""What a model file says that is possible, and that silently defeats a safety check."""
+"""A warning: something in a model file is possible, but silently defeats a safety check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that only the owner of a device knows, such as keys: which ones a driver needs, for whoever asks for them."""
+"""Values that only the owner of a device knows, such as keys: which ones a driver needs, for the set-up."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Stoppable(ABC):
         return self.state.updated_after("run_state", since) and self.state.values.get("run_state") in NOT_RUNNING
 
     async def read_back_stopped(self, since: int) -> None:
-        """Wait until the device reports that it does not run, in a message after the mark where it cannot be asked."""
+        """Wait until the device reports that it does not run, in a message after the mark where it cannot be read."""
         while not self.reported_stopped(since):
             await self.clock.sleep(READ_BACK_SECONDS)
 

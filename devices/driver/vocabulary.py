@@ -71,15 +71,15 @@ NUMBERS = frozenset(
     if field.annotation in (float | None, int | None)
 )
 
-# What a reading holds as true or false.
-TRUTHS = frozenset(
+# The boolean values of readings.
+BOOLEANS = frozenset(
     name
     for reading in (PumpReading, ScaleReading)
     for name, field in reading.model_fields.items()
     if field.annotation == bool | None
 )
 
-# What a reading holds as one of a few words.
+# The values of readings that are one of a few words.
 KNOWN_WORDS: dict[str, tuple[str, ...]] = {
     "run_state": tuple(each.value for each in RunState),
     "phase": tuple(each.value for each in Phase),
@@ -92,7 +92,7 @@ def puts_energy(role: RoleName) -> TypeGuard[EnergyRole]:
     return role in STOP_VERB
 
 
-OWNER = "owner"  # in place of a value that nobody published: the owner's settings supply it
+OWNER = "owner"  # in place of an unpublished value: the owner's settings supply it
 
 _BASE_UUID = "0000{}-0000-1000-8000-00805f9b34fb"
 _OPEN = "?"

@@ -24,7 +24,7 @@ _CLOSE_SECONDS = 0.2
 _MOST_MESSAGES = 1000
 
 _PAHO_LOGGER = logging.getLogger(f"{__name__}.paho")
-_PAHO_LOGGER.setLevel(logging.CRITICAL)  # it logs a lost connection as an error; the link says it in plain words
+_PAHO_LOGGER.setLevel(logging.CRITICAL)  # it logs a lost connection as an error; the link logs it itself
 
 
 @dataclass(frozen=True)

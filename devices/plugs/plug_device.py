@@ -1,7 +1,7 @@
 """A plug with a heating pad: switched on for a lease at a time by its own timer, and off at once.
 
 What switches on or renews is published with QoS 0, so that no broker keeps it for a plug that is away; what switches
-off, with QoS 1. Only live messages count: what the broker kept says nothing of now.
+off, with QoS 1. Only live messages count: a retained message may be old.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class PlugDevice(BaseDevice):
         )
 
     async def _poll(self) -> None:
-        """Ask a plug that has been silent, and give up one that stays so."""
+        """Request the state of a plug that has not reported, and close the link if it does not answer."""
         while True:
             await self.clock.sleep(_POLL_SECONDS / 2)
             age_seconds = self.state.age_seconds(["run_state"])

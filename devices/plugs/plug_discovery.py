@@ -16,7 +16,7 @@ from devices.plugs.zigbee2mqtt import has_switch
 from devices.support.clock import Clock
 
 _ONLINE, _DEVICES, _TASMOTA = "+/online", "+/bridge/devices", "tasmota/discovery/+/config"
-_SHELLY = "shelly"  # its MQTT prefix is its id, unless its owner changed it; nobody else is asked anything
+_SHELLY = "shelly"  # its MQTT prefix is its id, unless its owner changed it; nothing else gets a request
 _RELAY = 1  # in the list `rl` of a Tasmota device
 _PREFIXES = ["cmnd", "stat", "tele"]
 
@@ -34,15 +34,15 @@ class FoundPlug:
 async def find_plugs(open_broker: OpenBroker, clock: Clock, seconds: float, source: str) -> list[FoundPlug]:
     """Listen for `seconds`, and return the plugs that are there. `source`: our own name. Raise `LinkLostError`."""
     found: dict[tuple[str, object, object], FoundPlug] = {}
-    asked: set[str] = set()
+    requested: set[str] = set()
     async with open_broker() as broker:
 
         async def listen() -> None:
             async for message in broker.messages():
                 for plug in announced(message, source):
                     found[plug.kind, plug.settings["topic"], plug.settings.get("channel")] = plug
-                if (topic := shelly_online(message)) is not None and topic not in asked:
-                    asked.add(topic)
+                if (topic := shelly_online(message)) is not None and topic not in requested:
+                    requested.add(topic)
                     await broker.publish(_question(topic, source), qos=0)
 
         task = asyncio.create_task(listen(), name="plugs on the broker")
@@ -57,7 +57,7 @@ async def find_plugs(open_broker: OpenBroker, clock: Clock, seconds: float, sour
 
 
 def shelly_online(message: ReceivedMessage) -> str | None:
-    """Return the MQTT prefix of a Shelly that says that it is online."""
+    """Return the MQTT prefix of a Shelly that reports that it is online."""
     prefix, _, last = message.topic.rpartition("/")
     is_shelly = last == "online" and prefix.startswith(_SHELLY) and message.payload.strip() == b"true"
     return prefix if is_shelly else None
@@ -81,7 +81,7 @@ def _question(topic: str, source: str) -> PlugMessage:
 
 
 def _shelly(message: dict[str, object]) -> Iterator[FoundPlug]:
-    """Yield a plug for a device with a switch; its prefix is its `src`, as it was asked under that."""
+    """Yield a plug for a device with a switch; its prefix is its `src`, to which the request went."""
     topic, status = message.get("src"), message.get("result")
     if isinstance(topic, str) and isinstance(status, dict) and "switch:0" in status:
         yield FoundPlug("shelly", topic, {"topic": topic})

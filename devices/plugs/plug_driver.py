@@ -38,7 +38,7 @@ class PlugDriver(Driver[PlugModel]):
             raise ConfigurationError(f"say where on the broker it is; add plug: {{topic: {model.plug.topic}}}")
         if options.broker is None:
             raise ConfigurationError("a plug is reached through a broker; name yours in mqtt.brokers")
-        name = f"letdown-{secrets.token_hex(8)}"  # nobody else knows it, so nobody else answers to it
+        name = f"letdown-{secrets.token_hex(8)}"  # random, so that no other client gets its responses
         try:
             kind = plug_kind(model.plug.kind, options.own, name)
         except ValueError as error:

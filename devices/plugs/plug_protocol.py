@@ -1,4 +1,4 @@
-"""What the three kinds of plug have in common: messages to publish, and what a message of a plug says. Pure values."""
+"""What the three kinds of plug have in common: messages to publish, and the content of messages. Pure values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlugMessage:
 
 @dataclass(frozen=True)
 class PlugReport:
-    """What one message of a plug says; `None`: it says nothing of that.
+    """The content of one message of a plug; `None`: it does not have that.
 
     `timer_seconds`: after how long it will switch itself off; 0: it will not. `prepared_seconds`: what its persistent
     timer is set to. `confirms`: which of the kind's `needs` it shows. `refusal`: why it cannot be used. `was_on`:
@@ -74,7 +74,7 @@ class PlugKind(Protocol):
         """Switch it off."""
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> PlugReport:
-        """Return what a message says. One that the broker kept says nothing of now. Raise `ProtocolError`."""
+        """Decode a message. A retained one does not count, as it may be old. Raise `ProtocolError`."""
 
 
 NOTHING = PlugReport()

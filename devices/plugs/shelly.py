@@ -53,7 +53,7 @@ class ShellyPlug:
         return (self._request(number, "Switch.Set", {"id": self.channel, "on": True, "toggle_after": seconds}),)
 
     def renew(self, seconds: int, number: int) -> Sequence[PlugMessage]:
-        """Switch on once more, which restarts the timer. The response says whether it still was on."""
+        """Switch on once more, which restarts the timer. The response has whether it still was on."""
         return self.switch_on(seconds, number)
 
     def switch_off(self, number: int) -> Sequence[PlugMessage]:
@@ -61,7 +61,7 @@ class ShellyPlug:
         return (self._request(number, "Switch.Set", {"id": self.channel, "on": False}),)
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> PlugReport:
-        """Return what a message says. Raise `ProtocolError`."""
+        """Decode a message. Raise `ProtocolError`."""
         if topic == f"{self.topic}/online":
             return PlugReport(online=payload.strip() == b"true")
         if retained:
@@ -95,7 +95,7 @@ class ShellyPlug:
         return PlugReport(confirms=frozenset({"generation"}))
 
     def _status(self, status: object, *, whole: bool) -> PlugReport:
-        """Return what a status says. One that is not `whole` has only what changed."""
+        """Decode a status. One that is not `whole` has only what changed."""
         if not isinstance(status, dict):
             return NOTHING
         if whole and status.get("id") != self.channel:

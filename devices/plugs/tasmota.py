@@ -69,7 +69,7 @@ class TasmotaPlug:
         return (self._command(f"Power{self.channel}", "OFF"),)
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> PlugReport:
-        """Return what a message says. Raise `ProtocolError`."""
+        """Decode a message. Raise `ProtocolError`."""
         if topic == self._topic("tele", "LWT"):
             return PlugReport(online=payload.strip().lower() == b"online")
         if retained:

@@ -71,7 +71,7 @@ class Zigbee2mqttPlug:
         return (self._set({"state": "OFF"}),)
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> PlugReport:
-        """Return what a message says. Raise `ProtocolError`."""
+        """Decode a message. Raise `ProtocolError`."""
         if topic == f"{self.base}/bridge/devices":
             return self._definition(payload)
         if topic in (f"{self.base}/bridge/state", f"{self.topic}/availability"):

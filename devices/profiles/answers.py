@@ -213,7 +213,7 @@ def _result(result: Value) -> str:
 
 
 def _in_words(message: DecodedMessage) -> str:
-    """Return why a device refuses, as far as its report says so in a word."""
+    """Return why a device refuses, as far as its report has a code for it."""
     words = [str(value).replace("_", " ") for value in message.values.values() if isinstance(value, str)]
     return f" with {', '.join(words)}" if words else ""
 

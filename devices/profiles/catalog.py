@@ -16,7 +16,7 @@ from devices.support.file_error import FileError
 from devices.support.shipped import SHIPPED
 from devices.support.yaml_file import read_document
 
-# Words of the command line and of topics: a virtual device is called like its profile.
+# Reserved on the command line and in topics: a virtual device is called like its profile.
 _RESERVED = {
     *("all", "any", "check", "command", "controller", "demo", "device", "devices", "event", "guide", "none", "owner"),
     *("profile", "profiles", "reply", "run", "set", "state", "test", "virtual"),
@@ -118,7 +118,7 @@ def profile_ids(*extra: Path) -> tuple[str, ...]:
     ids = [file.stem for file in _files(SHIPPED / "profiles")]  # a shipped file is called like its profile
     for folder in extra:
         for file in _files(folder):
-            with contextlib.suppress(FileError):  # whoever loads it reports it
+            with contextlib.suppress(FileError):  # reported when it is loaded
                 data = read_document(file).data
                 ids += [data["id"]] if isinstance(data, dict) and isinstance(data.get("id"), str) else []
     return tuple(ids)

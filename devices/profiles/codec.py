@@ -33,7 +33,7 @@ class Packet:
 class DecodedMessage:
     """What a packet means. `name` is a command's or a report's; for a plain characteristic, the channel's.
 
-    `answers`: the opcode of the command that it answers, where the frame says so.
+    `answers`: the opcode of the command that it answers, where the frame has it.
     """
 
     name: str

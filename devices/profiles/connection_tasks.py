@@ -48,7 +48,7 @@ async def check_model(device: ProfileConnection) -> None:
 
 
 async def check_start(device: ProfileConnection, name: str, values: Mapping[str, Value]) -> None:
-    """Raise `RefusedError` where a start would begin with more than is asked, or with an unknown setting."""
+    """Raise `RefusedError` where a start would begin with more than is requested, or with an unknown setting."""
     command = device.profile.commands.get(name)
     if command is None or command.begins_at is None:
         return
@@ -61,11 +61,11 @@ async def check_start(device: ProfileConnection, name: str, values: Mapping[str,
         raise RefusedError(f"{device.name} is not started, as what it begins at was not read: {error}") from error
     if device.values.get("run_state") == RunState.RUNNING:
         return  # it has begun, and follows every command at once
-    asked, own = values.get(SETTING_OF[begins_at]), device.values.get(begins_at)
+    requested, own = values.get(SETTING_OF[begins_at]), device.values.get(begins_at)
     if not device.state.updated_after(begins_at, mark) or not isinstance(own, int | float):
         raise RefusedError(f"{device.name} is not started, as what it begins at is not known")
-    if not isinstance(asked, int | float) or own > asked + _TINY:
-        only = f"{asked:.3g}" if isinstance(asked, int | float) else "nothing"
+    if not isinstance(requested, int | float) or own > requested + _TINY:
+        only = f"{requested:.3g}" if isinstance(requested, int | float) else "nothing"
         raise RefusedError(
             f"{device.name} would begin at {own:.3g}, where it was set last, and only {only} is asked: "
             "set it lower at the device first"

@@ -29,7 +29,7 @@ def problems_in(profile: UncheckedProfile) -> Misfits:
         yield from _encrypted(profile)
         return
     if not profile.channels:
-        yield "channels", "describe the characteristics, or say why nobody can use them: encrypted: it wants a key"
+        yield "channels", "describe the characteristics, or say why they cannot be used: encrypted: it wants a key"
         return
     rules = (
         _names,
@@ -292,9 +292,9 @@ def _payload(where: str, payload: tuple[FieldSpec, ...]) -> Misfits:
     for number, field in enumerate(payload):
         if field.sign is not None and not _tells_sign(named.get(field.sign)):
             yield f"{where}.{number}", f"sign: {field.sign} is not a field before it that is `plus` or `minus`"
-        if field.unless is not None and not _is_truth(named.get(field.unless), field.unless):
+        if field.unless is not None and not _is_boolean(named.get(field.unless), field.unless):
             yield f"{where}.{number}", f"unless: {field.unless} is not a field before it that is true or false"
-        if field.fahrenheit_if is not None and not _is_truth(named.get(field.fahrenheit_if), field.fahrenheit_if):
+        if field.fahrenheit_if is not None and not _is_boolean(named.get(field.fahrenheit_if), field.fahrenheit_if):
             words = f"fahrenheit_if: {field.fahrenheit_if} is not a field before it that is true or false"
             yield f"{where}.{number}", words
         named |= dict.fromkeys(field.names, field)
@@ -310,7 +310,7 @@ def _tells_sign(field: FieldSpec | None) -> bool:
     return field is not None and {"plus", "minus"} <= set((field.meanings or {}).values())
 
 
-def _is_truth(field: FieldSpec | None, name: str) -> bool:
+def _is_boolean(field: FieldSpec | None, name: str) -> bool:
     return field is not None and (field.type == "bool" or name in (field.flags or {}).values())
 
 

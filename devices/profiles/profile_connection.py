@@ -206,7 +206,7 @@ class ProfileConnection:
     async def _acknowledge(
         self, acknowledge: Acknowledge, values: Mapping[str, Value], after_stops: int, asked_at_seconds: float
     ) -> None:
-        """Answer what the device asked, in its turn: not after a stop, and not when it does not wait any more."""
+        """Answer a request of the device, in its turn: not after a stop, and not when it does not wait any more."""
 
         async def send() -> None:
             late_seconds = self.clock.now() - asked_at_seconds

@@ -71,7 +71,7 @@ class ProfileDevice(BaseDevice):
     async def read_back_stopped(self, since: int) -> None:
         """Wait until the device itself reports that it does not run.
 
-        Only what it reports from now on counts; from a device that cannot be asked, what it reported since the mark.
+        Only what it reports from now on counts; from a device that cannot be read, what it reported since the mark.
         """
         if self.connection.can_ask("run_state"):
             since = self.state.messages

@@ -111,7 +111,7 @@ class CommandSpec(Frozen):
     Its name is the verb of a role, or a part of a sequence. `answered: false`: no answer is waited for.
     `answered_by`: the report or reports that answer it, where the answer does not name the command; all must come.
     `begins_at`: for a start after which the device does what it did last, until our setting arrives: the reported value
-    that shows how much that is. It is read first, and where it is more than is asked, or not known, nothing is sent.
+    that shows how much that is. It is read first, and where it is more than requested, or not known, nothing is sent.
     """
 
     channel: Name | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from devices.driver.field_spec import INTEGER_TYPES, FieldSpec
-from devices.driver.vocabulary import KNOWN_WORDS, NUMBERS, TRUTHS, Value
+from devices.driver.vocabulary import BOOLEANS, KNOWN_WORDS, NUMBERS, Value
 from devices.profiles.derived_values import Derived, DerivedRow
 from devices.profiles.profile_parts import AnswerSpec, ReportSpec
 from devices.profiles.report_opcode import CommandOpcode
@@ -105,7 +105,9 @@ def _misnamed(where: str, field: FieldSpec) -> Misfits:
                 yield where, f"say what its codes mean, like {{{name}: u8, is: {{{listed}}}}}"
                 continue
             yield from ((where, _never(name, word)) for word in words if word not in (None, *KNOWN_WORDS[name]))
-        elif name in TRUTHS and not (field.type == "bool" or (words and all(isinstance(each, bool) for each in words))):
+        elif name in BOOLEANS and not (
+            field.type == "bool" or (words and all(isinstance(each, bool) for each in words))
+        ):
             yield where, f"{name} is true or false, like {{{name}: bool}}"
         elif name in NUMBERS and (field.meanings or field.flags or field.type in ("bool", "text")):
             yield where, f"{name} is a number, so describe how it is counted: {{{name}: u8, scale: 0.1}}"

@@ -118,7 +118,7 @@ def _unknown_codes(reported: list[_Reported], _checked: CheckedValues) -> Iterat
 
 
 def _looks_off(reported: list[_Reported], _checked: CheckedValues) -> Iterator[ModelWarning]:
-    """A code that nobody described must not confirm a stop."""
+    """An undocumented code must not confirm a stop."""
     for each in reported:
         if each.name == "run_state" and each.field.otherwise in _LOOKS_OFF:
             reason = f"every code that is not described counts as {each.field.otherwise}, and so confirms a stop"

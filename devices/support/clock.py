@@ -194,7 +194,7 @@ async def _settle(loop: asyncio.AbstractEventLoop) -> None:
         return
     _settling[loop] = _settling.get(loop, 0) + 1
     try:
-        # Whoever else waits here stands among the ready once. It is nothing to wait for: each would wait for the other.
+        # Other waiters here are in the ready queue once. They are not waited for: each would wait for the other.
         while len(ready) >= _settling[loop]:  # noqa: ASYNC110 - what we wait for is that there is nothing to wait for
             await asyncio.sleep(0)
     finally:

@@ -107,7 +107,7 @@ def _found(value: Any, there: FieldLocation) -> str:
 
 
 def _said(error: Mapping[str, Any]) -> str:
-    """Return what pydantic says, except where that speaks of its own parts."""
+    """Return the message of pydantic, except where it names internals of pydantic."""
     if error["type"] == "union_tag_invalid":
         return f"{error['ctx']['tag']!r} is none of {error['ctx']['expected_tags']}"
     if error["type"] in _SHAPES:

@@ -32,7 +32,7 @@ def rooted(data: Any, annotation: object, folder: Path) -> Any:
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody has that home
+    except RuntimeError:  # no user of that name
         return Path(path)
 
 

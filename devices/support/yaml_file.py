@@ -1,6 +1,6 @@
 """Read a YAML file as plain data or as a pydantic model. Errors name file, line, key, what was found and what fits.
 
-A file may come from a stranger. So there are no anchors, aliases, merge keys or tags (a few lines of them can stand for
+A file may be untrusted. So there are no anchors, aliases, merge keys or tags (a few lines of them can stand for
 gigabytes), and size, depth and number of values are bounded. What was found is left out of a message wherever it may be
 a secret (`devices/support/confidential.py`); of what is not YAML, only a key that is given twice is repeated.
 Only `true` and `false` are booleans here (as in YAML 1.2), so that a command may be called `off`.

@@ -78,7 +78,7 @@ class TuyaCredentials(Confidential):
             if name in found:
                 raise ValueError(f"{name} is given twice: by itself and by {key}")
             text = variable.get_secret_value() if isinstance(variable, SecretStr) else ""
-            # The variable is not named: whoever put the key itself there would read it in a log.
+            # The variable is not named: if it holds the key itself, the key would be in a log.
             if not os.environ.get(text):
                 raise ValueError(f"the environment variable that {key} names is not set")
             found[name] = SecretStr(os.environ[text])

@@ -23,7 +23,7 @@ from devices.tuya.tuya_session import ANSWER_SECONDS, TuyaSession
 
 _LOGGER = logging.getLogger(__name__)
 
-_REPORT_SECONDS = 0.5  # how long a report may take that was asked for
+_REPORT_SECONDS = 0.5  # how long a queried report may take
 
 _NOW_SECONDS = 10.0  # how far a device's clock may be from ours, in a report of what is now
 _FRESH = frozenset({"run_state", "vacuum_mmhg", "surface_celsius"})  # what must not grow old while a device runs
@@ -85,7 +85,7 @@ class TuyaDevice(BaseDevice):
         """Return how many messages were received."""
         return self._session.received
 
-    async def read_back_stopped(self, since: int) -> None:  # noqa: ARG002 - the device can always be asked
+    async def read_back_stopped(self, since: int) -> None:  # noqa: ARG002 - the device can always be queried
         """Wait until the device itself reports that it does not run.
 
         Messages are answered in order, so a report after it has acknowledged the question is from after the stop.
@@ -118,7 +118,7 @@ class TuyaDevice(BaseDevice):
         self._start_task(self._poll())
 
     async def _poll(self) -> None:
-        """Ask a device that has been silent: most report only what changes, and silence must not pass for an answer."""
+        """Query a device that has not reported: most report only what changes, and no report is no confirmation."""
         watched, poll_seconds = _FRESH & self.model.reported or self.model.reported, self.model.tuya.poll_seconds
         while True:
             await self.clock.sleep(poll_seconds / 2)
@@ -131,7 +131,7 @@ class TuyaDevice(BaseDevice):
 
     def _on_report(self, report: DatapointReport) -> None:
         if report.unix_seconds is not None and abs(report.unix_seconds - self._now().timestamp()) > _NOW_SECONDS:
-            # Devices keep what they could not report, and report it later with its time: it says nothing about now.
+            # Devices keep what they could not report, and report it later with its time: that is an old value.
             self._dropped_points += len(report.points)
             _LOGGER.debug("%s: ignored a report that is not of this moment", self.name)
             return

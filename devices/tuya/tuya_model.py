@@ -32,7 +32,7 @@ class TuyaModel(DeviceModel):
 
     @property
     def regular(self) -> frozenset[str]:
-        """The names of the values that come at least every 5 s: all, where it is asked as often as that."""
+        """The names of the values that come at least every 5 s: all, where it is polled as often as that."""
         return self.reported if self.tuya.poll_seconds <= OFTEN_SECONDS else frozenset()
 
     def carried_by(self, verb: str) -> frozenset[str]:

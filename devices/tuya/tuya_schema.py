@@ -179,7 +179,7 @@ class TuyaSpec(Frozen):
     """A product's verbs and datapoints.
 
     `protocol`: only for devices that misreport theirs. `device_info_request`: data of the first request, where
-    a device wants some. `poll_seconds`: how long a device may be silent before it is asked for its status.
+    a device wants some. `poll_seconds`: how long a device may report nothing before its status is queried.
     """
 
     protocol: Literal[3, 4] | None = None

@@ -141,7 +141,7 @@ class TuyaSession:
         for request in self._waiting.values():
             if not request.answer.done():
                 request.answer.set_exception(UncertainError(f"{self._name}: the link was lost before it answered"))
-                request.answer.exception()  # retrieved, so that asyncio does not log it when nobody waits
+                request.answer.exception()  # retrieved, so that asyncio does not log it when nothing awaits it
         self._waiting.clear()  # the next session counts anew, and its numbers are not theirs
         self._keys = {}
         self._replies.clear()
@@ -181,7 +181,7 @@ class TuyaSession:
         return self._spec.packet_bytes.to_bytes(2, "big")
 
     async def _handshake_request(self, code: Code, data: bytes, unanswered: Callable[[], str]) -> Message:
-        """Send a request of the handshake, and notice early when the link is lost: nobody else watches it yet."""
+        """Send a request of the handshake, and notice early when the link is lost: nothing else notices that yet."""
         request = _Request(code)
         try:
             await self._send(code, data, request=request)

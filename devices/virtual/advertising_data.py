@@ -79,7 +79,7 @@ class AdvertisingPacket:
 
 @dataclass
 class GatheredData:
-    """What one device has said so far.
+    """What one device has advertised so far.
 
     Gathered over its packets as BlueZ does: what is in the scan response only is not lost with the next advertisement.
     """

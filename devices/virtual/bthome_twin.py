@@ -1,6 +1,6 @@
 """A virtual device that advertises in BTHome v2, with what goes wrong with real buttons.
 
-They miss presses, repeat old ones, and some arrive half a minute late; anybody can record and replay what they say.
+They miss presses, repeat old ones, and some arrive half a minute late; anybody can record and replay them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TURNS = 6  # of the event loop: in these, what is advertised is received on the
 class BthomeTwin:
     """A button. `settings`: its key, if it encrypts. `beacon`: whether it also advertises while it is not pressed.
 
-    Faults: `misses`, how many presses nobody hears; `phantoms`, whether each press is heard again 25 to 40 s later;
+    Faults: `misses`, how many presses are lost; `phantoms`, whether each press is received again 25 to 40 s later;
     `again` and `replay` for repeated and old packets; `key` for a wrong one, or none; `advertise` for anything at all.
     """
 
@@ -57,7 +57,7 @@ class BthomeTwin:
         self.battery_percent = 100
         self.misses = 0
         self.phantoms = False
-        self.sent: list[bytes] = []  # what it said when it was pressed
+        self.sent: list[bytes] = []  # what it advertised when it was pressed
         self._now = now
         self._random = random.Random(f"{seed} {name}")  # noqa: S311 - a simulation
         self._late: list[tuple[float, bytes]] = []

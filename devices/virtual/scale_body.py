@@ -46,7 +46,7 @@ class ScaleBody(DeviceBody):
         fields = reported_fields(profile)
         self._blank = {name: blank(field) for name, field in fields.items()}
         weight = fields["weight_g"]
-        self._least_g, self._most_g = reach(weight) or (-math.inf, math.inf)  # what it can say
+        self._least_g, self._most_g = reach(weight) or (-math.inf, math.inf)  # the range of the format
         self._overloaded_g = None if weight.unknown is not None else self._most_g
         self._lifted = False
         self._bump_g = 0.0

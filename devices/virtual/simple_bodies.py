@@ -1,6 +1,6 @@
 """Bodies for profiles that know fewer commands than the open profile: a warmer, a massager, and several roles in one.
 
-They report what their profile's reports carry, and nothing else. On link loss they do what the profile says; where that
+They report what their profile's reports carry, and nothing else. On link loss they follow the profile; where that
 is `unknown` they go on, which is the worst case. The pump of this kind is in `simple_pump`.
 """
 
@@ -18,7 +18,7 @@ from devices.virtual.device_run import ACCEPTED, REFUSED, CommandResult, DeviceR
 from devices.virtual.thermal import SampledPad
 
 BLIND_CELSIUS = 42.0
-"""How warm a heater gets that is only on or off. Our own choice: nobody published any."""
+"""How warm a heater gets that is only on or off. Our own choice: none is published."""
 
 _FOREVER_SECONDS = 10**7
 
@@ -93,7 +93,7 @@ class SimpleBody(DeviceBody):
         raise NotImplementedError
 
     def _reported_state(self) -> Value:
-        """Return the state as the profile's reports can carry it: some cannot say "paused" or "fault"."""
+        """Return the state as the profile's reports can carry it: some have no code for "paused" or "fault"."""
         field = self.fields.get("run_state")
         known = {*field.meanings.values(), field.otherwise} if field and field.meanings else self._derived_states
         if not known or self.run.state in known:

@@ -38,7 +38,7 @@ class PumpRanges:
         return 0.0, self.highest_rate_cpm
 
     def level(self, phase: Phase, level: int) -> float:
-        """Return the vacuum in mmHg at a level, from 1 up, as if levels were even steps: nobody publishes them."""
+        """Return the vacuum in mmHg at a level, from 1 up, as if levels were even steps: none are published."""
         lowest, highest = self.vacuum(phase)
         steps = max(1, self.levels - 1)
         return lowest + (highest - lowest) * min(steps, max(0, level - 1)) / steps

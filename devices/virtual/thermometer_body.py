@@ -24,7 +24,7 @@ _MODEL = PadModel()
 class ThermometerBody(DeviceBody):
     """Measures the virtual compress of its side, or the skin under it, by `placed`. It can be set to nothing.
 
-    Faults: `fall_off` and `put_back`, `drift_celsius_per_min`, `absurd_celsius` (what it says instead), `frozen`, which
+    Faults: `fall_off` and `put_back`, `drift_celsius_per_min`, `absurd_celsius` (reported instead), `frozen`, which
     goes on sending the last value, `unknown`, which sends that it knows none, and `silent`, which sends nothing.
     """
 
@@ -57,7 +57,7 @@ class ThermometerBody(DeviceBody):
         self._own_celsius = self._shown_celsius = self._goal_celsius
 
     def fall_off(self) -> None:
-        """Let it lie in the room."""
+        """Leave it at room temperature."""
         self._fallen = True
 
     def put_back(self) -> None:

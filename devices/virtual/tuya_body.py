@@ -33,7 +33,7 @@ class TuyaBody(DeviceBody):
     stops_on_link_loss = False
 
     def __init__(self, state: Mapping[str, Value] | None = None, own_limit_seconds: int = 1800) -> None:
-        super().__init__(DeviceRun(own_limit_seconds), Battery(math.inf))  # nobody publishes how long one lasts
+        super().__init__(DeviceRun(own_limit_seconds), Battery(math.inf))  # how long one lasts is not published
         self.timer_counts: Literal["always", "on", "off"] = "always"
         self.state: dict[str, Value] = dict(state or {})
         self.phase = "stimulation"

@@ -141,7 +141,7 @@ class Twin:
         self._covered_until_seconds[name] = self._now()
         if only_changed and self._sent.get(name) == packet.data:
             return
-        if self.server.subscribed(self._uuids[packet.channel]):  # else nobody got it, and it is sent later
+        if self.server.subscribed(self._uuids[packet.channel]):  # else it was not received, and is sent later
             self._sent[name] = packet.data
         self._notify(packet.channel, packet.data)
 

@@ -21,7 +21,7 @@ def undisturbed(operation: Coroutine[Any, Any, _T]) -> asyncio.Future[_T]:
 
 
 def in_background(operation: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-    """Start `operation` as a task that is kept until it ends; an exception that nobody awaits is not logged."""
+    """Start `operation` as a task that is kept until it ends; an exception that is never retrieved is not logged."""
     task = asyncio.get_running_loop().create_task(operation)
     _running.add(task)
     task.add_done_callback(_forget)

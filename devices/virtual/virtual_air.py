@@ -107,7 +107,7 @@ class Air(AirLink):
             self._scanners = [each for each in self._members if each is controller or each in self._scanners]
 
     def is_advertising(self, address: hci.Address) -> bool:
-        """Say whether anything can be connected to at `address`."""
+        """Return whether anything can be connected to at `address`."""
         return self._advertiser(address) is not None
 
     def solicit(self, scanner: AirController | None = None, address: hci.Address | None = None) -> None:

@@ -46,7 +46,7 @@ DeviceKey = Literal["left-pump", "right-pump", "warm-pad", "massager"]
 class DescribedDevice(NamedTuple):
     """One virtual device, as an owner would configure it.
 
-    `tuya`: the credentials of one that speaks Tuya; `bthome`: the settings of one that speaks BTHome.
+    `tuya`: the credentials of a Tuya device; `bthome`: the settings of a BTHome device.
     """
 
     key: str
@@ -68,7 +68,7 @@ DEVICES = (
 class Home:
     """The virtual devices by key, and the mother that they act on. The same seed gives the same milk exactly.
 
-    `buttons`, `bthome_thermometers`: those that act on nobody, and only advertise.
+    `buttons`, `bthome_thermometers`: those that only advertise.
     `embody`: what gives a device its body.
     """
 

@@ -16,7 +16,7 @@ _NO_MANUFACTURER = 0xFFFF  # the company identifier of Bumble's virtual controll
 
 
 class VirtualBackend(Backend):
-    """bleak over one Bumble central. `listen_seconds`: 0 on this process's own air, where nobody has to wait."""
+    """bleak over one Bumble central. `listen_seconds`: 0 on this process's own air, where there is no need to wait."""
 
     def __init__(self, central: Central, listen_seconds: float = 0.0) -> None:
         self.scanner, self.client = backend_classes(central)

@@ -15,8 +15,8 @@ from controller.contract.recent_sessions import RecentSessions
 from controller.contract.reminders import Reminders
 from controller.contract.uploads import UploadSummary
 from controller.history.recent_sessions_publisher import RecentSessionsPublisher
+from controller.history.reminders.reminder_publisher import ReminderPublisher
 from controller.history.reminders.reminder_settings import ReminderSettings
-from controller.history.reminders.reminder_watcher import ReminderWatcher
 from controller.mqtt.message_examples import COMFORT, UPLOADS
 from tests.helpers.histories import temporary_history
 from tests.helpers.home import COMFORTABLE, RunningHome, running_home
@@ -66,7 +66,7 @@ async def record_everything() -> Recording:
     ):
         house.stream.subscribe(recording.watch)
         house.stream.subscribe(RecentSessionsPublisher(house.stream, [], None).watch, Event)
-        reminders = ReminderWatcher(
+        reminders = ReminderPublisher(
             REMINDED,
             [house.station.name],
             clock=house.clock,

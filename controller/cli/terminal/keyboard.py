@@ -20,7 +20,7 @@ except ImportError:  # Windows
 
 URGENT = frozenset("p ")  # pain and stop count however they arrive, also in the middle of a pasted text
 
-_QUIET_SECONDS = 0.02  # nobody presses two keys within this; a pasted text, or an escape sequence, comes faster
+_QUIET_SECONDS = 0.02  # no person presses two keys within this; a pasted text, or an escape sequence, comes faster
 _MOST_BYTES = 4096
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[A-DFHM-S])")  # arrows and function keys
 

@@ -29,7 +29,7 @@ from controller.contract.words import Words
 _LOGGER = logging.getLogger(__name__)
 
 _FRAME_SECONDS = 0.15
-_OURS = ("letdown", "controller", "devices")  # loggers; those of libraries say nothing to a parent
+_OURS = ("letdown", "controller", "devices")  # loggers; those of libraries mean nothing to a parent
 _WIDE = 10_000  # columns: plain lines are not wrapped
 _SETTLE_SECONDS = 3.0
 _MOST_LOGGED = 500  # lines that are kept while the view is shown
@@ -53,7 +53,7 @@ def shows_braille(console: Console) -> bool:
 
 
 class ParentTerminal:
-    """Shows one station and takes keys for it, inside `with shown()`. `take` is a watcher of the stream.
+    """Shows one station and takes keys for it, inside `with shown()`. `take` is a subscriber of the stream.
 
     `send`: what commands go through. `on_press`: called with each key that takes part in the session. `on_leave`:
     called with the key that leaves. `interrupted`: whether Ctrl+C has ended it. `confirmed`: what each device confirmed

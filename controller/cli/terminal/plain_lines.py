@@ -23,7 +23,7 @@ from devices.roles import LinkState, RunState
 
 
 class PlainLines:
-    """Prints one line for each thing that happens. `take` is a watcher of the stream. `keys`: whether keys are read."""
+    """Prints one line for each event. `take` is a subscriber of the stream. `keys`: whether keys are read."""
 
     def __init__(self, words: Words, print_line: Callable[[str], None], *, keys: bool = False) -> None:
         self.words = words

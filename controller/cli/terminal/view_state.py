@@ -14,7 +14,7 @@ from controller.contract.words import Words
 NOTICE_SECONDS = 8.0
 _MOST_NOTICES = 2
 _SAMPLES = 48
-_READ_SECONDS = 0.4  # nobody has read a question sooner; a second press was meant for the one before
+_READ_SECONDS = 0.4  # a question cannot be read sooner; a second press was meant for the one before
 
 Tone = Literal["good", "note", "alarm"]
 
@@ -54,7 +54,7 @@ class Picture:
 
 
 class ViewState:
-    """Keeps the latest snapshot, guide and readings of a station. `take` is a watcher of the stream."""
+    """Keeps the latest snapshot, guide and readings of a station. `take` is a subscriber of the stream."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class ViewState:
         self._notices.append(Notice(words, tone, self._now() + seconds))
 
     def forget(self) -> None:
-        """Drop everything that was received: nobody knows how it is now."""
+        """Drop everything that was received: it may no longer be true."""
         self.snapshot = self.guide = None
         self._devices.clear()
         self._vacuum_mmhg.clear()

@@ -10,13 +10,13 @@ _BATTERY = sensor(
     "battery",
     "Battery",
     "reading.battery_percent",
-    "Charge of the battery, as the button said with its last press.",
+    "Charge of the battery, as the button reported with its last press.",
     "%",
     source="device",
     category="diagnostic",
 )
 _HEARD = flag(
-    "connected", "Connected", "connected", "Whether it was heard lately.", source="device", category="diagnostic"
+    "connected", "Connected", "connected", "Whether it advertised lately.", source="device", category="diagnostic"
 )
 
 

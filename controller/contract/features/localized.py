@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from controller.contract.features.feature import Feature, StationFeatures
 from controller.contract.words import Words, first_upper
 
-_KEY = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")  # a name such as `left-pump`, which nobody would say
+_KEY = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")  # a name such as `left-pump`, which is no word of a language
 
 
 def localized(

@@ -234,7 +234,7 @@ def at_cap(owner: OwnerLimits, station: StationFeatures, comfort_mmhg: float) ->
     return station.model_copy(update={"features": features})
 
 
-_COOLEST_CELSIUS = 30.0  # below skin temperature, nobody feels warmth
+_COOLEST_CELSIUS = 30.0  # below skin temperature, no warmth is felt
 
 _reading = partial(sensor, source="device")
 _device_flag = partial(flag, source="device", category="diagnostic")

@@ -1,1 +1,1 @@
-"""Charts as SVG text, made by pure functions; with a table that says the same. For the page and for reports."""
+"""Charts as SVG text, made by pure functions; with a table of the same values. For the page and for reports."""

@@ -41,7 +41,7 @@ _GONE = (404, 410)
 
 
 class BabyBuddyError(Exception):
-    """A request failed. `message`: why, for the person; `detail`: what the server said, cleaned."""
+    """A request failed. `message`: why, for the person; `detail`: the server's error text, cleaned."""
 
     def __init__(self, why: KeyedMessage, detail: str | None = None) -> None:
         super().__init__(str(why))
@@ -174,7 +174,7 @@ class BabyBuddyApi:
         if status == expected:
             return None if status == _NO_CONTENT else _parsed(body)
         if status in _GONE and none_where_gone:
-            # A page of some other server is no word of Baby Buddy that an entry is gone.
+            # A page of some other server does not mean that an entry is gone.
             if isinstance(_parsed(body), dict):
                 return None
             raise _not_baby_buddy()
@@ -211,10 +211,10 @@ class BabyBuddyApi:
 def _error(method: str, path: str, status: int, headers: httpx.Headers, body: bytes) -> BabyBuddyError:  # noqa: PLR0911 - a table
     """Return what another status than the expected one means."""
     try:
-        said = _parsed(body)
+        answer = _parsed(body)
     except SetUpError:
-        said = None
-    detail = f"{status} {_said(said)}".strip()
+        answer = None
+    detail = f"{status} {_error_text(answer)}".strip()
     writes = method in ("POST", "PATCH", "DELETE")
     match status:
         case _ if status in _NOT_ALLOWED:
@@ -228,10 +228,10 @@ def _error(method: str, path: str, status: int, headers: httpx.Headers, body: by
             return SetUpError(message("upload_no_child"), detail)
         case _ if status in _GONE:
             return SetUpError(message("upload_not_baby_buddy"), detail)
-        case _ if status == _BAD_REQUEST and isinstance(said, dict) and set(said) == {"child"}:
+        case _ if status == _BAD_REQUEST and isinstance(answer, dict) and set(answer) == {"child"}:
             return SetUpError(message("upload_no_child"), detail)
-        case _ if 400 <= status < 500 and writes and isinstance(said, dict):  # noqa: PLR2004
-            return RejectedError(message("upload_rejected"), detail, frozenset(map(str, said)))
+        case _ if 400 <= status < 500 and writes and isinstance(answer, dict):  # noqa: PLR2004
+            return RejectedError(message("upload_rejected"), detail, frozenset(map(str, answer)))
         case _ if status >= 500 and writes and "retry-after" not in headers:  # noqa: PLR2004
             return WriteFailedError(message("upload_server_error"), detail)
         case _ if status >= 500:  # noqa: PLR2004
@@ -264,12 +264,12 @@ def _retry_seconds(headers: httpx.Headers) -> float | None:
     return min(float(text), LONGEST_RETRY_SECONDS) if re.fullmatch(r"\d{1,9}", text) else None
 
 
-def _said(said: object) -> str:
-    """Return what the server said, as plain text: Baby Buddy answers a list of sentences by field, some with HTML."""
-    if not isinstance(said, dict):
+def _error_text(answer: object) -> str:
+    """Return the server's error as plain text: Baby Buddy answers a list of sentences by field, some with HTML."""
+    if not isinstance(answer, dict):
         return ""
     parts = []
-    for name, value in said.items():
+    for name, value in answer.items():
         texts = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
         parts += texts if name in ("detail", "non_field_errors") else [f"{name}: {each}" for each in texts]
     return _clean(" ".join(parts))

@@ -100,5 +100,5 @@ class BabyBuddySettings(Confidential):
 
     @property
     def target(self) -> str:
-        """What tells this Baby Buddy and child from others, for the table of what was sent where."""
+        """What identifies this Baby Buddy and child in the table of what was sent where."""
         return f"baby_buddy {self.child} {self.url}"

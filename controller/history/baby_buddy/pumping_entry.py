@@ -43,7 +43,7 @@ class RemoteEntry(Frozen):
 
 
 def marker(session_id: str) -> str:
-    """Return what tells the entry of a session from others. It is the last line of the notes."""
+    """Return what identifies the entry of a session. It is the last line of the notes."""
     return f"letdown:{session_id}"
 
 

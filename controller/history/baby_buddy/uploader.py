@@ -1,4 +1,4 @@
-"""Sends sessions to Baby Buddy, one at a time, for as long as it takes. A watcher of the stream, and a task of its own.
+"""Sends sessions to Baby Buddy, one at a time, until it is done. A subscriber of the stream, and a task of its own.
 
 What is sent is compared with the history again and again, so that a crash, a restart or a lost answer needs no special
 case. Before anything is created, Baby Buddy is asked whether it is there.
@@ -230,7 +230,7 @@ class Uploader:
         if problem is None:
             _LOGGER.info("Baby Buddy: everything works again")
         else:
-            _LOGGER.warning("Baby Buddy: %s; it is tried again, and `letdown history uploads` says more", problem)
+            _LOGGER.warning("Baby Buddy: %s; it is tried again, see `letdown history uploads`", problem)
 
     def _publish(self, target: TargetRow, rows: Mapping[str, UploadRow]) -> None:
         counts = Counter((row.station, row.state) for row in rows.values())

@@ -1,4 +1,4 @@
-"""What one session says about comfort. Pure: from its record to observations."""
+"""What one session shows about comfort. Pure: from its record to observations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Observation(NamedTuple):
 
 
 def observations(session: SessionDetails) -> Iterator[Observation]:
-    """Yield what a session says. With one setting for both breasts, it says the same of both."""
+    """Yield what a session shows. With one setting for both breasts, it shows the same of both."""
     record = session.record
     sides = (Side.LEFT, Side.RIGHT) if record.side is Side.BOTH else (record.side,)
     for phase in Phase:

@@ -16,8 +16,8 @@ TAIL = "\n]}\n"
 
 def head(written_at: datetime) -> str:
     """Return what the document begins with, before the first session."""
-    said = {"format": FORMAT, "version": VERSION, "written_at": written_at.isoformat(timespec="seconds")}
-    return f'{json.dumps(said)[:-1]}, "sessions": ['
+    head = {"format": FORMAT, "version": VERSION, "written_at": written_at.isoformat(timespec="seconds")}
+    return f'{json.dumps(head)[:-1]}, "sessions": ['
 
 
 def session(details: SessionDetails, *, first: bool) -> str:

@@ -146,7 +146,7 @@ def _charts(
 
 
 def _figure(chart: Chart, title: str) -> str:
-    keys = "".join(f'<span class="key key-{kind}">{escape(said)}</span> ' for kind, said in chart.keys)
+    keys = "".join(f'<span class="key key-{kind}">{escape(label)}</span> ' for kind, label in chart.keys)
     return f"<figure><figcaption>{escape(title)}</figcaption>{chart.svg}<p>{keys}</p></figure>"
 
 

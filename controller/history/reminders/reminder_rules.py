@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from controller.contract.reminders import ReminderKind, Reminders
 from controller.history.reminders.reminder_settings import ReminderSettings
 
-# Whoever has just finished is not sent to the sink at once.
+# So that no reminder comes right after a session.
 CLEAN_AFTER = timedelta(minutes=10)
 # A session this long before a time of day stands for it.
 EARLY_BY = timedelta(minutes=60)

@@ -7,7 +7,7 @@ CREATE FUNCTION station_lock(station TEXT) RETURNS BIGINT LANGUAGE sql IMMUTABLE
     SELECT hashtextextended(station, 1818588260)
 $$;
 
--- Whoever takes a station over waits for what the owner before is writing just now.
+-- A new owner of a station waits for what the previous one is writing just now.
 CREATE FUNCTION lock_station() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(letdown.station_lock(NEW.station));
@@ -16,7 +16,7 @@ END
 $$;
 CREATE TRIGGER lock_station BEFORE INSERT ON station_epoch FOR EACH ROW EXECUTE FUNCTION lock_station();
 
--- Returns who took a station over next after an epoch; NULL: nobody did.
+-- Returns who took a station over next after an epoch; NULL: none did.
 CREATE FUNCTION successor_of(owner BIGINT, of_station TEXT) RETURNS station_epoch LANGUAGE plpgsql AS $$
 DECLARE
     found letdown.station_epoch;

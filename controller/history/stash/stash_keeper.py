@@ -41,7 +41,7 @@ class StashKeeper:
         return await add(self._store, movement)
 
     async def _ml(self, station: str, name: str, args: StashArgs) -> float:
-        """Return how much a movement is about; all of it where milk is discarded, or used and nothing was said."""
+        """Return how much a movement is about; all of it where milk is discarded, or used and no amount was given."""
         if args.kind is MovementKind.DISCARDED or (args.kind is MovementKind.USED and args.ml is None):
             return next((each.ml for each in await self.containers(station) if each.name == name), 0.0)
         return args.ml or 0.0 if args.kind in (MovementKind.STORED, MovementKind.USED) else 0.0

@@ -16,7 +16,7 @@ const SESSION = ["guide", "progress", "controls", "curve", "readings", "reminder
 const REGIONS = ["warnings", ...(byId("guide") ? SESSION : [...document.querySelectorAll("[data-fresh]")].map((each) => each.id))];
 
 let snapshot = null;
-let contactMs = performance.now(); // when the controller was heard last
+let contactMs = performance.now(); // when something was last received from the controller
 let contact = true;
 
 // ---- Stop and Pain: one id, sent again until a reply came ----
@@ -144,7 +144,7 @@ function refresh() {
     return;
   }
   clearTimeout(timer);
-  // Not all tabs of a household at the same moment.
+  // Not all tabs of a home at the same moment.
   timer = setTimeout(render, Math.max(Math.random() * SPREAD_MS, lastRendered + RENDER_MS - performance.now()));
 }
 

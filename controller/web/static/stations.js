@@ -9,7 +9,7 @@ const GROUPS = ["problem", "running", "idle"];
 const SILENT_MS = 5000; // a heartbeat comes every 2 s
 const POLL_MS = 3000;
 const REOPEN_MS = 2000;
-const QUIET_MS = 2500; // nothing moves under a finger: stations are put in order when nobody has touched anything for so long
+const QUIET_MS = 2500; // nothing moves under a finger: stations are put in order when nothing was touched for so long
 
 const shown = new Map([...list.children].map((each) => [each.dataset.station, each]));
 const tiles = new Map();

@@ -167,7 +167,7 @@ def _line(name: str, pairs: set[tuple[int, Value]]) -> dict[str, Any] | None:
 def _lines(name: str, points: Sequence[tuple[int, float]]) -> Iterator[dict[str, Any]]:
     (first, low), (last, high) = points[0], points[-1]
     if high <= low:
-        return  # a higher number never means less here: then nothing is sent that is more than was asked
+        return  # a higher number never means less here: then nothing is sent that is more than was requested
     slope = Fraction((high - low) / (last - first)).limit_denominator(200)
     if slope == 0:
         return

@@ -64,8 +64,8 @@ class CommandDrafter:
         started = {content for action in self._of("start") for content in contents_of(action)}
         if deed in ("stop", "pause") and set(contents) <= started:
             self._notes.miss(
-                f"A {deed} of its own: the app sends the same bytes to start and to {deed}, as a switch. Nobody can "
-                "know what such bytes do, so they are not used. If the app has another button for it, record that."
+                f"A {deed} of its own: the app sends the same bytes to start and to {deed}, as a switch. What "
+                "such bytes do is unknown, so they are not used. If the app has another button for it, record that."
             )
             return None
         if deed == "stop":
@@ -93,8 +93,8 @@ class CommandDrafter:
         ]
         if others:
             self._notes.miss(
-                f"A {deed} of its own: the app writes the same bytes at a {deed} and at a {others[0]}, so nobody can "
-                "know what they do. Check that the labels belong to this recording, and record both once more."
+                f"A {deed} of its own: the app writes the same bytes at a {deed} and at a {others[0]}, so it is "
+                "unknown what they do. Check that the labels belong to this recording, and record both once more."
             )
         return bool(others)
 
@@ -203,11 +203,11 @@ class CommandDrafter:
             self._notes.prove("commands.adjust", f"follows the labels: {words}", uses)
 
     def _begins_weak(self, carried: set[str]) -> bool:
-        """Return whether a start does no more than is asked; where it carries nothing, the least that was captured."""
+        """Return whether a start does no more than requested; where it carries nothing, the least that was captured."""
         if carried & set(_STRENGTHS):
             return True
         if self._role == "warmer":
-            self._notes.miss("A start that carries its temperature: without one, it would heat more than is asked.")
+            self._notes.miss("A start that carries its temperature: without one, it would heat more than is requested.")
             return False
         known = [_strength(action.state) for action in self._actions if set(_STRENGTHS) & action.state.keys()]
         if known and min(_strength(action.state) for action in self._of("start")) > min(known):

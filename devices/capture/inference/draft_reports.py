@@ -9,6 +9,7 @@ from typing import Any
 from devices.capture.inference.command_templates import TemplateKey
 from devices.capture.inference.command_values import ValueFit
 from devices.capture.inference.draft_notes import DraftNotes, observed
+from devices.capture.inference.labeled_states import LabeledStates
 from devices.capture.inference.report_fields import (
     ReportField,
     ReportSamples,
@@ -19,7 +20,6 @@ from devices.capture.inference.report_fields import (
     settings_in,
 )
 from devices.capture.inference.report_kinds import ReportKind
-from devices.capture.inference.session_truth import SessionTruth
 from devices.capture.inference.shown_values import ShownFit, shown_in
 from devices.driver.vocabulary import Value
 
@@ -78,14 +78,14 @@ class ReportDrafter:
         self,
         kinds: Sequence[ReportKind],
         selector: Mapping[int, tuple[int, ...]],
-        truth: SessionTruth,
+        states: LabeledStates,
         commands: Sequence[ValueFit],
         notes: DraftNotes,
         reserved: Mapping[TemplateKey, Sequence[ReportField]],
         may_be: Callable[[ReportKind, ReportField], bool] = lambda _, __: True,
     ) -> None:
         self._may_be = may_be
-        self._truth = truth
+        self._states = states
         self._commands = commands
         self._notes = notes
         self.reports = [
@@ -115,7 +115,7 @@ class ReportDrafter:
         return self.reports
 
     def _samples(self, report: DraftedReport) -> ReportSamples:
-        return samples_of(report.kind, self._truth, report.places())
+        return samples_of(report.kind, self._states, report.places())
 
     def _add_state(self, report: DraftedReport) -> None:
         run_state = run_state_in(self._samples(report))
@@ -198,7 +198,7 @@ def _base_name(report: DraftedReport, answers: Mapping[TemplateKey, str]) -> str
 
 
 def note_unexplained(report: DraftedReport, notes: DraftNotes, width: int) -> None:
-    """Note what nobody understands of a report. `width`: the bytes of each of its numbers; 1 where it is binary."""
+    """Note the unknown bytes of a report. `width`: the bytes of each of its numbers; 1 where it is binary."""
     taken, count = report.places(), len(report.kind.messages)
     fixed: list[int] = []
     for at in range(0, report.kind.size, width):

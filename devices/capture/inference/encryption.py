@@ -1,4 +1,4 @@
-"""Is the traffic encrypted, or keyed anew for each session? Then there is nothing to infer, and that is said."""
+"""Is the traffic encrypted, or keyed anew for each session? Then there is nothing to infer, and the draft says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers whom: answers to commands, what the app confirms to the device, greetings, polls and keepalives."""
+"""Requests and responses: answers to commands, what the app confirms, handshakes, polls and keepalives."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Confirmation:
 
 
 def confirmations_of(written: Sequence[Unwrapped], kinds: Sequence[ReportKind]) -> list[Confirmation]:
-    """Return what the app writes because the device asked."""
+    """Return what the app writes at the request of the device."""
     groups: dict[TemplateKey, list[Unwrapped]] = defaultdict(list)
     for message in written:
         code = b"" if message.content.opcode else message.payload[:1]

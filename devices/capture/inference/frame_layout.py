@@ -161,7 +161,7 @@ def _common_beginning(values: Sequence[bytes]) -> bytes:
 
 
 def _composed(traits: _Traits, opcode_bytes: int) -> Frame | None:
-    """Return a frame of these traits; `None` where the profile language cannot say it.
+    """Return a frame of these traits; `None` where the profile language cannot express it.
 
     `opcode_bytes`: how many, where nothing decides it.
     """
@@ -188,7 +188,7 @@ def _composed(traits: _Traits, opcode_bytes: int) -> Frame | None:
 
 
 def _described(traits: _Traits, begins: Mapping[str, int], opcode_size: int, overhead: int) -> dict[str, Any]:
-    """Return the frame as the profile language writes it; what cannot be said does not fit its schema."""
+    """Return the frame as the profile language writes it; what cannot be expressed does not fit its schema."""
     fit = traits.checksum
     counts_behind = traits.counter is not None and traits.counter < 0
     parts = [*begins, *(["counter"] if counts_behind else []), *(["checksum"] if fit else [])]

@@ -62,7 +62,7 @@ def timeline_of(
     """Return the actions with their writes, and what the app wrote beside them.
 
     `offset_seconds`: what to add to the time of a label to get the capture's. `began_seconds`: when each connection
-    began, as far as the capture shows it. `acknowledgements`: what the app wrote because the device asked.
+    began, as far as the capture shows it. `acknowledgements`: what the app wrote at the request of the device.
     """
     ordered = sorted(labels.actions, key=lambda action: action.at_seconds)
     done = [action for action in ordered if action.do in _BY_A_PERSON]
@@ -97,7 +97,7 @@ def timeline_of(
 
 
 def _is_background(at_seconds: Sequence[float], labeled: Sequence[float]) -> bool:
-    """Return whether something is written again and again where nobody did anything."""
+    """Return whether something is written again and again without any action."""
     if len(at_seconds) < 3:  # noqa: PLR2004 - twice is no habit
         return False
     apart = sum(_distance(labeled, at) > _NEAR_SECONDS for at in at_seconds)

@@ -44,7 +44,7 @@ def note_settings(actions: Sequence[AppAction], templates: Templates, notes: Dra
         elif _is_relative(actions, name):
             notes.miss(
                 f"{name}: the app sends the same bytes for different values, so it only says more or less. Such "
-                "steps are never used, as one that is lost or repeated leaves a strength that nobody knows."
+                "steps are never used, as one that is lost or repeated leaves an unknown strength."
             )
         else:
             words = "record three values of it, one after another, with nothing else changed in between"

@@ -21,10 +21,10 @@ from devices.capture.inference.exchanges import Confirmation, answers_of, confir
 from devices.capture.inference.frame_roles import groups_of
 from devices.capture.inference.interpretation import Interpretation
 from devices.capture.inference.labeled_actions import Timeline
+from devices.capture.inference.labeled_states import LabeledStates
 from devices.capture.inference.missing_settings import shown_vacuum
 from devices.capture.inference.report_fields import ReportField
 from devices.capture.inference.report_kinds import ReportKind
-from devices.capture.inference.session_truth import SessionTruth
 from devices.capture.inference.text_protocol import NUMBER_BYTES, command_text, report_pattern
 from devices.capture.inference.traffic import Traffic
 from devices.capture.inference.unwrapped import Content, by_content
@@ -74,7 +74,7 @@ class ProfileDrafter:
         """Return the draft."""
         kinds = self._found.kinds
         began = {one.number: one.began_seconds for one in self._device.connections if one.began_seconds is not None}
-        truth = SessionTruth(self._timeline.actions, began)
+        states = LabeledStates(self._timeline.actions, began)
         fits = [fit for each in self._templates.by_key.values() if each.usable for fit in each.fits]
         battery = battery_channel(self._device)
         answered = answers_of(self._found.written, kinds, self._templates.key_of)
@@ -84,7 +84,7 @@ class ProfileDrafter:
         reserved = {each.report.key: _echo_fields(each) for each in confirmations}
         if general is not None:
             reserved[general.kind.key] = general.fields()
-        drafter = ReportDrafter(kinds, self._found.selector, truth, fits, self._notes, reserved, self._may_be)
+        drafter = ReportDrafter(kinds, self._found.selector, states, fits, self._notes, reserved, self._may_be)
         reports = drafter.draft(self._timeline.seen, has_battery=battery is not None)
         connection = ConnectionDrafter(
             self._timeline, self._commands, kinds, answered, self._templates.key_of, self._gives_energy, self._notes
@@ -303,7 +303,7 @@ class ProfileDrafter:
         shown = shown_vacuum(self._timeline.actions)
         if shown and "level" in limits and "vacuum_mmhg" not in limits:
             within = {level: mmhg for level, mmhg in shown.items() if level <= limits["level"]}
-            document["levels"] = {"vacuum_mmhg": within, "source": "what the app shows; nobody measured it"}
+            document["levels"] = {"vacuum_mmhg": within, "source": "what the app shows; not measured"}
             self._notes.prove("levels", "labelled together with the levels", len(within))
         if limits:
             document["limits"] = limits

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from devices.capture.inference.command_values import ValueFit, fits_at
+from devices.capture.inference.labeled_states import UNKNOWN, LabeledStates, Moment
 from devices.capture.inference.report_kinds import ReportKind
-from devices.capture.inference.session_truth import UNKNOWN, Moment, SessionTruth
 from devices.capture.inference.unwrapped import Unwrapped
 from devices.driver.field_spec import FieldSpec
 from devices.driver.vocabulary import ByteOrder
@@ -66,10 +66,10 @@ class ReportSamples:
         return [at for at in range(self.kind.size) if at not in self.fixed]
 
 
-def samples_of(kind: ReportKind, truth: SessionTruth, fixed: frozenset[int]) -> ReportSamples:
-    """Return the reports of a kind with what held. `fixed`: the places that are fixed, or taken."""
+def samples_of(kind: ReportKind, states: LabeledStates, fixed: frozenset[int]) -> ReportSamples:
+    """Return the reports of a kind, each with the state at its time. `fixed`: the places that are fixed, or taken."""
     step = max(1, len(kind.messages) // _SAMPLE)
-    rows = tuple((message, truth.at(message.at_seconds)) for message in kind.messages[::step])
+    rows = tuple((message, states.at(message.at_seconds)) for message in kind.messages[::step])
     return ReportSamples(kind, rows, fixed)
 
 

@@ -108,7 +108,7 @@ def _is_own(device: CapturedDevice, handle: int) -> bool:
 
 
 class StreamShape(NamedTuple):
-    """How frames follow each other in a stream: they begin with `head`, and say at `at` how long they are.
+    """How frames follow each other in a stream: they begin with `head`, and have their length at `at`.
 
     `uncounted`: the bytes of a frame that its length leaves out.
     """
@@ -234,7 +234,7 @@ def _joined_by_size(pieces: Sequence[WireFrame]) -> list[WireFrame]:
     largest = max(len(piece.data) for piece in pieces)
     begins = Counter(piece.data[:1] for piece in pieces)
     head, count = begins.most_common(1)[0]
-    if count == len(pieces) or count * 2 < len(pieces) or largest < 8:  # noqa: PLR2004 - nobody sends smaller pieces
+    if count == len(pieces) or count * 2 < len(pieces) or largest < 8:  # noqa: PLR2004 - no app sends smaller pieces
         return list(pieces)
     found: list[WireFrame] = []
     last: WireFrame | None = None

@@ -12,7 +12,7 @@ from devices.capture.inference.traffic import WireFrame
 
 
 class Content(NamedTuple):
-    """What a frame says, whatever its counter."""
+    """The content of a frame, whatever its counter."""
 
     handle: int
     opcode: bytes
@@ -49,7 +49,7 @@ def unwrap_all(frames: Iterable[WireFrame], framing: Framing) -> list[Unwrapped]
 
 
 def by_content(messages: Iterable[Unwrapped]) -> dict[Content, list[Unwrapped]]:
-    """Return the messages by what they say, each in the order of time."""
+    """Return the messages by content, each in the order of time."""
     found: dict[Content, list[Unwrapped]] = defaultdict(list)
     for message in messages:
         found[message.content].append(message)

@@ -1,4 +1,4 @@
-"""The last word: the real schema loads the draft, and the real codec sends and reads every captured frame of it."""
+"""Verifies a draft: the real schema loads the draft, and the real codec sends and reads every captured frame of it."""
 
 from __future__ import annotations
 

@@ -180,10 +180,10 @@ class AppLog:
 
     def _on_updated(self, at_seconds: float, found: re.Match[str]) -> None:
         uuid = long_uuid(found[1])
-        asked = self._pending is not None and self._pending.kind == "read" and self._pending.uuid == uuid
-        if asked:
+        requested = self._pending is not None and self._pending.kind == "read" and self._pending.uuid == uuid
+        if requested:
             self._pending = None
-        self._add(at_seconds, "read" if asked else "notify", uuid, _bytes(found[2]))
+        self._add(at_seconds, "read" if requested else "notify", uuid, _bytes(found[2]))
 
     def _on_error(self, _: float, found: re.Match[str]) -> None:
         pending, self._pending = self._pending, None

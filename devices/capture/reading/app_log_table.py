@@ -47,7 +47,7 @@ class AppLogTable:
         return self._rows[uuid].handle
 
     def _next_handle(self) -> int:
-        """Return a number with room before it for a service and a declaration, as on a device."""
+        """Return a number with handles left before it for a service and a declaration, as on a device."""
         return _STEP * (len(self._rows) + 1)
 
     def write_kind(self, uuid: str) -> MessageKind:

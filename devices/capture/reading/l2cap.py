@@ -40,7 +40,7 @@ class FrameAssembler:
         return _channel(frame), frame[_HEADER_BYTES:]
 
     def lose(self) -> None:
-        """Give up the frame that is begun: the rest of it will not come."""
+        """Drop the incomplete frame: the rest of it will not come."""
         if self._fragments:
             self._notes.count("incomplete")
             self._fragments = bytearray()

@@ -58,5 +58,5 @@ class LeLink:
             )
 
     def lose(self, *, from_device: bool) -> None:
-        """Give up the frame that is begun in this direction."""
+        """Drop the incomplete frame of this direction."""
         self._frames[from_device].lose()

@@ -84,7 +84,7 @@ class LinkLayerConnections:
             self._on_connect(at_seconds, address_of(payload[6:12]), int.from_bytes(payload[12:16], "little"))
 
     def _on_connect(self, at_seconds: float, address: str, access_address: int) -> None:
-        """Begin a connection. The last one of the device, if nobody saw its end, ended with its last packet."""
+        """Begin a connection. The last one of the device, if its end was not captured, ended with its last packet."""
         before = self._latest.pop(address, None)
         if before is not None and before.link is not None and before.link.ended_seconds is None:
             before.link.ended_seconds = before.last_ended_seconds or at_seconds

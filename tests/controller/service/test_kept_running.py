@@ -1,4 +1,4 @@
-"""A watcher that fails begins again, and ends nothing else."""
+"""A background service that fails is started again, and ends nothing else."""
 
 from __future__ import annotations
 

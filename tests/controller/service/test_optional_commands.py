@@ -1,4 +1,4 @@
-"""Commands that watchers of the history carry out: clean parts, Baby Buddy, learned comfort and stored milk."""
+"""Commands about what is kept beside sessions: clean parts, Baby Buddy, learned comfort and stored milk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command in every state, and an orderly end: devices first, then the watchers, then the links."""
+"""Every command in every state, and an orderly end: devices first, then the background services, then the links."""
 
 from __future__ import annotations
 

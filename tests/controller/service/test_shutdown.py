@@ -1,4 +1,4 @@
-"""The end of the service: devices stop first, then sessions end, then watchers and links are closed."""
+"""The end of the service: devices stop first, then sessions end, then background services and links are closed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from devices.roles import LinkState
 from tests.helpers.home import PUMPS, STATION, RunningHome, running_home
 
 
-class Watcher:
-    """Notes when it was told to end."""
+class Background:
+    """A background service that notes when it is cancelled."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self._note = note
@@ -24,18 +24,18 @@ class Watcher:
         try:
             await asyncio.Event().wait()
         finally:
-            self._note("watcher told to end")
+            self._note("background cancelled")
             await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
-async def serving(house: RunningHome, watcher: Watcher) -> AsyncIterator[asyncio.Task[None]]:
+async def serving(house: RunningHome, background: Background) -> AsyncIterator[asyncio.Task[None]]:
     """Run a service of its own, in place of the station that the test home runs alone."""
     with house.clock.held():
         house.running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await house.running
-        task = asyncio.create_task(house.service.run([watcher]))
+        task = asyncio.create_task(house.service.run([background]))
         async with asyncio.timeout(10):
             while not all(device.link.connected for device in house.station.devices):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
@@ -49,8 +49,8 @@ async def serving(house: RunningHome, watcher: Watcher) -> AsyncIterator[asyncio
 async def test_a_shutdown_stops_devices_then_ends_the_session_then_watchers_then_links() -> None:
     async with running_home() as house:
         order: list[str] = []
-        watcher = Watcher(order.append)
-        async with serving(house, watcher) as service:
+        background = Background(order.append)
+        async with serving(house, background) as service:
             await house.reach("express")
 
             def look(item: object) -> None:
@@ -75,7 +75,7 @@ async def test_a_shutdown_stops_devices_then_ends_the_session_then_watchers_then
             assert house.clock.now() - simulated < 3
         assert house.on == set()
         firsts = list(dict.fromkeys(order))
-        assert firsts == ["pump stops", "session over", "watcher told to end", "link closed"]
+        assert firsts == ["pump stops", "session over", "background cancelled", "link closed"]
         assert house.recorded.snapshot.state is SessionState.STOPPED
         assert house.recorded.snapshot.reason is EndReason.SHUT_DOWN
 
@@ -83,7 +83,7 @@ async def test_a_shutdown_stops_devices_then_ends_the_session_then_watchers_then
 async def test_a_shutdown_ends_in_time_even_if_a_device_ignores_its_stop() -> None:
     async with running_home() as house:
         order: list[str] = []
-        async with serving(house, Watcher(order.append)) as service:
+        async with serving(house, Background(order.append)) as service:
             await house.reach("express")
             house.break_ears("left-pump")
             simulated = house.clock.now()
@@ -91,13 +91,13 @@ async def test_a_shutdown_ends_in_time_even_if_a_device_ignores_its_stop() -> No
             with contextlib.suppress(asyncio.CancelledError):
                 await service
             assert house.clock.now() - simulated < 5
-            assert order == ["watcher told to end"]
+            assert order == ["background cancelled"]
             assert "right-pump" not in house.on
             await house.until(lambda: not house.on, within_seconds=12)
 
 
 async def test_a_watcher_that_fails_ends_the_service_and_stops_the_devices() -> None:
-    class Broken(Watcher):
+    class Broken(Background):
         fails = asyncio.Event()
 
         async def run(self) -> None:
@@ -105,17 +105,17 @@ async def test_a_watcher_that_fails_ends_the_service_and_stops_the_devices() -> 
             raise ZeroDivisionError
 
     async with running_home() as house:
-        watcher = Broken(lambda _: None)
-        async with serving(house, watcher) as service:
+        background = Broken(lambda _: None)
+        async with serving(house, background) as service:
             await house.reach("express")
-            watcher.fails.set()
+            background.fails.set()
             with pytest.raises(ZeroDivisionError):
                 await service
             assert house.on == set()
 
 
 async def test_nothing_can_be_started_while_the_service_shuts_down() -> None:
-    async with running_home() as house, serving(house, Watcher(lambda _: None)) as service:
+    async with running_home() as house, serving(house, Background(lambda _: None)) as service:
         await house.reach("express")
         service.cancel()
         await house.station.finished()
@@ -126,7 +126,7 @@ async def test_nothing_can_be_started_while_the_service_shuts_down() -> None:
 
 
 async def test_a_session_goes_on_to_its_end_before_the_service_is_wound_down_and_none_begins() -> None:
-    async with running_home() as house, serving(house, Watcher(lambda _: None)) as service:
+    async with running_home() as house, serving(house, Background(lambda _: None)) as service:
         await house.reach("express", "milk")
         house.service.wind_down()
         await house.elapse(5)
@@ -141,7 +141,7 @@ async def test_a_session_goes_on_to_its_end_before_the_service_is_wound_down_and
 
 
 async def test_a_service_without_a_session_is_wound_down_at_once() -> None:
-    async with running_home() as house, serving(house, Watcher(lambda _: None)) as service:
+    async with running_home() as house, serving(house, Background(lambda _: None)) as service:
         house.service.wind_down()
         async with house.clock.timeout(3):
             await service

@@ -177,7 +177,7 @@ async def test_streams_are_bounded_and_leave_nothing_behind() -> None:
     streams.open("another")
     streams.close()
     assert await found[0].next_batch() is None
-    assert board._watchers == []
+    assert board._callbacks == []
     streams.open("tablet")
 
 

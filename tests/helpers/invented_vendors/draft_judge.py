@@ -46,7 +46,7 @@ class JudgedPump:
     def __init__(self, vendor: InventedVendor, draft: Profile) -> None:
         self.body = InventedPump(vendor.profile, Side.LEFT, 1, vendor.pump)
         self.understood: list[DecodedMessage] = []
-        self._truth = vendor.profile
+        self._vendor_profile = vendor.profile
         self._codec = Codec(vendor.profile)
         self._draft = draft
         self._draft_codec = Codec(draft)
@@ -73,7 +73,7 @@ class JudgedPump:
     def _decoded(self, drafted_channel: str, data: bytes) -> tuple[str, DecodedMessage]:
         """Return the pump's own channel that a drafted one is, and what a packet there means."""
         drafted = self._draft.channels[drafted_channel]
-        for name, channel in self._truth.channels.items():
+        for name, channel in self._vendor_profile.channels.items():
             if channel.write and drafted.characteristic in (None, channel.characteristic):
                 try:
                     return name, self._codec.decode_command(name, data)

@@ -252,14 +252,14 @@ class World:
     def _read(self, key: str, truth: Callable[[str], bytes], channel: str) -> bytes:
         return self.faults[key].read(channel, truth)
 
-    async def start_controller(self, *watchers: Callable[[Item], None]) -> RunningHome:
+    async def start_controller(self, *subscribers: Callable[[Item], None]) -> RunningHome:
         """Start the controller, with what the last run saved."""
         self._run_clock = clock = RunClock(self.clock)
         before = set(self.air._members)
         stream = Stream()
         self.persistence = DiskPersistence(self.disk)
-        for watcher in (self.persistence.on_item, *watchers):
-            stream.subscribe(watcher)
+        for subscriber in (self.persistence.on_item, *subscribers):
+            stream.subscribe(subscriber)
         self._crashed.append(asyncio.all_tasks())
         with self.clock.held():
             radio = await self._stack.enter_async_context(radio_on_air(clock, self.air))
@@ -300,7 +300,7 @@ class World:
         assert self._run_clock is not None
         assert self.house is not None
         self._run_clock.end()
-        self.house.stream._watchers.clear()
+        self.house.stream._callbacks.clear()
         self.house.stream._by_kind.clear()
         self.persistence.end(lose_the_last=lose_the_last)
         self._crashed += [self.house, asyncio.all_tasks()]

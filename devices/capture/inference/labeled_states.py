@@ -1,4 +1,4 @@
-"""What is known to have been so at each moment of a capture, by what was pressed: the state of run and all settings."""
+"""The run state and the settings of the device at each moment of a capture, as the labels imply them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Moment:
-    """What held at a moment. `run_states`: more than one just after a change, the newest last."""
+    """The state at a moment. `run_states`: more than one just after a change, the newest last."""
 
     run_states: tuple[str, ...]
     settings: Mapping[str, Value]
@@ -29,8 +29,8 @@ class Moment:
         return self.run_states == ("running",)
 
 
-class SessionTruth:
-    """Looks up what held at a moment. `began_seconds`: when each connection began, by its number."""
+class LabeledStates:
+    """Looks up the state at a moment. `began_seconds`: when each connection began, by its number."""
 
     def __init__(self, actions: Sequence[AppAction], began_seconds: Mapping[int, float]) -> None:
         self._times: list[float] = []
@@ -56,7 +56,7 @@ class SessionTruth:
         self._moments.append((before, run, settings, runs))
 
     def at(self, seconds: float) -> Moment:
-        """Return what held at this Unix time."""
+        """Return the state at this Unix time."""
         number = bisect.bisect_right(self._times, seconds) - 1
         before, run, settings, runs = self._moments[number]
         settled = seconds - self._times[number] > _SETTLED_SECONDS

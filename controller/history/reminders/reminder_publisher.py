@@ -1,4 +1,4 @@
-"""Watches sessions and batteries, and publishes what is due. A watcher of the stream, and a task of its own."""
+"""Publishes what is due, by sessions and batteries. A subscriber of the stream, and a task of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOK_SECONDS = 30.0  # also between two reminders: they never come in a burst
 _PUMPING = ("stimulate", "express")  # the steps after which the parts are used
 
 
-class ReminderWatcher:
+class ReminderPublisher:
     """Reminds while `run` runs. Without a store, it remembers nothing through a restart.
 
     `now`: the wall clock; `zone`: of times of day, by default that of this machine.

@@ -1,4 +1,4 @@
-"""Devices that only advertise: each advertisement is heard at once, no connection is made, and silence is noticed."""
+"""Devices that only advertise: each advertisement is handled at once, no connection is made, and silence is noticed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from devices.bluetooth.advertisement import Advertisement, ByAddress, ByName, Wanted
+from devices.bluetooth.advertisement_link import AdvertisementLink
 from devices.bluetooth.link import CharacteristicRef
-from devices.bluetooth.listening import Listening
 from devices.bluetooth.radio import Radio
 from devices.errors import LinkLostError
 from devices.roles import LinkState
@@ -24,7 +24,7 @@ SILENT_SECONDS = 300.0
 @contextlib.asynccontextmanager
 async def listening(
     wanted: Wanted, on_heard: Callable[[Advertisement], None]
-) -> AsyncIterator[tuple[Listening, ScaledClock, list[LinkState]]]:
+) -> AsyncIterator[tuple[AdvertisementLink, ScaledClock, list[LinkState]]]:
     clock, states = ScaledClock(math.inf), []
 
     @contextlib.asynccontextmanager
@@ -32,7 +32,9 @@ async def listening(
         yield ScriptedBackend()
 
     async with Radio(clock, backend) as radio:
-        link = Listening(radio, clock, "chair", wanted, on_heard, lambda: states.append(link.state), SILENT_SECONDS)
+        link = AdvertisementLink(
+            radio, clock, "chair", wanted, on_heard, lambda: states.append(link.state), SILENT_SECONDS
+        )
         task = asyncio.create_task(link.run())
         await turns()
         try:
@@ -65,7 +67,7 @@ async def test_what_was_silent_for_long_is_gone_until_it_is_heard_again() -> Non
         assert link.connected
         await clock.sleep(140)
         assert not link.connected
-        assert link.problem == "nothing was heard of it for 5 min"
+        assert link.problem == "no advertisement was received for 5 min"
         Scanner.latest.advertise_once(OURS, None)
         assert link.problem is None
         assert states == [LinkState.HEARD, LinkState.SEARCHING, LinkState.HEARD]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from devices.bluetooth.advertisement import Advertisement
-from devices.bluetooth.listening import Listening
+from devices.bluetooth.advertisement_link import AdvertisementLink
 from devices.bluetooth.radio import Radio
 from devices.driver.base import BaseDevice, DeviceOptions
 from devices.driver.device_connection import DeviceConnection
@@ -18,10 +18,11 @@ from devices.roles import ButtonPress
 from devices.support.clock import Clock
 
 
-class HeardDevice(BaseDevice):
-    """One device that is heard, never connected, and takes no command.
+class AdvertisingDevice(BaseDevice):
+    """One device that only advertises: it is never connected, and takes no command.
 
-    `link.connected` says whether it was heard in the last `silent_seconds`; then its values are dropped.
+    `link.connected`: whether an advertisement was received in the last `silent_seconds`. After that, its values are
+    dropped.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class HeardDevice(BaseDevice):
         super().__init__(radio, clock, model, options)
 
     @abstractmethod
-    def _on_heard(self, advertisement: Advertisement) -> None:
-        """Take in an advertisement. Called as it is received."""
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
+        """Decode an advertisement. Called as soon as it is received."""
 
     def on_press(self, callback: Callable[[ButtonPress], None]) -> Callable[[], None]:
         """Call `callback` with every press of a button, at once; the result unsubscribes."""
@@ -47,8 +48,14 @@ class HeardDevice(BaseDevice):
     def _make_link(self, radio: Radio | None, options: DeviceOptions) -> DeviceConnection:
         if radio is None:
             raise TypeError("a device that advertises needs a radio")
-        return Listening(
-            radio, self.clock, self.name, options.wanted, self._on_heard, self._on_link_change, self._silent_seconds
+        return AdvertisementLink(
+            radio,
+            self.clock,
+            self.name,
+            options.wanted,
+            self._on_advertisement,
+            self._on_link_change,
+            self._silent_seconds,
         )
 
     async def _set_up(self) -> None:

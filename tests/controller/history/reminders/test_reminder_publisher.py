@@ -16,8 +16,8 @@ from controller.contract.session_state import SessionState
 from controller.contract.stream import Stream
 from controller.contract.words import load_words
 from controller.history.history_store import HistoryStore
+from controller.history.reminders.reminder_publisher import ReminderPublisher
 from controller.history.reminders.reminder_settings import ReminderSettings
-from controller.history.reminders.reminder_watcher import ReminderWatcher
 from controller.history.session_records import save
 from devices.roles import LinkState, PumpReading, Side
 from tests.helpers.session_records import numbered
@@ -28,7 +28,7 @@ FINISHED = SessionFinishedData(outcome=SessionState.COMPLETED, reason=None, rout
 
 
 class Reminding:
-    """A watcher, what it published, and a clock that a test sets."""
+    """A publisher of reminders, what it published, and a clock that a test sets."""
 
     def __init__(self, store: HistoryStore | None, **settings: Any) -> None:
         self.store, self.settings = store, ReminderSettings.model_validate(settings)
@@ -40,7 +40,7 @@ class Reminding:
         stream.subscribe(self.items.append)
         if self.store is not None:
             await self.store.write()
-        self.watcher = ReminderWatcher(
+        self.publisher = ReminderPublisher(
             self.settings,
             ["home"],
             clock=self.clock,
@@ -50,15 +50,15 @@ class Reminding:
             now=self.clock.wall,
             zone=UTC,
         )
-        await self.watcher.load()
-        self.watcher.remind()
+        await self.publisher.load()
+        self.publisher.remind()
 
     async def after(self, minutes: float) -> list[ReminderData]:
         """Let time pass, half a minute at a time, and return what it reminded of."""
         known = len(self.reminded)
         for _ in range(round(minutes * 2)):
             self.clock.now_seconds += 30
-            self.watcher.remind()
+            self.publisher.remind()
         return self.reminded[known:]
 
     @property
@@ -71,15 +71,15 @@ class Reminding:
 
     def happens(self, data: EventData, session_id: str | None = "s1") -> None:
         event = Event.of("home", session_id, data)
-        self.watcher.watch(event.model_copy(update={"time": self.clock.wall()}))
+        self.publisher.watch(event.model_copy(update={"time": self.clock.wall()}))
 
     async def session(self, minutes: float = 20, *, pumps: bool = True) -> None:
-        self.watcher.watch(Snapshot(station="home", state=SessionState.RUNNING))
+        self.publisher.watch(Snapshot(station="home", state=SessionState.RUNNING))
         if pumps:
             self.happens(StepStartedData(step="express", index=1))
         await self.after(minutes)
         self.happens(FINISHED)
-        self.watcher.watch(Snapshot(station="home", state=SessionState.COMPLETED))
+        self.publisher.watch(Snapshot(station="home", state=SessionState.COMPLETED))
 
     def battery(self, percent: float | None, *, available: bool = True) -> None:
         view = DeviceView(
@@ -91,7 +91,7 @@ class Reminding:
             available=available,
             reading=PumpReading(battery_percent=percent),
         )
-        self.watcher.watch(view)
+        self.publisher.watch(view)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_a_session_is_followed_by_cleaning_and_by_the_next_one(store: Hist
     assert [each.kind for each in await house.after(60)] == ["clean_parts"]
     assert house.shown.parts_to_clean is True
     assert (house.shown.next_session_due, house.shown.next_session_at) == (False, ended.replace(hour=ended.hour + 3))
-    await house.watcher.parts_clean("home")
+    await house.publisher.parts_clean("home")
     assert [each.kind for each in await house.after(3 * 60)] == ["next_session"]
     assert (house.shown.parts_to_clean, house.shown.next_session_due) == (False, True)
     assert house.reminded[-1].due_at == house.shown.next_session_at
@@ -203,17 +203,17 @@ async def test_what_happens_before_the_history_is_read_counts(store: HistoryStor
     house = Reminding(store, **ALL)
     await house.restart()
     await house.session()
-    await house.watcher.parts_clean("home")
+    await house.publisher.parts_clean("home")
     await store.write()
     stream = Stream()
-    watcher = ReminderWatcher(
+    publisher = ReminderPublisher(
         house.settings, ["home"], clock=house.clock, stream=stream, words=load_words("de"), store=store,
         now=house.clock.wall, zone=UTC,
     )  # fmt: skip
-    house.watcher = watcher
+    house.publisher = publisher
     stream.subscribe(house.items.append)
     await house.session(10)
-    await watcher.load()
+    await publisher.load()
     assert [each.kind for each in await house.after(15)] == ["clean_parts"]
     assert house.reminded[-1].words == "Die Teile der Pumpe warten noch auf die Reinigung."
 
@@ -221,7 +221,7 @@ async def test_what_happens_before_the_history_is_read_counts(store: HistoryStor
 async def test_it_starts_nothing_and_knows_no_other_station(store: HistoryStore) -> None:
     house = Reminding(store, **ALL)
     await house.restart()
-    house.watcher.watch(Snapshot(station="attic", state=SessionState.RUNNING))
+    house.publisher.watch(Snapshot(station="attic", state=SessionState.RUNNING))
     await house.session()
     await house.after(24 * 60)
     assert all(isinstance(each, Reminders) or each.type == "reminder" for each in house.items)  # type: ignore[union-attr]

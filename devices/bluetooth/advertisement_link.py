@@ -1,4 +1,4 @@
-"""The link to a device that only advertises: heard, never connected, so that it takes no connection."""
+"""The link to a device that only advertises. It is never connected, so it takes no connection of an adapter."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from devices.support.clock import Clock
 
 _LOGGER = logging.getLogger(__name__)
 
-_LONGEST_LOOK_SECONDS = 60.0  # between two looks at how long nothing was heard
+_LONGEST_CHECK_SECONDS = 60.0  # between two checks of how old the last advertisement is
 
 
-class Listening(Link):
-    """Hears one device while `run` runs. Writing to it raises `LinkLostError`, as it has no connection.
+class AdvertisementLink(Link):
+    """Receives the advertisements of one device while `run` runs. Writing raises `LinkLostError`: nothing is connected.
 
-    `on_heard` is called with every advertisement, at once. After `silent_seconds` without any, it counts as gone.
+    `callback` is called with every advertisement, at once. After `silent_seconds` without any, it counts as gone.
     """
 
     def __init__(
@@ -28,30 +28,30 @@ class Listening(Link):
         clock: Clock,
         name: str,
         wanted: Wanted,
-        on_heard: Callable[[Advertisement], None],
+        callback: Callable[[Advertisement], None],
         on_change: Callable[[], None],
         silent_seconds: float,
     ) -> None:
         super().__init__(radio, clock, name, wanted, _never_connected, on_change)
-        self._on_heard = on_heard
+        self._callback = callback
         self._silent_seconds = silent_seconds
 
     @property
     def connected(self) -> bool:
-        """Whether it was heard recently: its last values still count."""
+        """Whether an advertisement was received recently: the last values still count."""
         return self.state is LinkState.HEARD
 
     async def run(self) -> None:
-        """Listen, until cancelled."""
+        """Receive advertisements until cancelled."""
         self._set(LinkState.SEARCHING)
         unsubscribe = self._radio.listen(self._wanted, self._on_advertisement)
-        look_seconds = min(self._silent_seconds, _LONGEST_LOOK_SECONDS)
+        check_seconds = min(self._silent_seconds, _LONGEST_CHECK_SECONDS)
         try:
             while True:
-                await self._clock.sleep(look_seconds)
-                heard = self.advertisement
-                if heard is not None and self._clock.now() - heard.seen_at_seconds >= self._silent_seconds:
-                    self.problem = f"nothing was heard of it for {self._silent_seconds / 60:.0f} min"
+                await self._clock.sleep(check_seconds)
+                latest = self.advertisement
+                if latest is not None and self._clock.now() - latest.seen_at_seconds >= self._silent_seconds:
+                    self.problem = f"no advertisement was received for {self._silent_seconds / 60:.0f} min"
                     self._set(LinkState.SEARCHING)
         finally:
             unsubscribe()
@@ -60,12 +60,12 @@ class Listening(Link):
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         self.advertisement = advertisement
         try:
-            self._on_heard(advertisement)  # first: a press waits for nothing
+            self._callback(advertisement)  # first: a press waits for nothing
         except Exception:  # whatever somebody advertises must not end the scan
             _LOGGER.exception("%s: an advertisement could not be handled", self.name)
         if self.state is not LinkState.HEARD:
             self.problem = None
-            _LOGGER.info("%s is heard (%s, %d dBm)", self.name, masked(advertisement.address), advertisement.rssi_dbm)
+            _LOGGER.info("%s advertises (%s, %d dBm)", self.name, masked(advertisement.address), advertisement.rssi_dbm)
             self._set(LinkState.HEARD)
 
 
