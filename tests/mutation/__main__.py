@@ -13,7 +13,11 @@ from tests.mutation.survivors import Outcome, survivors
 ROOT = Path(__file__).parents[2]
 MODULES = ("controller/safety/limits.py", "controller/safety/apply_limits.py")
 # What is quick and kills most, first.
-TESTS = ("tests/controller/safety/test_limits_match_sources.py", "tests/controller/safety/test_apply_limits.py")
+TESTS = (
+    "tests/controller/safety/test_limits_match_sources.py",
+    "tests/controller/safety/test_apply_limits.py",
+    "tests/controller/safety/test_limit_properties.py",
+)
 ACCEPTED = Path(__file__).with_name("accepted.yaml")
 
 
