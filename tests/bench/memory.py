@@ -1,6 +1,6 @@
 """How much memory `letdown run` takes without virtual devices, beside a bare loop: bleak, aiomqtt, a profile's codec.
 
-Both have what bleak needs on Linux, and look for a broker that is not there. Letdown scans an air on which nobody is,
+Both have what bleak needs on Linux, and look for a broker that is not there. Letdown scans an air without devices,
 so that no Bluetooth adapter is needed. The promise is about what `pip install letdown` installs; the page is an extra.
 """
 

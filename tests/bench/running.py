@@ -156,11 +156,11 @@ async def bare(app: App, air: Air) -> AsyncIterator[Callable[[aiomqtt.Client], A
             device = await bleak.BleakScanner.find_device_by_address(address_of(number), backend=scanner)
             pump = await stack.enter_async_context(bleak.BleakClient(device, backend=client_class))
 
-            def heard(_: object, data: bytearray, number: int = number) -> None:
+            def on_notification(_: object, data: bytearray, number: int = number) -> None:
                 states[number] = codec.decode_report("status", bytes(data)).values["run_state"]
                 changed.set()
 
-            await pump.start_notify(status, heard)
+            await pump.start_notify(status, on_notification)
             await pump.start_notify(control, lambda *_: None)
             pumps.append(pump)
         subscriber = await stack.enter_async_context(mqtt_client(app.broker.host, app.broker.port))

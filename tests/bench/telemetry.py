@@ -1,6 +1,6 @@
 """How many notifications reach an MQTT subscriber, and what each costs the controller.
 
-Four processes: the virtual devices and the broker in one, whose cost counts for nobody; then in turn `letdown` and the
+Four processes: the virtual devices and the broker in one, whose cost does not count; then in turn `letdown` and the
 bare loop, each with a Bluetooth controller of its own on that air; and this one, which starts the pumps and counts.
 The bare loop decodes each notification and publishes it as JSON.
 """

@@ -52,7 +52,7 @@ class _OpenPump(PumpBody):
             self._begin(phase)
 
     def press_vacuum(self, vacuum_mmhg: float) -> None:
-        """Set the vacuum at the pump, whoever started it; while it is off, for the next start at its button."""
+        """Set the vacuum at the pump, however it was started; while it is off, for the next start at its button."""
         phase = self.suction.phase
         self._target_mmhg = clamp(vacuum_mmhg, *self.ranges.vacuum(phase))
         self._change(phase)
@@ -114,7 +114,7 @@ class _Pump(SimplePump):
         self.switch_on({"phase": phase.value, "rate_cpm": rate, **self.nearest_setting(vacuum_mmhg, phase)})
 
     def press_vacuum(self, vacuum_mmhg: float) -> None:
-        """Set the vacuum at the pump, whoever started it; while it is off, for the next start at its button."""
+        """Set the vacuum at the pump, however it was started; while it is off, for the next start at its button."""
         self.press_setting(self.nearest_setting(vacuum_mmhg, self.phase))
 
     def nearest_setting(self, vacuum_mmhg: float, phase: Phase) -> dict[str, Value]:

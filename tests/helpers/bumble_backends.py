@@ -1,4 +1,4 @@
-"""A pump that does as it is told, and a central, on one air."""
+"""A scripted pump and a central on one virtual radio."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ADVERTISEMENT = AdvertisingPacket(
 
 
 class Pump:
-    """A device that records what it is told, and answers as it is told to."""
+    """A device that records what is written, and answers as scripted."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []

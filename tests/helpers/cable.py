@@ -25,7 +25,7 @@ class Cable:
         self._server = await asyncio.start_server(self._join, self.url.host, self.url.port)
 
     def unplug(self) -> None:
-        """Cut it, and let nobody through any more."""
+        """Cut it, and accept no connection any more."""
         if self._server is not None:
             self._server.close()
         for writer in self._writers:

@@ -25,10 +25,10 @@ def forker_command(*modules: str) -> tuple[str, ...]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return an environment without settings of whoever runs the tests."""
+    """Return an environment without the settings of the user who runs the tests."""
     ours = ("LETDOWN_", "PYTHON", "COLUMNS", "TERM", "FORCE_COLOR", "NO_COLOR", "GITHUB_", "TTY_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    # The settings of whoever runs the tests are not found either.
+    # Their settings files are not found either.
     return {**kept, "PYTHONPATH": str(ROOT), "TERM": "dumb", "XDG_CONFIG_HOME": "/nonexistent", **more}
 
 
@@ -40,7 +40,7 @@ def _forker() -> subprocess.Popen[bytes]:
 
 
 def letdown(*arguments: str, cwd: Path, seconds: float = 180.0, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, forked from a process that has imported it. Nobody is ever shown a traceback."""
+    """Run a command to its end, forked from a process that has imported it. No traceback is ever printed."""
     with tempfile.TemporaryDirectory() as name:
         log, errors = Path(name) / "letdown.log", Path(name) / "errors.txt"
         start = {"arguments": arguments, "log": str(log), "errors": str(errors), "folder": str(cwd)}

@@ -171,7 +171,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self, command: Sequence[str] = LETDOWN, *, complains: bool = False) -> AsyncIterator[Program]:
-        """Run it for the block. What is heard of it is heard anew. `complains`: it may log errors."""
+        """Run it for the block. Messages are recorded anew. `complains`: it may log errors."""
         self.other.heard.clear()
         self._began = datetime.now(UTC)
         log = self.folder / f"log-{next(NUMBERS)}"
@@ -205,7 +205,7 @@ class Service:
         return at
 
     async def ready(self, process: Program, rounds: int = 1) -> None:
-        """Wait until it can be told something, and has all its devices: anew, when it has taken over new settings."""
+        """Wait until it accepts commands, and has all its devices: anew, when it has taken over new settings."""
 
         def ready() -> bool:
             *before, latest = process.log.split("serving home")

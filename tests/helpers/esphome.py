@@ -127,7 +127,7 @@ class _Host:
             self._send(api.BluetoothGATTErrorResponse(address=request.address, error=-1))
 
     async def end(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         self._central.remove_all_listeners("advertisement")
         for task in list(self._work):
             task.cancel()
@@ -171,16 +171,16 @@ class _Host:
     # What is near
 
     async def _scan(self, _: Any) -> None:
-        def hear(advertisement: Advertisement) -> None:
-            heard = api.BluetoothLERawAdvertisement(
+        def on_advertisement(advertisement: Advertisement) -> None:
+            raw = api.BluetoothLERawAdvertisement(
                 address=_number(advertisement.address),
                 rssi=advertisement.rssi,
                 address_type=int(advertisement.address.address_type),
                 data=bytes(advertisement.data),
             )
-            self._send(api.BluetoothLERawAdvertisementsResponse(advertisements=[heard]))
+            self._send(api.BluetoothLERawAdvertisementsResponse(advertisements=[raw]))
 
-        self._central.on("advertisement", hear)
+        self._central.on("advertisement", on_advertisement)
         if not self._central.is_scanning:
             await self._central.start_scanning(active=True, filter_duplicates=False)
 

@@ -57,7 +57,7 @@ def note(file: Path, number: int) -> None:
 
 
 def main(*more: str) -> None:
-    """Start what is asked for, until nobody asks any more. `more`: modules to import before, too."""
+    """Start what is requested, until the requests end. `more`: modules to import before, too."""
     for module in (*PRELOADED, *more):
         import_module(module)
     gc.freeze()  # so that no child copies all of it to look for garbage

@@ -218,7 +218,7 @@ def _driver(each: DescribedDevice, radio: Radio, clock: Clock) -> BaseDevice:
 
 
 def _simulated_time(clock: Clock) -> Callable[[], datetime]:
-    """Return a wall clock that goes as fast as the simulation: the twins keep the time that they are told."""
+    """Return a wall clock that goes as fast as the simulation: the twins keep the time that they get."""
     began, began_seconds = datetime.now(UTC), clock.now()
     return lambda: began + timedelta(seconds=clock.now() - began_seconds)
 

@@ -163,7 +163,7 @@ async def heated_home(
             )
             house = HeatedHome(clock, home, stream, station)
             running = asyncio.create_task(station.run())
-            awaited = [each for each in station.devices if each.name in home.twins]  # others are only heard
+            awaited = [each for each in station.devices if each.name in home.twins]  # others only advertise
             async with asyncio.timeout(10):
                 while not all(each.link.connected for each in awaited):  # noqa: ASYNC110 - links have no event
                     await asyncio.sleep(0.001)

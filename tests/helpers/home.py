@@ -267,7 +267,7 @@ class RunningHome(HomeFaults):
 
     @property
     def starts(self) -> int:
-        """How often any device was told to begin."""
+        """How often any device got a start command."""
         return sum(self.commanded(key, "start", "set_target", "run", "resume") for key in ALL)
 
     # Time

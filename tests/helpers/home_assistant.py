@@ -1,4 +1,4 @@
-"""A real Home Assistant of the test's own, without a screen: started, asked, told, and started again."""
+"""A real Home Assistant of the test's own, without a screen: started, queried, commanded, and started again."""
 
 from __future__ import annotations
 

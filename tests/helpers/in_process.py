@@ -30,7 +30,7 @@ class Ended:
 
 
 def run_in_process(arguments: tuple[str, ...], home: Path, env: Mapping[str, str] | None = None) -> Ended:
-    """Run a command to its end. Its state would be below `home`. An error that nobody explains is raised."""
+    """Run a command to its end. Its state would be below `home`. An unexpected error is raised."""
     clean = {"HOME": str(home), "XDG_STATE_HOME": None, "STATE_DIRECTORY": None, "COLUMNS": "200", "TERM": "dumb"}
     done = CliRunner().invoke(app, list(arguments), prog_name="letdown", env={**clean, **(env or {})})
     if done.exception is not None and not isinstance(done.exception, SystemExit):

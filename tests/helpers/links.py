@@ -1,4 +1,4 @@
-"""A link on a radio that does as it is told, and what the link announces."""
+"""A link on a scripted radio, and what the link announces."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Client:
 
 
 class FakeRadio(Radio):
-    """Finds the device at once, unless told not to, and connects as `plan` says, one entry a time."""
+    """Finds the device at once, unless it is switched off, and connects as `plan` says, one entry a time."""
 
     def __init__(self, clock: ScaledClock, *plan: Client | Exception) -> None:
         super().__init__(clock)

@@ -1,4 +1,4 @@
-"""Protocols of pumps that nobody makes, put together by chance, and what a capture of their app would hold.
+"""Protocols of pumps that do not exist, put together at random, and what a capture of their app would hold.
 
 The truth is a profile; the frames are encoded by the real codec. What is drafted from the capture is compared with it.
 """

@@ -23,7 +23,7 @@ _NAME = "Made 1"
 
 @contextlib.asynccontextmanager
 async def twin_on_air(profile: Profile) -> AsyncIterator[tuple[ProfileDevice, Twin, ScaledClock]]:
-    """Yield a driver that nobody runs yet, its twin and their clock."""
+    """Yield a driver that does not run yet, its twin and their clock."""
     clock, air = ScaledClock(math.inf), Air()
     home = Home(clock, Catalog([profile]), [DescribedDevice("device", profile.id, _NAME, Side.LEFT)], seed=1)
     async with home.on_air(air), radio_on_air(clock, air) as radio:

@@ -17,7 +17,7 @@ from tests.helpers.plug_simulators import SimulatedPlug
 class MessageBus:
     """`published`: topic, payload and QoS of all that a link published. `up`: False refuses and ends connections.
 
-    `passes`: False while messages get lost both ways, and nobody notices. `holds`: whether a message to the plug is
+    `passes`: False while messages get lost both ways, without any notice. `holds`: whether a message to the plug is
     kept until `deliver`.
     """
 

@@ -1,4 +1,4 @@
-"""The other side: a plain MQTT client that writes down what it hears, and things to publish."""
+"""The other side: a plain MQTT client that records what it receives, and things to publish."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Ear:
         await self.client.publish(TOPICS.command(STATION), text, 1, retain)
 
     async def listen(self) -> None:
-        with contextlib.suppress(aiomqtt.MqttError):  # the broker went away; what was heard is heard
+        with contextlib.suppress(aiomqtt.MqttError):  # the broker went away; what was received is kept
             async for message in self.client.messages:
                 self.heard.append(message)
                 if self.puts_flange_on and message.topic.value == TOPICS.guide(STATION) and not message.retain:
@@ -120,7 +120,7 @@ async def ear(broker: BrokerUrl, **options: Any) -> AsyncIterator[Ear]:
 
 
 class Desk:
-    """A `handle` that records what it is asked, and takes as long as it is told to."""
+    """A `handle` that records commands, and takes a given time for each."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Command, Args, bool]] = []

@@ -28,7 +28,7 @@ ON: dict[str, set[str]] = {
 
 @dataclass(frozen=True)
 class Past:
-    """A session that is over: what was told, what was on in which step, and how often each device was started."""
+    """A session that is over: what was published, what was on in which step, and how often each device was started."""
 
     recorded: Recorder
     on: dict[str, set[str]]

@@ -41,7 +41,7 @@ def pump(talk: Any) -> DevicePump:
 def answering(peer: Peer, result: str = "done", *, request: int = 0, number: int = 0) -> None:
     """Let a peer answer each command, or the command and number beside it."""
 
-    def hear(channel: str, data: bytes) -> None:
+    def on_write(channel: str, data: bytes) -> None:
         peer.report("result", request=data[0] + request, number=data[1] + number, result=result)
 
-    peer.on_write = hear
+    peer.on_write = on_write

@@ -1,4 +1,4 @@
-"""Bumble without the work that it does for its debug log alone: it formats each packet, in colour, though nobody reads.
+"""Bumble without formatting each packet in colour for a debug log that is not printed.
 
 Its registry of UUIDs is a list that it searches for each UUID of each server, so tests slow down as it grows.
 """

@@ -31,11 +31,11 @@ async def test_a_trip_is_noticed() -> None:
     def report_too_much(station: Station) -> None:
         (left, *_) = station.devices
         assert isinstance(left, ProfileDevice)
-        hear = left.state.update
+        update = left.state.update
 
         def hear_too_much(values: Mapping[str, Value]) -> None:
             runs = left.values.get("run_state") == "running"
-            hear({**values, "vacuum_mmhg": 400} if runs else values)
+            update({**values, "vacuum_mmhg": 400} if runs else values)
 
         left.state.update = hear_too_much  # type: ignore[method-assign]
 

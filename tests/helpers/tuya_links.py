@@ -1,4 +1,4 @@
-"""A Tuya device on the virtual radio, and the engine that speaks to it: what the tests of this room share."""
+"""A Tuya device on the virtual radio, and the engine that connects to it, for the tests of Tuya."""
 
 from __future__ import annotations
 

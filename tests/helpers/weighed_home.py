@@ -99,7 +99,7 @@ class WeighedHome:
 
     @property
     def scale_commands(self) -> list[DecodedMessage]:
-        """What the scale was told so far."""
+        """The commands that the scale got so far."""
         return self.home.twins["scale"].commands
 
     def disturbed_until(self, seconds: float) -> float:

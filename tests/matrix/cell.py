@@ -146,7 +146,7 @@ async def run(fault: Fault, moment: Moment) -> Cell:
                 await _observe(cell)
             count = len(cell.house.recorded.items)
         await asyncio.sleep(0.005)  # tasks that are about to end
-        gc.collect()  # logs exceptions that nobody retrieved
+        gc.collect()  # logs exceptions that were never retrieved
     gc.unfreeze()
     del cell.house.recorded.items[count:]  # closing the home is not part of the session
     cell.logged = logged

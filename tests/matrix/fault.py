@@ -30,7 +30,7 @@ class Uncertainty(StrEnum):
 
 @dataclass(frozen=True)
 class End:
-    """The session must end: everything is off within so many seconds of the cause, and the user is told why.
+    """The session must end: everything is off within so many seconds of the cause, and the user learns why.
 
     `reason` and `message` (a key of the guide) may contain `{device}`: `device`, or else the moment's victim.
     Without a reason, it is that of the trip, or of the stop that was enforced.

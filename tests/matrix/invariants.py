@@ -123,11 +123,11 @@ def record_is_complete(cell: Cell) -> None:
 
 
 def user_is_told(cell: Cell) -> None:
-    """The user is told why, in the guide and by an event, and nothing untrue; the last message is about the uncertain
+    """The user learns why, in the guide and by an event, and nothing untrue; the last message is about the uncertain
     device, where there is one."""
     recorded, words, end = cell.house.recorded, cell.house.words, cell.end
-    heard = [guide.words for guide in recorded.guides(since=cell.injected_at_seconds)]
-    said = [each for each in heard if each != words.message("acknowledged")]  # that is done at the end of each cell
+    shown = [guide.words for guide in recorded.guides(since=cell.injected_at_seconds)]
+    relevant = [each for each in shown if each != words.message("acknowledged")]  # that is done at the end of each cell
     trips = recorded.events(EventType.TRIP)
     message = words.message(end.message, device=_device(cell), words="{words}")
     if end.trips:
@@ -140,19 +140,19 @@ def user_is_told(cell: Cell) -> None:
     assert set(end.events) <= {event.type for event in recorded.events()}
     assert bool(recorded.events(EventType.PAIN)) is (EventType.PAIN in end.events)
     uncertain = _uncertain(cell)
-    assert message in said or (uncertain and not end.trips)
+    assert message in relevant or (uncertain and not end.trips)
     for device in uncertain:
-        assert any(_says_uncertain(each, device, words) for each in said)
+        assert any(_says_uncertain(each, device, words) for each in relevant)
     if (
         isinstance(cell.outcome, GoesOn)
         or not uncertain
         or (end.trips and end.uncertainty is Uncertainty.UNTIL_CONFIRMED)
     ):
-        assert said[-1] == message  # that a device is off now is not the last word on a trip
+        assert relevant[-1] == message  # that a device is off now is not the last word on a trip
     elif _LAST_MESSAGE[end.uncertainty] == "uncertain":
-        assert any(_says_uncertain(said[-1], device, words) for device in uncertain)
+        assert any(_says_uncertain(relevant[-1], device, words) for device in uncertain)
     else:
-        assert said[-1] in {words.message(_LAST_MESSAGE[end.uncertainty], device=device) for device in uncertain}
+        assert relevant[-1] in {words.message(_LAST_MESSAGE[end.uncertainty], device=device) for device in uncertain}
 
 
 def _says_uncertain(text: str, device: str, words: Words) -> bool:

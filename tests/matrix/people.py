@@ -1,4 +1,4 @@
-"""Faults of users, of their phones and clocks, and of whoever runs the controller."""
+"""Faults of users, of their phones and clocks, and of the person who runs the controller."""
 
 from __future__ import annotations
 

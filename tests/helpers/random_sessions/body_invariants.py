@@ -163,7 +163,7 @@ class BodyInvariants:
             if key in self.stop_first:
                 self.stop_first.discard(key)
                 if name not in STOPS:
-                    self._violated(f"{key} may have run when the controller crashed, and is first told to {name}")
+                    self._violated(f"{key} may have run when the controller crashed, and its first command is {name}")
             self.check()  # so that what begins or ends here is not counted from the last check on
             before = value_of(self._world.home.twins[key])
             result: CommandResult = command(name, values)
@@ -238,7 +238,7 @@ class BodyInvariants:
             sealed = now_seconds - state.sealed_at_seconds <= SAME_SEAL_SECONDS
             most_mmhg = min(most_mmhg, first_mmhg if sealed else GENTLEST_MMHG)
         if mmhg > most_mmhg:
-            self._violated(f"{key} is told to {name} {mmhg:g} mmHg for {phase}; {most_mmhg:g} are allowed")
+            self._violated(f"{key} gets {name} with {mmhg:g} mmHg for {phase}; {most_mmhg:g} are allowed")
         raised = mmhg > before_mmhg
         quiet_seconds = now_seconds - max(state.pressed_at_seconds, self._world.faults[key].repaired_at_seconds)
         known = self._world.faults[key].reports_truthfully and quiet_seconds > MANUAL_USE_SECONDS
@@ -315,7 +315,7 @@ class BodyInvariants:
         house = self._world.house
         doubt_seconds = UNCERTAIN_SECONDS + (MANUAL_USE_SECONDS if state.manual else 0.0)
         if late_seconds > doubt_seconds and house is not None and key not in house.guard.uncertain:
-            self._violated(f"{key} is on, {state.why_off}, and nobody says that it may still run")
+            self._violated(f"{key} is on, {state.why_off}, and that it may still run is not shown")
 
     def _check_excess(self, key: str, state: DeviceState, faults: DeviceFaults, now_seconds: float) -> None:
         """Check what it does against what it may do, where it may be on at all."""
@@ -344,8 +344,8 @@ class BodyInvariants:
         """Whether the controller has received true reports of a device for a while."""
         faults = self._world.faults[key]
         since_seconds = max(faults.repaired_at_seconds, faults.connected_at_seconds, self._started_at_seconds)
-        told = self._world.house is not None and faults.reachable and faults.reports_truthfully
-        return told and self._world.clock.now() - since_seconds >= AGAIN_SECONDS
+        notified = self._world.house is not None and faults.reachable and faults.reports_truthfully
+        return notified and self._world.clock.now() - since_seconds >= AGAIN_SECONDS
 
     def _is_counted(self, key: str, state: DeviceState, faults: DeviceFaults, now_seconds: float) -> bool:
         """Whether its time must count: the controller started it, or receives that it is on."""
@@ -375,7 +375,7 @@ class BodyInvariants:
         if house is None or state.pulls_since_seconds is None:
             return
         if now_seconds - state.pulls_since_seconds > AGAIN_SECONDS and key not in house.guard.uncertain:
-            self._violated(f"{key} does not let go, and nobody says so")
+            self._violated(f"{key} does not release, and that is not shown")
 
     def _why_off(self, key: str) -> str | None:
         """Return why a device must be off now, or `None`."""
@@ -400,7 +400,7 @@ class BodyInvariants:
         """Return why a device in manual use must be off now, or `None`."""
         house, now_seconds = self._world.house, self._world.clock.now()
         if house is None:
-            return None  # nobody is there who could switch it off
+            return None  # no controller runs that could switch it off
         none = {"warm-pad": self.day_limits.celsius == 0, "massager": self.day_limits.intensity == 0}
         reasons = {
             "a session is running, and did not start it": house.station.running,

@@ -47,7 +47,7 @@ _NIGHT_SECONDS = 4 * 3600.0  # so much time or more is let pass with few reports
 
 
 class RunClock:
-    """The clock of one run of the controller: after its end, whoever waits on it waits for ever."""
+    """The clock of one run of the controller: after its end, a task that waits on it waits for ever."""
 
     def __init__(self, clock: ScaledClock) -> None:
         self._clock = clock
@@ -136,7 +136,7 @@ class Disk:
 
 
 class DiskPersistence:
-    """A `Persistence` on a `Disk`: saves in order, and a moment later what nobody waits for."""
+    """A `Persistence` on a `Disk`: saves in order, and a moment later what is not awaited."""
 
     def __init__(self, disk: Disk) -> None:
         self.saved = disk.saved()
@@ -330,7 +330,7 @@ class World:
         """End everything, with whatever the runs that crashed left hanging."""
         if self.house is not None:
             self.crash()
-        # Bumble's own are let finish: one that is cancelled before it begins leaves a coroutine that nobody awaited.
+        # Bumble's own may finish: one that is cancelled before it begins leaves a coroutine that was never awaited.
         tasks = asyncio.all_tasks() - {asyncio.current_task()} - AsyncRunner.running_tasks
         for task in tasks:
             task.cancel()

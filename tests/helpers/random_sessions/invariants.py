@@ -133,7 +133,7 @@ class Invariants:
     def on_reply(self, action: str, reply: Reply) -> None:
         """Check a reply."""
         if reply.outcome != "accepted" and not reply.reasons:
-            self.violated(f"{action} is {reply.outcome}, and nobody says why")
+            self.violated(f"{action} is {reply.outcome}, without a reason")
         if action in CHANGES and reply.outcome == "refused":
             self.body_invariants.refuse_vacuum()
         if action not in ("stop", "pain"):
@@ -187,19 +187,19 @@ class Invariants:
             or set(guard.running_outside) != self.stream_invariants.outside
         ):
             self.violated(
-                f"{snapshot.running_outside} are shown, and {self.stream_invariants.outside} told, to run outside"
+                f"{snapshot.running_outside} are shown, and {self.stream_invariants.outside} published, to run outside"
             )
         steady = house.clock.now() - self.world.disk_changed_at_seconds > SHOWN_SECONDS
         if steady and bool(snapshot.problems) is not self.world.disk.full:
             self.violated(f"{snapshot.problems} are shown; the disk is full: {self.world.disk.full}")
         if untold := set(guard.uncertain) - self.stream_invariants.uncertain:
-            self.violated(f"nobody was told that {untold} may still run")
+            self.violated(f"{untold} may still run, which was not published")
         if missing := set(guard.uncertain) - self.world.disk.running.keys():
             self.violated(f"that {missing} may still run would be forgotten in a crash")
         if trip is None:
             return
         if trip != self._saved_trip and (trip.kind, trip.device) not in self.stream_invariants.tripped:
-            self.violated(f"there is a trip, and nobody was told: {trip}")
+            self.violated(f"there is a trip, which was not published: {trip}")
         # Near 250 mmHg, the 20 that a unit may be off and its sensor's noise reach the trip in normal use.
         near = trip.kind is TripKind.VACUUM and (guard.owner.comfort_vacuum_mmhg or 250) > 240
         if not near and not self.world.faults[trip.device].any_injected:
@@ -216,7 +216,7 @@ class Invariants:
             self.violated(f"a session failed without a reason: {snapshot.reason}")
         for key, faults in self.world.faults.items():
             if (snapshot.reason_words or "").startswith(f"{key} stopped by itself") and not faults.any_injected:
-                self.violated(f"{snapshot.reason}, and nobody did")
+                self.violated(f"{snapshot.reason}, and no command did")
         if snapshot.state is SessionState.RUNNING and guard.symptoms != self._answers.symptoms:
             self.violated(f"the guard knows of {sorted(guard.symptoms)}; there are {sorted(self._answers.symptoms)}")
         guide = self.stream_invariants.guide
@@ -239,7 +239,7 @@ class Invariants:
         if self.body_invariants.is_told(key):
             shown = key in house.station.snapshot.running_outside
             if self.body_invariants.is_outside(key) and not shown:
-                self.violated(f"{key} is on, nobody here started it, and it is not shown")
+                self.violated(f"{key} is on, the controller did not start it, and it is not shown")
             if shown and self.body_invariants.is_quiet(key):
                 self.violated(f"{key} is shown to run, and is off")
         calm_seconds = house.clock.now() - max(faults.changed_at_seconds, self._started_at_seconds)

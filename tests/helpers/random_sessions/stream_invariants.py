@@ -32,7 +32,7 @@ class StreamInvariants:
         self.views: dict[str, DeviceView] = {}
         self.tripped: set[tuple[str, str]] = set()  # kind and device of the trips that were published
         self.uncertain: set[str] = set()  # the devices whose stop was last published as uncertain
-        self.outside: set[str] = set()  # the devices last published as running though nobody started them
+        self.outside: set[str] = set()  # the devices last published as running outside of a session
         self._invariants = invariants
         self._ids: set[str] = set()
         self._once: set[tuple[EventType, str]] = set()
@@ -51,7 +51,7 @@ class StreamInvariants:
             case DeviceView():
                 self.views[item.device] = item
             case Telemetry() if not self._invariants.world.faults[item.device].reachable:
-                self._violated(f"{item.values} are told of {item.device}, which is out of reach")
+                self._violated(f"{item.values} are published of {item.device}, which is out of reach")
 
     def on_crash(self, interrupted: str | None) -> None:
         """Expect no end of the running step; a session that is saved as running ends in the next run."""
