@@ -153,7 +153,7 @@ def of_a_newer_version(path: Path) -> None:
 
 WRONG: dict[Callable[[Path], None], str] = {
     a_text: "cannot be used (file is not a database); move {path}* away to begin a new one",
-    a_folder: "cannot be written (Is a directory); name a file that whoever runs the controller may write",
+    a_folder: "cannot be written (Is a directory); name a file that the user of the controller may write",
     of_something_else: "is a database of something else; name another one",
     of_a_newer_version: "was written by a newer version of Letdown (its tables are 0099); use that version",
 }
@@ -213,7 +213,7 @@ async def test_what_may_only_be_read_is_read(path: Path, open_folder: Path) -> N
             store.put(note(1))
             await until(lambda: store.problem is not None)
             assert store.problem is not None
-            assert "(Permission denied); name a file that whoever runs the controller may write" in store.problem
+            assert "(Permission denied); name a file that the user of the controller may write" in store.problem
             with pytest.raises(HistoryError, match="Permission denied"):
                 await store.write(note(2))
         assert len(HistoryQueue(queue_file(waiting / "h.db")).first(9)) == 1

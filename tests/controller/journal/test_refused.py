@@ -21,7 +21,7 @@ from tests.helpers.stores import LEFT, TRIP, opened_in_trouble, run, saved, unti
 
 NOBODY = 65534
 MAY_WRITE = (
-    "name a file that whoever runs the controller may write, in a folder where they may, too, and restart Letdown"
+    "name a file that the user of the controller may write, in a folder that they may write, too, and restart Letdown"
 )
 
 
