@@ -97,7 +97,7 @@ class Frozen(BaseModel):
 
 
 class PumpSetting(Frozen):
-    """How a pump is to run."""
+    """How a pump is to run: `vacuum_mmhg` (the peak of a cycle) or `level` (its own scale), and cycles per minute."""
 
     phase: Phase
     vacuum_mmhg: float | None = Field(None, ge=0)
@@ -323,7 +323,7 @@ class EnergyDevice(Device, Protocol):
 
 
 class Pump(EnergyDevice, Protocol):
-    """Suction on one breast or both."""
+    """Suction on one breast or both. Its verbs raise `DeviceError`; after `UncertainError` it may have acted."""
 
     role: Literal["pump"]
 
@@ -332,20 +332,20 @@ class Pump(EnergyDevice, Protocol):
         """The latest known values."""
 
     async def start(self, setting: PumpSetting, duration_seconds: float, lease_seconds: float) -> None:
-        """Run with `setting` for at most `duration_seconds`."""
+        """Run with `setting` for at most `duration_seconds`; with a lease, for `lease_seconds` unless it is renewed."""
 
     async def adjust(self, setting: PumpSetting, duration_seconds: float) -> None:
         """Change a running pump, which then runs for at most `duration_seconds` more."""
 
     async def pause(self) -> None:
-        """Vent and hold."""
+        """Release the vacuum, and stay ready."""
 
     async def resume(self) -> None:
         """Go on after `pause`."""
 
 
 class Warmer(EnergyDevice, Protocol):
-    """A warm compress."""
+    """A warm compress. Its verbs raise `DeviceError`; after `UncertainError` it may have acted."""
 
     role: Literal["warmer"]
 
@@ -354,11 +354,11 @@ class Warmer(EnergyDevice, Protocol):
         """The latest known values."""
 
     async def set_target(self, celsius: float, duration_seconds: float, lease_seconds: float) -> None:
-        """Warm to `celsius` for at most `duration_seconds`."""
+        """Warm to `celsius` (°C) for at most `duration_seconds`; with a lease, as `Pump.start`."""
 
 
 class Massager(EnergyDevice, Protocol):
-    """A vibrating massager."""
+    """A vibrating massager. Its verbs raise `DeviceError`; after `UncertainError` it may have acted."""
 
     role: Literal["massager"]
 
@@ -367,7 +367,7 @@ class Massager(EnergyDevice, Protocol):
         """The latest known values."""
 
     async def run(self, intensity: float, duration_seconds: float, lease_seconds: float, side: Side) -> None:
-        """Vibrate at `intensity` (0 to 1) for at most `duration_seconds`."""
+        """Vibrate at `intensity` (0 to 1) for at most `duration_seconds`; with a lease, as `Pump.start`."""
 
 
 class Scale(Device, Protocol):
