@@ -113,11 +113,12 @@ def _python(facts: InstallationFacts) -> Installation:
 
 
 _WAYS: tuple[tuple[Callable[[InstallationFacts], bool], Callable[[InstallationFacts], Installation]], ...] = (
-    # The first that fits. What surrounds it comes first: in a container there is an environment, too.
+    # The first that fits. What surrounds it comes first: in a container there is an environment, too. But a checkout is
+    # upgraded as one, also in a developer's container.
     (lambda facts: facts.add_on, _add_on),
+    (lambda facts: facts.source is not None, _source),
     (lambda facts: facts.container, _container),
     (lambda facts: facts.installer == "dpkg", _debian),
-    (lambda facts: facts.source is not None, _source),
     (lambda facts: _PIPX in facts.markers, _pipx),
     (lambda facts: _UV_TOOL in facts.markers, _uv_tool),
     (lambda facts: facts.environment, _venv),

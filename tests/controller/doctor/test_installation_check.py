@@ -41,7 +41,11 @@ def test_each_way_is_recognised_with_how_to_upgrade_it(way: str) -> None:
 
 def test_a_container_of_home_assistant_is_the_add_on_and_an_environment_in_a_container_is_the_container() -> None:
     assert len({recognised(facts).name for facts, _, _ in WAYS.values()}) == len(WAYS)
-    assert recognised(InstallationFacts(HERE, "dpkg", source=HERE, container=True)).name == "container"
+    assert recognised(InstallationFacts(HERE, "dpkg", container=True)).name == "container"
+
+
+def test_a_checkout_in_a_developers_container_is_a_checkout() -> None:
+    assert recognised(InstallationFacts(HERE, "pip", source=HERE, container=True)).name.startswith("source checkout")
 
 
 @pytest.mark.parametrize(
