@@ -135,7 +135,7 @@ async def commands() -> asyncio.StreamReader:
     return reader
 
 
-async def main(*, endless: bool) -> None:
+async def serve(*, endless: bool) -> None:
     """Serve until the standard input ends."""
     home, air = WatchedHome(RealClock(), endless=endless), Air()
     async with home.on_air(air), serve_controller(air, "tcp-server:127.0.0.1:0") as transport:
@@ -148,6 +148,11 @@ async def main(*, endless: bool) -> None:
             home.twins[key].body.run.fault = "sensor"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be a witness."""
     logging.getLogger("bumble").setLevel(logging.CRITICAL)
-    asyncio.run(main(endless="--endless" in sys.argv))
+    asyncio.run(serve(endless="--endless" in sys.argv))
+
+
+if __name__ == "__main__":
+    main()
