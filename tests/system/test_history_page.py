@@ -20,14 +20,14 @@ from controller.database.database import Database
 from controller.history.history_store import HistoryStore
 from controller.history.session_records import SessionRecords
 from devices.roles import Side
-from tests.helpers.browser import PHONE, barriers, browser
+from tests.helpers.browser import PHONE, SHARED, barriers, browser
 from tests.helpers.history_views import VIEWS, seconds_of_views
 from tests.helpers.kept_history import history_of
 from tests.helpers.postgres import PostgresEngine, postgres_server
 from tests.helpers.session_records import days_of_sessions
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 WAIT_MS = 15_000
 SMALL = {"width": 320, "height": 568}

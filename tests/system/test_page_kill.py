@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 
 from controller.contract.events import EndReason
 from controller.safety.limits import LEASE_SECONDS
+from tests.helpers.browser import SHARED
 from tests.helpers.command_line import ROOT
 from tests.helpers.controlled import Service, service_under_test
 from tests.helpers.mosquitto import free_port
@@ -20,7 +21,7 @@ from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, opened, see
 from tests.helpers.patience import until
 from tests.helpers.service_process import PATIENCE_SECONDS, PUMPS
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 LATE_SECONDS = 1.0  # virtual devices check the time a few times a second, on a busy machine
 QUIET_SECONDS = 5.0

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from controller.contract.words import languages, load_words
-from tests.helpers.browser import PHONE, barriers, browser
+from tests.helpers.browser import PHONE, SHARED, barriers, browser
 from tests.helpers.command_line import ROOT
 from tests.helpers.kept_history import history_of
 from tests.helpers.learned_comfort import add_learned_comfort
@@ -20,7 +20,7 @@ from tests.helpers.page_pictures import upload
 from tests.helpers.served_home import TROUBLES, TWO_STATIONS, Trouble, served_home
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 SMALL = {"width": 320, "height": 568}
 CAPTURE = ROOT / "tests/devices/captures/open-pump/extract.btsnoop"

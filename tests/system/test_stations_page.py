@@ -10,13 +10,13 @@ import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
 from controller.contract.session_state import SessionState
-from tests.helpers.browser import barriers
+from tests.helpers.browser import SHARED, barriers
 from tests.helpers.many_stations import COUNT, bed, idle, running, tripped, ward, ward_parts
 from tests.helpers.page_browser import WAIT_MS, opened, see
 from tests.helpers.web_client import Asked, served
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 
 @pytest.fixture(autouse=True)
