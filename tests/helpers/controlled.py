@@ -109,13 +109,16 @@ class Witness:
 
 
 @contextlib.asynccontextmanager
-async def witness(*, endless: bool = False) -> AsyncIterator[Witness]:
-    """Let a witness run for the block. `endless`: its devices know no lease, and go on when the link is lost."""
+async def witness(*, endless: bool = False, speed: float = 1) -> AsyncIterator[Witness]:
+    """Let a witness run for the block.
+
+    `endless`: its devices know no lease, and go on when the link is lost. `speed`: of their clock.
+    """
     with contextlib.ExitStack() as stack:
         (stdin, faults), (record, stdout) = (_pipe(stack) for _ in range(2))
         process = await asyncio.to_thread(
             fork_server().begin,
-            *(["--endless"] if endless else []),
+            *(str(speed), *(["--endless"] if endless else [])),
             main="tests.system.witness",
             cwd=ROOT,
             env=environment(),
@@ -148,8 +151,10 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
 class Service:
     """The service as an owner runs it: started again and again, with the same settings, devices and store."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, seen: Witness, other: Ear) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, seen: Witness, other: Ear, speed: float = 1) -> None:
+        """`speed`: of its clock and of the devices'."""
         self.folder = folder
+        self.speed = speed
         self.seen = seen
         self.other = other
         self.store = folder / "letdown.db"
@@ -206,7 +211,7 @@ class Service:
             assert " ERROR " not in running.log
 
     async def _begun(self, command: Sequence[str], log: IO[bytes]) -> asyncio.subprocess.Process | ForkedProcess:
-        arguments = ("run", "--config", str(self.config), "--reload-on-hangup")
+        arguments = ("run", "--config", str(self.config), "--reload-on-hangup", "--speed", str(self.speed))
         env = environment(LETDOWN_MQTT__NODE=TOPICS.node)
         if command:
             return await asyncio.create_subprocess_exec(
@@ -277,7 +282,7 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def service_under_test(folder: Path, *, endless: bool = False) -> AsyncIterator[Service]:
+async def service_under_test(folder: Path, *, endless: bool = False, speed: float = 1) -> AsyncIterator[Service]:
     """Have a witness, a broker, and a service that can be started."""
-    async with mosquitto() as broker, witness(endless=endless) as seen, ear(broker.url) as other:
-        yield Service(folder, broker, seen, other)
+    async with mosquitto() as broker, witness(endless=endless, speed=speed) as seen, ear(broker.url) as other:
+        yield Service(folder, broker, seen, other, speed)
