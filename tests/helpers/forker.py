@@ -39,6 +39,7 @@ PRELOADED = (
 FILES = 4  # with each start
 _MOST_FILES = 65_536  # open ones of this process
 _PART_BYTES = 65_536
+_STDERR: dict[str, Any] = {"mode": "w", "buffering": 1, "errors": "backslashreplace"}
 
 
 def become(asked: dict[str, Any], streams: Sequence[int]) -> None:
@@ -48,6 +49,10 @@ def become(asked: dict[str, Any], streams: Sequence[int]) -> None:
     for number, file in enumerate(streams):
         os.dup2(file, number)
     os.closerange(len(streams), _MOST_FILES)
+    for name, number, how in (("stdin", 0, {}), ("stdout", 1, {"mode": "w"}), ("stderr", 2, _STDERR)):
+        stream = os.fdopen(number, closefd=False, **how)  # as Python makes them: it looks at what they are only then
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["folder"])
