@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
 from tests.bluez.forked import Forker
-from tests.helpers.command_line import ROOT, environment, forker_command
+from tests.helpers.command_line import ROOT, environment
+from tests.helpers.forked import ForkServer
 
-SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
+SERVER = pytest.StashKey[ForkServer]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,15 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server at once, in the guest: it imports `letdown` while pytest looks for tests."""
     if "LETDOWN_TEST_GUEST" in os.environ:
-        config.stash[SERVER] = subprocess.Popen(forker_command(), cwd=ROOT, env=environment(), stdin=subprocess.PIPE)
+        config.stash[SERVER] = ForkServer(cwd=ROOT, env=environment())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End it."""
     server = config.stash.get(SERVER, None)
     if server is not None:
-        server.kill()
-        server.wait()
+        server.end()
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,25 @@
-"""`letdown` in a process of its own, begun by the forker, with what the system tests want of a process."""
+"""`letdown` in a process of its own, begun by the fork server, with what the system tests want of a process."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import itertools
-import json
-import os
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.helpers.command_line import environment
+from tests.helpers.forked import ForkedProcess, ForkServer
 from tests.helpers.mqtt_listener import TOPICS
 from tests.helpers.patience import until
 
 
 class Forked:
-    """One process, known by the files beside its log. Looks like one of asyncio's."""
+    """One process and its log; or none yet."""
 
-    def __init__(self, log: Path, name: str = "letdown") -> None:
+    def __init__(self, log: Path, process: ForkedProcess | None = None, name: str = "letdown") -> None:
         self.name = name
         self._log = log
+        self._process = process
 
     @property
     def log(self) -> str:
@@ -30,37 +29,32 @@ class Forked:
     @property
     def returncode(self) -> int | None:
         """How it ended; `None` while it runs."""
-        return _number(self._log.with_suffix(".code"))
+        return None if self._process is None else self._process.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        pid = _number(self._log.with_suffix(".pid"))
-        if pid is not None and self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    async def began(self) -> None:
-        """Wait until it has begun."""
-        await self._until(lambda: _number(self._log.with_suffix(".pid")) is not None, "begun")
+        if self._process is not None:
+            self._process.send_signal(number)
 
     async def wait(self, seconds: float = 60.0) -> int:
         """Wait for its end, and return its code."""
-        await self._until(lambda: self.returncode is not None, "ended", seconds)
+        await until(lambda: self.returncode is not None, seconds, lambda: self._has_not("ended"))
         return self.returncode or 0
 
     async def logged(self, words: str) -> None:
         """Wait until it has written these words."""
-        await self._until(lambda: words in self.log or self.returncode is not None, f"written {words!r}")
+        written = f"written {words!r}"
+        await until(lambda: words in self.log or self.returncode is not None, 60.0, lambda: self._has_not(written))
         assert words in self.log, f"{self.name} ended before it wrote {words!r}"
 
-    async def _until(self, done: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-        await until(done, seconds, lambda: f"{self.name} has not {what}; the last it wrote: {self.log[-1000:]}")
+    def _has_not(self, what: str) -> str:
+        return f"{self.name} has not {what}; the last it wrote: {self.log[-1000:]}"
 
 
 class Forker:
     """Starts `letdown` in one folder."""
 
-    def __init__(self, server: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, server: ForkServer, folder: Path) -> None:
         self.folder = folder
         self._server = server
         self._numbers = itertools.count(1)
@@ -71,21 +65,15 @@ class Forker:
 
     async def begin(self, *arguments: str) -> Forked:
         """Begin, and return once it has begun."""
-        assert self._server.stdin is not None
         log = self.folder / f"letdown-{next(self._numbers)}.log"
-        env = {"LETDOWN_MQTT__NODE": TOPICS.node, "XDG_STATE_HOME": str(self.folder / "state")}
-        line = json.dumps({"arguments": arguments, "log": str(log), "env": env})
-        self._server.stdin.write(line.encode() + b"\n")
-        self._server.stdin.flush()
-        begun = Forked(log, f"letdown {' '.join(arguments)}")
-        await begun.began()
-        return begun
+        env = environment(LETDOWN_MQTT__NODE=TOPICS.node, XDG_STATE_HOME=str(self.folder / "state"))
+        with log.open("ab") as file:
+            process = await asyncio.to_thread(
+                self._server.begin, *arguments, cwd=self.folder, env=env, stdout=file, stderr=file
+            )
+        return Forked(log, process, f"letdown {' '.join(arguments)}")
 
     async def run(self, *arguments: str, seconds: float = 60.0) -> tuple[int, str]:
         """Run it to its end; return its code and what it wrote."""
         begun = await self.begin(*arguments)
         return await begun.wait(seconds), begun.log
-
-
-def _number(file: Path) -> int | None:
-    return int(file.read_text()) if file.exists() else None

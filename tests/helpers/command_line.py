@@ -14,14 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.forked import ForkServer
+
 ROOT = Path(__file__).parents[2]
 LETDOWN = (sys.executable, "-c", "import sys; sys.argv[0] = 'letdown'; from controller.cli.entry import main; main()")
-
-
-def forker_command(*modules: str) -> tuple[str, ...]:
-    """Return the command of a server that forks `letdown`, with these modules imported before."""
-    # Not `-m`: then the program would call itself `python -m tests.helpers.forker` in its help.
-    return (sys.executable, "-c", f"from tests.helpers.forker import main; main(*{modules!r})")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -33,31 +29,26 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @functools.cache
-def _forker() -> subprocess.Popen[bytes]:
-    """Return the server of this test process that forks `letdown`; it ends when its standard input is closed."""
-    modules = ("devices.virtual.virtual_home", "devices.virtual.virtual_radio", "rich.markdown", "typer.rich_utils")
-    return subprocess.Popen(forker_command(*modules), cwd=ROOT, env=environment(), stdin=subprocess.PIPE)
+def fork_server() -> ForkServer:
+    """Return the fork server of this test process, which it ends with."""
+    virtual = ("open_devices", "transports", "virtual_home", "virtual_radio")
+    modules = (*(f"devices.virtual.{each}" for each in virtual), "rich.markdown", "typer.rich_utils")
+    return ForkServer(*modules, cwd=ROOT, env=environment())
 
 
 def letdown(*arguments: str, cwd: Path, seconds: float = 180.0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, forked from a process that has imported it. No traceback is ever printed."""
-    with tempfile.TemporaryDirectory() as name:
-        log, errors = Path(name) / "letdown.log", Path(name) / "errors.txt"
-        start = {"arguments": arguments, "log": str(log), "errors": str(errors), "folder": str(cwd)}
-        server = _forker()
-        assert server.stdin is not None
-        server.stdin.write(json.dumps({**start, "env": environment(**env)}).encode() + b"\n")
-        server.stdin.flush()
-        code, until = log.with_suffix(".code"), time.monotonic() + seconds
-        while not code.exists():
-            assert server.poll() is None, "the forker ended"
-            if time.monotonic() > until:
-                os.kill(int(log.with_suffix(".pid").read_text()), signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["letdown", *arguments], seconds)
-            time.sleep(0.005)
-        done = subprocess.CompletedProcess(arguments, int(code.read_text()), log.read_text(), errors.read_text())
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        process = fork_server().begin(*arguments, cwd=cwd, env=environment(**env), stdout=out, stderr=errors)
+        code = process.wait_blocking(seconds)
+        if code is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(["letdown", *arguments], seconds)
+        for file in (out, errors):
+            file.seek(0)
+        stdout, stderr = out.read().decode(), errors.read().decode()
+    assert "Traceback" not in stderr + stdout, stderr
+    return subprocess.CompletedProcess(arguments, code, stdout, stderr)
 
 
 def letdown_afresh(*arguments: str, cwd: Path, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

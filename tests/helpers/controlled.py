@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import json
 import math
-import sys
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from controller.contract.events import Event
 from controller.contract.session_record import SessionRecord
 from controller.history.history_store import HistoryStore
 from controller.history.session_records import SessionRecords
-from tests.helpers.command_line import LETDOWN, ROOT, environment
+from tests.helpers.command_line import ROOT, environment, fork_server
+from tests.helpers.forked import ForkedProcess
 from tests.helpers.mosquitto import Mosquitto, mosquitto
 from tests.helpers.mqtt_listener import TOPICS, Ear, ear
 from tests.helpers.service_process import DEVICES, EVENT, NUMBERS, STATE, STATUS, Program, ask, wait
@@ -61,10 +62,11 @@ def write_routine(folder: Path, id_: str, step: str) -> None:
 class Witness:
     """The witness's process. `lines`: its record so far."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, faults: IO[bytes]) -> None:
+        """`faults`: its standard input."""
         self.lines: list[Line] = []
         self.transport = ""
-        self._process = process
+        self._faults = faults
 
     def of(self, *what: str, since: float = 0.0, until: float = math.inf) -> list[Line]:
         """Return the lines of some kinds, from one time to another."""
@@ -94,13 +96,11 @@ class Witness:
 
     def fail(self, device: str) -> None:
         """Let a device find out that its sensor is broken."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"fault {device}\n".encode())
+        self._faults.write(f"fault {device}\n".encode())
 
-    async def read(self) -> None:
+    async def read(self, record: asyncio.StreamReader) -> None:
         """Take in the record, until it ends."""
-        assert self._process.stdout is not None
-        async for text in self._process.stdout:
+        async for text in record:
             line = json.loads(text)
             if "transport" in line:
                 self.transport = line["transport"]
@@ -109,33 +109,52 @@ class Witness:
 
 
 @contextlib.asynccontextmanager
-async def witness(*, endless: bool = False) -> AsyncIterator[Witness]:
-    """Let a witness run for the block. `endless`: its devices know no lease, and go on when the link is lost."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.system.witness", *(["--endless"] if endless else [])),
-        cwd=ROOT,
-        env=environment(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    seen = Witness(process)
-    reading = asyncio.create_task(seen.read())
-    try:
-        await wait(lambda: bool(seen.transport) or process.returncode is not None)
-        assert seen.transport
-        yield seen
-    finally:
-        with contextlib.suppress(ProcessLookupError):
+async def witness(*, endless: bool = False, speed: float = 1) -> AsyncIterator[Witness]:
+    """Let a witness run for the block.
+
+    `endless`: its devices know no lease, and go on when the link is lost. `speed`: of their clock.
+    """
+    with contextlib.ExitStack() as stack:
+        (stdin, faults), (record, stdout) = (_pipe(stack) for _ in range(2))
+        process = await asyncio.to_thread(
+            fork_server().begin,
+            *(str(speed), *(["--endless"] if endless else [])),
+            main="tests.system.witness",
+            cwd=ROOT,
+            env=environment(),
+            stdin=stdin,
+            stdout=stdout,
+        )
+        stdin.close()
+        stdout.close()
+        seen = Witness(faults)
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, record)
+        reading = asyncio.create_task(seen.read(reader))
+        try:
+            await wait(lambda: bool(seen.transport) or process.returncode is not None)
+            assert seen.transport
+            yield seen
+        finally:
             process.kill()
-        await process.wait()
-        await reading
+            await process.wait()
+            await reading
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """Return the ends of a pipe, for reading and for writing; `stack` closes them."""
+    reader, writer = os.pipe()
+    return stack.enter_context(os.fdopen(reader, "rb", 0)), stack.enter_context(os.fdopen(writer, "wb", 0))
 
 
 class Service:
     """The service as an owner runs it: started again and again, with the same settings, devices and store."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, seen: Witness, other: Ear) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, seen: Witness, other: Ear, speed: float = 1) -> None:
+        """`speed`: of its clock and of the devices'."""
         self.folder = folder
+        self.speed = speed
         self.seen = seen
         self.other = other
         self.store = folder / "letdown.db"
@@ -170,20 +189,16 @@ class Service:
         self.config.write_text(text, encoding="utf-8")
 
     @contextlib.asynccontextmanager
-    async def running(self, command: Sequence[str] = LETDOWN, *, complains: bool = False) -> AsyncIterator[Program]:
-        """Run it for the block. Messages are recorded anew. `complains`: it may log errors."""
+    async def running(self, command: Sequence[str] = (), *, complains: bool = False) -> AsyncIterator[Program]:
+        """Run it for the block. Messages are recorded anew.
+
+        `command`: what to run instead of `letdown`. `complains`: it may log errors.
+        """
         self.other.heard.clear()
         self._began = datetime.now(UTC)
         log = self.folder / f"log-{next(NUMBERS)}"
         with log.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                *(*command, "run", "--config", str(self.config), "--reload-on-hangup"),
-                cwd=self.folder,
-                env=environment(LETDOWN_MQTT__NODE=TOPICS.node),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
+            process = await self._begun(command, file)
         running = Program(process, log)
         try:
             yield running
@@ -194,6 +209,22 @@ class Service:
         if not complains:
             assert "Traceback" not in running.log
             assert " ERROR " not in running.log
+
+    async def _begun(self, command: Sequence[str], log: IO[bytes]) -> asyncio.subprocess.Process | ForkedProcess:
+        arguments = ("run", "--config", str(self.config), "--reload-on-hangup", "--speed", str(self.speed))
+        env = environment(LETDOWN_MQTT__NODE=TOPICS.node)
+        if command:
+            return await asyncio.create_subprocess_exec(
+                *(*command, *arguments),
+                cwd=self.folder,
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return await asyncio.to_thread(
+            fork_server().begin, *arguments, cwd=self.folder, env=env, stdout=log, stderr=log
+        )
 
     async def kill(self, process: Program) -> float:
         """Kill it, wait until everybody has noticed, and return when it was."""
@@ -251,7 +282,7 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def service_under_test(folder: Path, *, endless: bool = False) -> AsyncIterator[Service]:
+async def service_under_test(folder: Path, *, endless: bool = False, speed: float = 1) -> AsyncIterator[Service]:
     """Have a witness, a broker, and a service that can be started."""
-    async with mosquitto() as broker, witness(endless=endless) as seen, ear(broker.url) as other:
-        yield Service(folder, broker, seen, other)
+    async with mosquitto() as broker, witness(endless=endless, speed=speed) as seen, ear(broker.url) as other:
+        yield Service(folder, broker, seen, other, speed)

@@ -1,19 +1,22 @@
-"""A server that forks `letdown` processes, so that each start saves its imports: half a second, in the guest 15.
+"""A server that forks Python programs, so that each start saves its imports: a second or two, in the guest 15.
 
-A line on standard input is a start: JSON with `arguments`, `log` and `env`; optionally `errors` (a file for standard
-error, else `log`) and `folder` (the working directory, else that of `log`). Beside the file `log`, where it writes, it
-gets a `log.pid` when it has begun, and a `log.code` when it has ended.
+Its standard input is a socket. Each message is a start: one line of JSON with `main` (the module that has this
+function), `arguments`, `folder` (the working directory) and `env` (all of it); and four files: standard input, output
+and error of the program, and a pipe on which the server reports, a line each, the process and the code that it ended
+with. `tests.helpers.forked` is the client. The server ends when its standard input does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import signal
+import socket
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -33,27 +36,43 @@ PRELOADED = (
     "controller.web.web_server",
     *(("bleak.backends.bluezdbus.client", "bleak.backends.bluezdbus.scanner") if sys.platform == "linux" else ()),
 )
+FILES = 4  # with each start
+_MOST_FILES = 65_536  # open ones of this process
+_PART_BYTES = 65_536
+_STDERR: dict[str, Any] = {"mode": "w", "buffering": 1, "errors": "backslashreplace"}
 
 
-def become(asked: dict[str, Any]) -> None:
-    """Be `letdown`, as a shell would have started it."""
-    log = Path(asked["log"])
+def become(asked: dict[str, Any], streams: Sequence[int]) -> None:
+    """Be the program, as a shell would have started it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    for number, file in enumerate(streams):
+        os.dup2(file, number)
+    os.closerange(len(streams), _MOST_FILES)
+    for name, number, how in (("stdin", 0, {}), ("stdout", 1, {"mode": "w"}), ("stderr", 2, _STDERR)):
+        stream = os.fdopen(number, closefd=False, **how)  # as Python makes them: it looks at what they are only then
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    os.environ.clear()
     os.environ.update(asked["env"])
-    os.chdir(asked.get("folder", log.parent))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, file in ((1, log), (2, asked.get("errors", log))):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
-    sys.argv = ["letdown", *asked["arguments"]]
-    command: Any = import_module("controller.cli.entry").main
-    command()
+    os.chdir(asked["folder"])
+    sys.argv = asked["arguments"]
+    main: Any = import_module(asked["main"]).main
+    main()
 
 
-def note(file: Path, number: int) -> None:
-    """Write a file that is whole as soon as it is there."""
-    new = file.with_suffix(".new")
-    new.write_text(str(number))
-    new.rename(file)
+def report(pipe: int, number: int) -> None:
+    """Write one line to the client, if it is still there."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, b"%d\n" % number)
+
+
+def receive(asked: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Return the next start, and the files that came with it; `None` at the end."""
+    message, files, _, _ = socket.recv_fds(asked, _PART_BYTES, FILES)
+    while message and not message.endswith(b"\n"):
+        message += asked.recv(_PART_BYTES)
+    return (json.loads(message), files) if message else None
 
 
 def main(*more: str) -> None:
@@ -61,25 +80,26 @@ def main(*more: str) -> None:
     for module in (*PRELOADED, *more):
         import_module(module)
     gc.freeze()  # so that no child copies all of it to look for garbage
-    logs: dict[int, Path] = {}
+    pipes: dict[int, int] = {}
 
     def reap(_number: int, _frame: FrameType | None) -> None:
-        for pid, log in list(logs.items()):
+        for pid, pipe in list(pipes.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                del logs[pid]
-                note(log.with_suffix(".code"), os.waitstatus_to_exitcode(status))
+                report(pipes.pop(pid), os.waitstatus_to_exitcode(status))
+                os.close(pipe)
 
     signal.signal(signal.SIGCHLD, reap)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        log = Path(asked["log"])
+    listening = socket.socket(fileno=os.dup(0))
+    while (start := receive(listening)) is not None:
+        asked, (*streams, pipe) = start
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
-        if pid:
-            logs[pid] = log
-            note(log.with_suffix(".pid"), pid)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         if not pid:
-            become(asked)
+            become(asked, streams)
             return
+        pipes[pid] = pipe
+        report(pipe, pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        for file in streams:
+            os.close(file)

@@ -58,6 +58,13 @@ def watch(page: Page, errors: list[str]) -> None:
     page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
 
 
+async def both_schemes(page: Page) -> AsyncIterator[str]:
+    """Show the page as it is in the dark, then in the light: what is on it does not depend on that, only its style."""
+    for scheme in ("dark", "light"):
+        await page.emulate_media(color_scheme=scheme)
+        yield scheme
+
+
 async def see(page: Page, selector: str, words: str) -> None:
     """Wait until an element shows these words."""
     await expect(page.locator(selector)).to_contain_text(words, timeout=WAIT_MS)

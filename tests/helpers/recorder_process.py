@@ -60,7 +60,7 @@ async def record(store: Store, history: HistoryStore, run: str) -> None:
             await asyncio.sleep(_EVERY_SECONDS)
 
 
-async def main(store_file: str, history_file: str, url: str, run: str) -> None:
+async def serve(store_file: str, history_file: str, url: str, run: str) -> None:
     database = PostgresDatabase(lambda: url) if "://" in url else SqliteDatabase(Path(url))
     async with Store.opened(Path(store_file)) as store, HistoryStore.opened(Path(history_file), database) as history:
         await carry_over(store, history)
@@ -68,5 +68,6 @@ async def main(store_file: str, history_file: str, url: str, run: str) -> None:
         await record(store, history, run)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+def main() -> None:
+    """Record until it is killed."""
+    asyncio.run(serve(*sys.argv[1:]))

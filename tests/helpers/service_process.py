@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.mqtt.mqtt_settings import BrokerUrl
-from tests.helpers.command_line import LETDOWN, environment
+from tests.helpers.command_line import environment, fork_server
+from tests.helpers.forked import ForkedProcess
 from tests.helpers.mosquitto import Mosquitto, find
 from tests.helpers.mqtt_listener import TOPICS, Ear, ear
 from tests.helpers.patience import until
@@ -29,7 +30,7 @@ NUMBERS = itertools.count(1)
 class Program:
     """One `letdown` process; what it logs is in a file."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, log: Path) -> None:
         self.process = process
         self._log = log
 
@@ -62,14 +63,9 @@ async def program(folder: Path, *arguments: str, complains: bool = False, **env:
     """Run `letdown` for the block. It must never log an error of its own, unless it `complains`."""
     log = folder / f"log-{next(NUMBERS)}"
     with log.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            *LETDOWN,
-            *arguments,
-            cwd=folder,
-            env=environment(**{"LETDOWN_MQTT__NODE": TOPICS.node, **env}),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
+        given = environment(**{"LETDOWN_MQTT__NODE": TOPICS.node, **env})
+        process = await asyncio.to_thread(
+            fork_server().begin, *arguments, cwd=folder, env=given, stdout=file, stderr=file
         )
     running = Program(process, log)
     try:

@@ -15,13 +15,13 @@ from controller.app import App
 from controller.contract.words import languages, load_words
 from controller.safety.limits import OwnerLimits
 from controller.settings import load_settings
-from tests.helpers.browser import PHONE, barriers
+from tests.helpers.browser import PHONE, SHARED, barriers
 from tests.helpers.mosquitto import free_port
 from tests.helpers.page_browser import WAIT_MS, check_bar, opened, see
 from tests.helpers.service_process import program, virtual_devices
 from tests.helpers.web_service import setup_service, web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 SMALL = {"width": 320, "height": 568}
 SCREENS = (

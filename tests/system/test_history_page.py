@@ -20,14 +20,15 @@ from controller.database.database import Database
 from controller.history.history_store import HistoryStore
 from controller.history.session_records import SessionRecords
 from devices.roles import Side
-from tests.helpers.browser import PHONE, barriers, browser
+from tests.helpers.browser import PHONE, SHARED, barriers, browser
 from tests.helpers.history_views import VIEWS, seconds_of_views
 from tests.helpers.kept_history import history_of
+from tests.helpers.page_browser import both_schemes
 from tests.helpers.postgres import PostgresEngine, postgres_server
 from tests.helpers.session_records import days_of_sessions
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 WAIT_MS = 15_000
 SMALL = {"width": 320, "height": 568}
@@ -68,7 +69,6 @@ async def opened(
     language: str = "en",
     viewport: dict[str, int] | None = None,
     database: Database | None = None,
-    **context: Any,
 ) -> AsyncIterator[Opened]:
     """Open the page. At the end: no error in the console."""
     errors: list[str] = []
@@ -78,7 +78,7 @@ async def opened(
         browser() as started,
     ):
         size: Any = viewport or PHONE
-        own = await started.new_context(viewport=size, java_script_enabled=script, **context)
+        own = await started.new_context(viewport=size, java_script_enabled=script)
         page = await own.new_page()
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -98,18 +98,18 @@ def days_with_milk(sessions: Sequence[SessionRecord], days: int) -> set[date]:
     return {day for day in began if day >= first}
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("language", ["en", "de"])
 async def test_there_is_no_serious_barrier_and_nothing_is_wider_than_a_small_phone(
-    tmp_path: Path, scheme: str, language: str
+    tmp_path: Path, language: str
 ) -> None:
-    async with opened(tmp_path, some_days(), language=language, viewport=SMALL, color_scheme=scheme) as here:
+    async with opened(tmp_path, some_days(), language=language, viewport=SMALL) as here:
         for path in PATHS:
             await here.go(path)
             for each in await here.page.locator("details summary").all():
                 await each.click()
-            assert await barriers(here.page) == []
-            assert await here.page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
+            async for _ in both_schemes(here.page):
+                assert await barriers(here.page) == []
+                assert await here.page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
             assert await here.page.locator(".bar .stop").is_enabled()
 
 

@@ -159,7 +159,7 @@ Moment = Callable[[KilledService, Program, str], Awaitable[None]]
 
 
 async def while_it_starts_up(killed_service: KilledService, process: Program, routine: str) -> None:
-    await killed_service.sleep(4.0)
+    await killed_service.sleep(2.0)
 
 
 async def before_it_answers(killed_service: KilledService, process: Program, routine: str) -> None:

@@ -14,11 +14,11 @@ from controller.app import App
 from controller.contract.events import SessionState
 from controller.web.web_settings import WebSettings
 from tests.helpers.bad_network import bad_network
-from tests.helpers.browser import PHONE, barriers, browser
+from tests.helpers.browser import PHONE, SHARED, barriers, browser
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, check_bar, opened, see
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 TWO_POINTS = re.compile(r"[\d.]+,[\d.]+ [\d.]+,[\d.]+")
 

@@ -14,13 +14,14 @@ from controller.web.event_hub import EventHub
 from controller.web.page_templates import PageTemplates
 from controller.web.web_settings import WebSettings
 from tests.bench.tabs import tabs
+from tests.helpers.browser import SHARED
 from tests.helpers.home import RunningHome
 from tests.helpers.mosquitto import free_port
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, in_suction, is_running, opened, see
 from tests.helpers.patience import until
 from tests.helpers.web_client import STATION
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 STOP = f"/api/v1/stations/{STATION}/stop"
 BROKEN = RuntimeError("a bug")

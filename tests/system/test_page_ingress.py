@@ -12,13 +12,13 @@ from playwright.async_api import Frame, expect
 from controller.app import App
 from controller.contract.events import SessionState
 from controller.web.web_settings import WebSettings
-from tests.helpers.browser import browser
+from tests.helpers.browser import SHARED, browser
 from tests.helpers.ingress import PREFIX, STRANGER, TRUSTED, Ingress, ingress
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, watch
 from tests.helpers.web_client import STATION
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 ADD_ON = WebSettings(host="0.0.0.0", port=0, ingress=TRUSTED)
 STOP = f"api/v1/stations/{STATION}/stop"

@@ -11,12 +11,12 @@ from playwright.async_api import Page, expect
 
 from controller.web.web_settings import WebSettings
 from tests.helpers.bad_network import bad_network
-from tests.helpers.browser import browser
+from tests.helpers.browser import SHARED, browser
 from tests.helpers.certificate import write_certificate
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, in_suction, is_running, opened, see, watch
 from tests.helpers.web_client import Asked, parts_of, served
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 ADVICE = f"{NO_CONTACT}, use the pump's own button."
 READY = "navigator.serviceWorker.ready.then((found) => new URL(found.active.scriptURL).pathname)"

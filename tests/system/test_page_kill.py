@@ -13,14 +13,15 @@ from playwright.async_api import Page, expect
 
 from controller.contract.events import EndReason
 from controller.safety.limits import LEASE_SECONDS
-from tests.helpers.command_line import ROOT
+from tests.helpers.browser import SHARED
+from tests.helpers.command_line import LETDOWN, ROOT
 from tests.helpers.controlled import Service, service_under_test
 from tests.helpers.mosquitto import free_port
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, opened, see
 from tests.helpers.patience import until
 from tests.helpers.service_process import PATIENCE_SECONDS, PUMPS
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 LATE_SECONDS = 1.0  # virtual devices check the time a few times a second, on a busy machine
 QUIET_SECONDS = 5.0
@@ -96,7 +97,7 @@ async def test_after_an_update_the_old_page_loads_itself_anew_and_resumes_nothin
         with (tmp_path / "controller/web/static/page.css").open("a", encoding="utf-8") as file:
             file.write("body { --updated: yes; }\n")
         await says_no_contact(page, at)
-        async with service.running() as process:
+        async with service.running(LETDOWN) as process:
             await service.ready(process)
             await nothing_resumes(service, page, id_, at)
             assert await page.evaluate("window.old") is None

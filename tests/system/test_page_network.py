@@ -11,12 +11,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.helpers.bad_network import BadNetwork, bad_network
-from tests.helpers.browser import browser
+from tests.helpers.browser import SHARED, browser
 from tests.helpers.home import RunningHome
 from tests.helpers.page_browser import NO_CONTACT, WAIT_MS, in_suction, is_running, opened, see, watch
 from tests.helpers.patience import until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 STOP = re.compile(rb"^POST [^ ]*/stop\?")
 NOTHING = re.compile(rb"(?!)")

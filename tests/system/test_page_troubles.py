@@ -11,16 +11,16 @@ import pytest
 from playwright.async_api import Page, expect
 
 from controller.contract.words import languages, load_words
-from tests.helpers.browser import PHONE, barriers, browser
+from tests.helpers.browser import PHONE, SHARED, barriers, browser
 from tests.helpers.command_line import ROOT
 from tests.helpers.kept_history import history_of
 from tests.helpers.learned_comfort import add_learned_comfort
-from tests.helpers.page_browser import WAIT_MS, check_bar, opened, see
+from tests.helpers.page_browser import WAIT_MS, both_schemes, check_bar, opened, see
 from tests.helpers.page_pictures import upload
 from tests.helpers.served_home import TROUBLES, TWO_STATIONS, Trouble, served_home
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 SMALL = {"width": 320, "height": 568}
 CAPTURE = ROOT / "tests/devices/captures/open-pump/extract.btsnoop"
@@ -53,13 +53,13 @@ async def test_a_trouble_is_shown_once_whole_and_without_barriers(language: str,
     words = load_words(language)
     async with served_home(language=language) as home:
         await trouble.happen(home)
-        for light in (False, True):
-            async with opened(home.port, viewport=SMALL, light=light) as (page,):
-                await expect(page.locator(trouble.shows).first).to_be_visible(timeout=WAIT_MS)
+        async with opened(home.port, viewport=SMALL) as (page,):
+            await expect(page.locator(trouble.shows).first).to_be_visible(timeout=WAIT_MS)
+            async for _ in both_schemes(page):
                 await check_small(page)
-                if home.snapshot.uncertain:
-                    shown = await page.locator("#now").inner_text()
-                    assert shown.count(words.uncertain(home.snapshot.uncertain)) == 1
+            if home.snapshot.uncertain:
+                shown = await page.locator("#now").inner_text()
+                assert shown.count(words.uncertain(home.snapshot.uncertain)) == 1
         async with twice_the_size(home.port) as page:
             await expect(page.locator(trouble.shows).first).to_be_visible(timeout=WAIT_MS)
             await check_bar(page)
@@ -83,13 +83,13 @@ async def test_what_is_asked_twice_about_comfort_is_whole_and_without_barriers(l
     async with history_of(tmp_path / "history.db") as history:
         await add_learned_comfort(history, datetime.now(UTC))
         async with web_service(4, language=language, history=history) as (_, port):
-            for light in (False, True):
-                async with opened(port, viewport=SMALL, light=light) as (page,):
-                    await page.goto(f"http://127.0.0.1:{port}/settings")
-                    await expect(page.locator("#b-comfort-accept")).to_be_visible(timeout=WAIT_MS)
-                    for path in ("settings", *QUESTIONS):
-                        await page.goto(f"http://127.0.0.1:{port}/{path}")
-                        await expect(page.locator("#learned" if path == "settings" else "#sure")).to_be_visible()
+            async with opened(port, viewport=SMALL) as (page,):
+                await page.goto(f"http://127.0.0.1:{port}/settings")
+                await expect(page.locator("#b-comfort-accept")).to_be_visible(timeout=WAIT_MS)
+                for path in ("settings", *QUESTIONS):
+                    await page.goto(f"http://127.0.0.1:{port}/{path}")
+                    await expect(page.locator("#learned" if path == "settings" else "#sure")).to_be_visible()
+                    async for _ in both_schemes(page):
                         await check_small(page)
             async with twice_the_size(port) as page:
                 for path in QUESTIONS:
@@ -102,14 +102,13 @@ async def test_the_page_of_a_capture_and_its_refusal_have_no_barrier(language: s
     words = load_words(language)
     none = tmp_path / "holiday.txt"
     none.write_text("Dear diary", encoding="utf-8")
-    async with served_home(language=language) as home:
-        for light in (False, True):
-            async with opened(home.port, viewport=SMALL, light=light) as (page,):
-                for file, said in ((CAPTURE, words.frames["title"]), (none, words.frames["upload_unreadable"][:12])):
-                    shown = await upload(page, f"http://127.0.0.1:{home.port}", file)
-                    await expect(shown.locator("main")).to_contain_text(said, timeout=WAIT_MS)
-                    await check_small(shown)
-                    await shown.close()
+    async with served_home(language=language) as home, opened(home.port, viewport=SMALL) as (page,):
+        for file, said in ((CAPTURE, words.frames["title"]), (none, words.frames["upload_unreadable"][:12])):
+            shown = await upload(page, f"http://127.0.0.1:{home.port}", file)
+            await expect(shown.locator("main")).to_contain_text(said, timeout=WAIT_MS)
+            async for _ in both_schemes(shown):
+                await check_small(shown)
+            await shown.close()
 
 
 @pytest.mark.parametrize("language", languages())

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.system
 
 TAKEN = "the new settings take effect as soon as no session is running"
 NOT_TAKEN = "the new settings are not used: "
+SPEED = 4  # the vacuum is raised step by step
 
 
 def hang_up(process: Program) -> None:
@@ -38,7 +39,7 @@ async def end_session(service: Service) -> None:
 
 
 async def test_new_settings_wait_for_the_end_of_the_session(tmp_path: Path) -> None:
-    async with service_under_test(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path, speed=SPEED) as service, service.running() as process:
         await service.ready(process)
         id_ = await service.start_and_run("express")
         await target(service, 100)
@@ -68,7 +69,7 @@ async def test_new_settings_wait_for_the_end_of_the_session(tmp_path: Path) -> N
 
 
 async def test_settings_that_are_wrong_change_nothing_and_the_log_says_where(tmp_path: Path) -> None:
-    async with service_under_test(tmp_path) as service, service.running(complains=True) as process:
+    async with service_under_test(tmp_path, speed=SPEED) as service, service.running(complains=True) as process:
         await service.ready(process)
         id_ = await service.start_and_run("express")
         await target(service, 100)
@@ -104,7 +105,7 @@ async def test_settings_that_are_wrong_change_nothing_and_the_log_says_where(tmp
 
 
 async def test_new_settings_are_taken_over_at_once_when_nothing_is_under_way(tmp_path: Path) -> None:
-    async with service_under_test(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path, speed=SPEED) as service, service.running() as process:
         await service.ready(process)
         service.configure(comfort=60)
         hang_up(process)
@@ -117,7 +118,7 @@ async def test_new_settings_are_taken_over_at_once_when_nothing_is_under_way(tmp
 
 
 async def test_of_settings_that_change_twice_in_mid_session_the_last_count(tmp_path: Path) -> None:
-    async with service_under_test(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path, speed=SPEED) as service, service.running() as process:
         await service.ready(process)
         await service.start_and_run("express")
         for comfort in (80, 60):
@@ -131,7 +132,7 @@ async def test_of_settings_that_change_twice_in_mid_session_the_last_count(tmp_p
 
 
 async def test_of_settings_that_change_again_while_they_are_taken_over_the_last_count(tmp_path: Path) -> None:
-    async with service_under_test(tmp_path) as service, service.running() as process:
+    async with service_under_test(tmp_path, speed=SPEED) as service, service.running() as process:
         await service.ready(process)
         service.configure(comfort=80)
         hang_up(process)

@@ -9,10 +9,10 @@ import pytest
 
 from controller.contract.words import languages, load_words
 from controller.history.exports.report import report_chunks
-from tests.helpers.browser import PHONE, browser
+from tests.helpers.browser import PHONE, SHARED, browser
 from tests.helpers.session_records import days_of_sessions
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 NOW = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
 LONG_NOTE = "a very long word: " + "Donaudampfschifffahrtsgesellschaft" * 12

@@ -10,13 +10,13 @@ import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
 from controller.contract.session_state import SessionState
-from tests.helpers.browser import barriers
+from tests.helpers.browser import SHARED, barriers
 from tests.helpers.many_stations import COUNT, bed, idle, running, tripped, ward, ward_parts
-from tests.helpers.page_browser import WAIT_MS, opened, see
+from tests.helpers.page_browser import WAIT_MS, both_schemes, opened, see
 from tests.helpers.web_client import Asked, served
 from tests.helpers.web_service import web_service
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 
 @pytest.fixture(autouse=True)
@@ -101,15 +101,16 @@ async def test_by_keyboard_a_filter_is_chosen_and_a_station_stopped() -> None:
     assert [(station, command.action.value) for station, command, _ in asked.commands] == [("bed-25", "stop")]
 
 
-@pytest.mark.parametrize(("language", "light"), [("en", False), ("de", True), ("en", True), ("de", False)])
-async def test_there_are_no_barriers_and_nothing_sticks_out(language: str, light: bool) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_there_are_no_barriers_and_nothing_sticks_out(language: str) -> None:
     parts, _ = ward_parts(ward(30), language)
     async with served(parts) as (_, port):
         for viewport in (TABLET, ViewportSize(width=320, height=568)):
-            async with opened(port, path="stations", viewport=viewport, light=light) as (page,):
+            async with opened(port, path="stations", viewport=viewport) as (page,):
                 await see(page, ".tile >> nth=0", "bed-25")
-                assert await barriers(page) == []
-                assert await page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+                async for _ in both_schemes(page):
+                    assert await barriers(page) == []
+                    assert await page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
 async def test_when_the_controller_is_gone_it_says_so_and_comes_back() -> None:

@@ -1,6 +1,6 @@
 """A witness: the virtual devices in a process of their own, and a record of what is true of them, whoever says what.
 
-    python -m tests.system.witness [--endless]
+    python -m tests.system.witness SPEED [--endless]
 
 It writes JSON lines, with the seconds of this machine's monotonic clock, which is the same in every process of it. The
 first names the transport that leads to the devices. A line on its standard input, such as `fault left-pump`, breaks a
@@ -19,7 +19,7 @@ from typing import Any
 
 from devices.driver.vocabulary import Value
 from devices.profiles.catalog import Catalog
-from devices.support.clock import RealClock
+from devices.support.clock import Clock, RealClock, ScaledClock
 from devices.virtual.device_run import DeviceRun
 from devices.virtual.open_devices import PadBody, PumpBody
 from devices.virtual.transports import Air, serve_controller
@@ -117,7 +117,7 @@ class Watched:
 class WatchedHome(VirtualHome):
     """The home of the demo, watched."""
 
-    def __init__(self, clock: RealClock, *, endless: bool) -> None:
+    def __init__(self, clock: Clock, *, endless: bool) -> None:
         super().__init__(clock, Catalog.load(), SEED)
         self.watched = [Watched(key, twin, endless=endless) for key, twin in self.twins.items()]
 
@@ -135,9 +135,9 @@ async def commands() -> asyncio.StreamReader:
     return reader
 
 
-async def main(*, endless: bool) -> None:
+async def serve(speed: float, *, endless: bool) -> None:
     """Serve until the standard input ends."""
-    home, air = WatchedHome(RealClock(), endless=endless), Air()
+    home, air = WatchedHome(RealClock() if speed == 1 else ScaledClock(speed), endless=endless), Air()
     async with home.on_air(air), serve_controller(air, "tcp-server:127.0.0.1:0") as transport:
         for each in home.watched:
             each.watch_connections()
@@ -148,6 +148,11 @@ async def main(*, endless: bool) -> None:
             home.twins[key].body.run.fault = "sensor"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be a witness."""
     logging.getLogger("bumble").setLevel(logging.CRITICAL)
-    asyncio.run(main(endless="--endless" in sys.argv))
+    asyncio.run(serve(float(sys.argv[1]), endless="--endless" in sys.argv))
+
+
+if __name__ == "__main__":
+    main()

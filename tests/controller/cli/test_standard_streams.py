@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from controller.cli import standard_streams
-from tests.helpers.command_line import LETDOWN, environment
+from tests.helpers.command_line import LETDOWN, environment, fork_server
 
 FULL = Path("/dev/full")
 UNWRITTEN = "letdown: the output cannot be written: No space left on device; make room there, or send it elsewhere\n"
@@ -42,6 +43,15 @@ def run(*arguments: str, folder: Path, stdout: int = subprocess.PIPE, **env: str
     )
 
 
+def run_forked(*arguments: str, folder: Path, stdout: int) -> tuple[int | None, str]:
+    """Run it with this standard output; return its code, and what it complains of."""
+    with tempfile.TemporaryFile() as errors:
+        process = fork_server().begin(*arguments, cwd=folder, env=environment(), stdout=stdout, stderr=errors)
+        code = process.wait_blocking(120)
+        errors.seek(0)
+        return code, errors.read().decode()
+
+
 def test_a_character_that_cannot_be_written_becomes_one_that_can() -> None:
     standard_streams.prepare()
     found = "✓ 37 °C → Wärme, größer … ▁█ naïve 你 \udcff".encode("ascii", "letdown.readable")
@@ -53,7 +63,13 @@ def test_a_character_that_cannot_be_written_becomes_one_that_can() -> None:
 @pytest.mark.parametrize("arguments", SEVERAL, ids=" ".join)
 def test_an_output_that_nobody_reads_ends_it_silently(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with without_reader() as writer:
-        done = run(*arguments, folder=tmp_path, stdout=writer)
+        assert run_forked(*arguments, folder=tmp_path, stdout=writer) == (1, "")
+
+
+@pytest.mark.system
+def test_the_end_of_python_itself_says_nothing_of_an_output_that_nobody_reads(tmp_path: Path) -> None:
+    with without_reader() as writer:
+        done = run("routines", folder=tmp_path, stdout=writer)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
@@ -62,7 +78,14 @@ def test_an_output_that_nobody_reads_ends_it_silently(arguments: tuple[str, ...]
 @pytest.mark.parametrize("arguments", SEVERAL, ids=" ".join)
 def test_an_output_that_is_full_is_said_in_one_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with FULL.open("wb") as full:
-        done = run(*arguments, folder=tmp_path, stdout=full.fileno())
+        assert run_forked(*arguments, folder=tmp_path, stdout=full.fileno()) == (1, UNWRITTEN)
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+def test_the_end_of_python_itself_says_nothing_of_an_output_that_is_full(tmp_path: Path) -> None:
+    with FULL.open("wb") as full:
+        done = run("routines", folder=tmp_path, stdout=full.fileno())
     assert (done.returncode, done.stderr.decode()) == (1, UNWRITTEN)
 
 

@@ -8,8 +8,6 @@ import json
 import os
 import random
 import secrets
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -23,7 +21,7 @@ from controller.history.epochs import end_interrupted
 from controller.history.history_store import HistoryStore
 from controller.history.session_records import SessionRecords
 from controller.journal.store import Store
-from tests.helpers.command_line import ROOT, environment
+from tests.helpers.command_line import ROOT, environment, fork_server
 from tests.helpers.engines import Engine
 from tests.helpers.recorder_process import STATION
 
@@ -31,20 +29,22 @@ pytestmark = pytest.mark.system
 
 KILLS = 30
 MOST_LOST_SECONDS = 1.0
+RECORDER = "tests.helpers.recorder_process"
 SEED = int(os.environ.get("LETDOWN_TEST_SEED", secrets.randbelow(1_000_000)))
 
 
 def record_and_kill(store: Path, engine: Engine, run: int, seconds: float) -> tuple[list[dict[str, Any]], float]:
     """Let a process record for so long after its first line, kill it, and return what it said, and when that was."""
     arguments = (str(store), str(engine.path), engine.url, f"r{run:02}")
-    command = [sys.executable, "-m", "tests.helpers.recorder_process", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline()]
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "r", encoding="utf-8") as said:
+        with os.fdopen(writer, "wb") as stdout:
+            process = fork_server().begin(*arguments, main=RECORDER, cwd=ROOT, env=environment(), stdout=stdout)
+        lines = [said.readline()]
         time.sleep(seconds)
         process.kill()
         killed = time.monotonic()
-        lines += process.stdout.read().splitlines()
+        lines += said.read().splitlines()
     return [json.loads(line) for line in lines if line.strip().endswith("}")], killed
 
 
