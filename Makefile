@@ -23,7 +23,9 @@ NO_UNIT := --ignore=tests/system --ignore=tests/bluez --ignore=tests/matrix/test
 
 test-system: $(VENV)/.dev ## the tests that take long or need system programs, which it installs (Debian, Ubuntu)
 	tests/system/install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m system # the longest files are not last
+	# --no-loadscope-reorder: the longest files are not last
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m "system or $(MADE_UP)" --hypothesis-profile=thorough
+MADE_UP := hypothesis and not matrix and not bluez and not fleet and not package# the tests of made-up examples: with all
 
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)
 	tests/bluez/boot $(BIN)/python -v

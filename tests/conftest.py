@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.helpers import quick_bumble, quick_typer
+from tests.helpers import quick_bumble, quick_catalog, quick_typer
 from tests.helpers.air_losses import add_losses
 from tests.helpers.body_controls import add_controls
 from tests.helpers.body_faults import add_faults
+from tests.helpers.sampling import QUICK, THOROUGH
 from tests.helpers.twin_records import add_records
 
 # On a shared disk one sync may take long, and a test of something else would find that its disk does not answer.
@@ -31,18 +32,25 @@ add_faults()
 add_records()
 add_losses()
 
-# How fast a machine is, says nothing about the code. Every run tries other examples.
-settings.register_profile("any machine", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+# How fast a machine is, says nothing about the code. Every run tries other examples. `--hypothesis-profile` selects.
+for name, count in (("quick", QUICK), ("thorough", THOROUGH)):
+    settings.register_profile(name, max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quick")
+
+gc.disable()  # until all tests are collected: nothing of them is garbage
 
 _numbers = itertools.count()
+_OBJECTS_UNTIL_COLLECTED = 50_000  # the usual 700 would take a tenth of the time of all tests
 
 
 def pytest_collection_finish() -> None:
     """Keep the garbage collector from going through all tests, and libraries from doing again what nobody needs."""
     quick_bumble.speed_up()
+    quick_catalog.speed_up()
     quick_typer.speed_up()
     gc.freeze()
+    gc.enable()
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTED, 20, 20)
 
 
 @pytest.fixture(scope="session")

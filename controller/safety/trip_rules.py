@@ -35,8 +35,9 @@ def check_plausible(reading: Reading, now_seconds: float) -> Finding:  # noqa: A
 
     A garbled message is dropped before it is a reading; this is what the device measured.
     """
+    reported = vars(reading)
     for name, lowest in _LOWEST.items():
-        value: float | None = getattr(reading, name, None)
+        value: float | None = reported.get(name)
         if value is not None and not (math.isfinite(value) and value >= lowest):
             return TripKind.IMPLAUSIBLE, f"it reports {name.replace('_', ' ')} {value:g}, which is implausible"
     return None
@@ -290,8 +291,12 @@ class RiseDetector:
             self._state = reading.run_state
             self._recent.clear()
         celsius = reading.surface_celsius
+        if math.isnan(celsius):  # lower than nothing, and higher than nothing
+            return False
+        while self._recent and self._recent[-1][1] >= celsius:  # never the lowest again
+            self._recent.pop()
         self._recent.append((now_seconds, celsius))
         while now_seconds - self._recent[0][0] > limits.RISE_SECONDS:
             self._recent.popleft()
-        lowest = min(each for _, each in self._recent)
+        lowest = self._recent[0][1]
         return celsius >= limits.SKIN_CELSIUS and celsius >= lowest + limits.RISE_CELSIUS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,7 @@ class PageTemplates:
         self._assets = assets
         self.version = assets.version
         self._parts = parts
-        self._jinja = Environment(
-            loader=FileSystemLoader(folder),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._jinja.filters["code"] = code
-        self._jinja.filters["together"] = together
+        self._jinja = _environment(folder)
 
     @property
     def asset_names(self) -> tuple[str, ...]:
@@ -74,6 +67,21 @@ class PageTemplates:
             **values,
         )
         return Response(text, status, media_type=media_type)
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """Return what has compiled the templates of a folder, once for all pages of this process."""
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = code
+    environment.filters["together"] = together
+    return environment
 
 
 def code(text: str) -> Markup:

@@ -126,8 +126,12 @@ class RoleBase:
 
         def make(values: Mapping[str, Value]) -> ReadingT:
             by_level = self._levels if target not in self._reported else {}
-            names = model.model_fields.keys() - outdated
-            known = {name: values[name] for name in names if values.get(name) is not None}
+            fields = model.model_fields
+            known = {
+                name: value
+                for name, value in values.items()
+                if value is not None and name in fields and name not in outdated
+            }
             level = values.get("level")
             if isinstance(level, int | float) and level in by_level:
                 known[target] = by_level[int(level)]

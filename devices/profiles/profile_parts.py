@@ -6,6 +6,7 @@ The language, with an example of each key: docs/profiles.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
@@ -172,12 +173,12 @@ class ReportSpec(Frozen):
         lowest, highest = (self.length, self.length) if isinstance(self.length, int) else self.length
         return lowest <= length <= highest
 
-    @property
+    @cached_property
     def sent_names(self) -> tuple[str, ...]:
         """The names of the values that are in its bytes or its text."""
         return tuple(dict.fromkeys((*names_in(self.payload), *self.fields, *names_in_pattern(self.pattern or ""))))
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the values it carries, derived ones included."""
         return tuple(dict.fromkeys((*self.sent_names, *self.derived)))

@@ -43,6 +43,8 @@ from tests.helpers.home_faults import HomeFaults, ListedAir
 
 STATION = "home"
 COMFORTABLE = OwnerLimits(comfort_vacuum_mmhg=150)
+_TICK_SECONDS = 0.5  # devices that run report twice a second
+_FINE_TICK_SECONDS = 0.2  # as in a demo
 ALL: tuple[DeviceKey, ...] = ("left-pump", "right-pump", "warm-pad", "massager")
 PUMPS: tuple[DeviceKey, ...] = ("left-pump", "right-pump")
 
@@ -384,8 +386,9 @@ async def running_home(
     clock, air, stream = ScaledClock(speed), ListedAir(), Stream()
     configured = [each for key in devices for each in DEVICES if each.key == key]
     async with contextlib.AsyncExitStack() as stack:
+        tick_seconds = 1.0 if coarse else _TICK_SECONDS
+        stack.enter_context(mock.patch("devices.virtual.virtual_home._TICK_SECONDS", tick_seconds))
         if coarse:
-            stack.enter_context(mock.patch("devices.virtual.virtual_home._TICK_SECONDS", 1.0))
             stack.enter_context(mock.patch("devices.virtual.virtual_home._IDLE_TICK_SECONDS", 0.4))
         with clock.held():  # reaching the devices takes real time, and none of the simulated
             home = VirtualHome(clock, catalog(), seed)
@@ -426,6 +429,14 @@ async def running_home(
                 if station.running:
                     await station.stop(EndReason.CANCELLED)
                     await station.finished()
+
+
+@contextlib.asynccontextmanager
+async def fine_home(**more: Any) -> AsyncIterator[RunningHome]:
+    """Yield a test home as `running_home` does, whose devices report five times a second, as in a demo."""
+    with mock.patch("tests.helpers.home._TICK_SECONDS", _FINE_TICK_SECONDS):
+        async with running_home(**more) as house:
+            yield house
 
 
 def _profile(described: DescribedDevice) -> Any:

@@ -68,5 +68,7 @@ def _logging_restored() -> Iterator[None]:
     finally:
         root.handlers, logging.raiseExceptions = handlers, raises
         root.setLevel(level)
-        for name in root.manager.loggerDict:
-            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+        for name, logger in root.manager.loggerDict.items():
+            before = levels.get(name, logging.NOTSET)
+            if isinstance(logger, logging.Logger) and logger.level != before:  # a change empties all caches
+                logger.setLevel(before)

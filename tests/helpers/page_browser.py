@@ -10,7 +10,7 @@ from playwright.async_api import Page, ViewportSize, expect
 from controller.contract.events import SessionState
 from controller.web.web_settings import WebSettings
 from tests.helpers.browser import PHONE, browser
-from tests.helpers.home import PUMPS, RunningHome, running_home
+from tests.helpers.home import PUMPS, RunningHome, fine_home
 from tests.helpers.web_client import parts_of, served
 
 WAIT_MS = 15_000
@@ -90,7 +90,7 @@ async def check_bar(page: Page) -> None:
 @contextlib.asynccontextmanager
 async def in_suction(speed: float = 4.0, web: WebSettings | None = None) -> AsyncIterator[tuple[RunningHome, int]]:
     """Serve the page of a home whose pumps pull. Yield it and the port."""
-    async with running_home(speed=speed) as house:
+    async with fine_home(speed=speed) as house:
         await house.reach("express")
         parts = parts_of(house.service.handle, house.station.snapshot)
         house.stream.subscribe(parts.hub.watch)

@@ -1,4 +1,4 @@
-"""Parametrised tests that take long: `make test` runs a sample of them, and `make test-system` all others."""
+"""Tests that take long: `make test` runs a sample of their cases, and `make test-system` all others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+THOROUGH = 50  # made-up examples of a test that names no number, in `make test-system`
+QUICK = 10  # in `make test`: each run tries others
 
 
 def sampled(values: Iterable[Any], keep: Callable[[Any], bool]) -> list[Any]:
@@ -21,6 +25,12 @@ def _param(value: Any, *, kept: bool) -> Any:
     if hasattr(value, "values") and hasattr(value, "marks"):  # a `pytest.param`
         return pytest.param(*value.values, id=value.id, marks=(*value.marks, *marks))
     return pytest.param(*value, marks=marks) if isinstance(value, tuple) else pytest.param(value, marks=marks)
+
+
+def examples(thorough: int) -> int:
+    """Return how many made-up examples a test tries that needs so many to be thorough; `make test` tries fewer."""
+    default: int = settings.default.max_examples
+    return thorough if default >= THOROUGH else min(thorough, max(QUICK, thorough * default // THOROUGH))
 
 
 def in_batches(count: int) -> pytest.MarkDecorator:

@@ -16,7 +16,7 @@ from controller.contract.events import SessionState
 from controller.safety.limits import RELEASE_MMHG
 from devices.roles import Side
 from devices.virtual.suction import UnitError
-from tests.helpers.home import PUMPS, RunningHome, running_home
+from tests.helpers.home import PUMPS, RunningHome, fine_home
 from tests.matrix.body_recorder import BodyRecorder
 from tests.matrix.fault import End, Fault, GoesOn, Uncertainty, stopped
 from tests.matrix.moments import Moment, pause
@@ -156,7 +156,7 @@ async def run(fault: Fault, moment: Moment) -> Cell:
 
 @contextlib.asynccontextmanager
 async def _set_up(fault: Fault, moment: Moment) -> AsyncIterator[Cell]:
-    async with running_home(owner=fault.owner, serve=True) as house:
+    async with fine_home(owner=fault.owner, serve=True) as house:
         house.give_no_milk()  # nothing but the fault moves a session on
         cell = Cell(house, moment, fault, BodyRecorder(house))
         await moment.reach(house)

@@ -17,7 +17,7 @@ from controller.history.session_records import SessionRecords
 from devices.roles import Side
 from tests.helpers.controlled import Service, service_under_test
 from tests.helpers.histories import temporary_history
-from tests.helpers.home import STATION, RunningHome, running_home
+from tests.helpers.home import STATION, RunningHome, fine_home
 from tests.helpers.service_process import wait
 
 pytestmark = pytest.mark.system
@@ -57,7 +57,7 @@ class Truth:
 async def classic_session() -> tuple[SessionDetails, Truth]:
     """Run `classic` to its end with a virtual parent. Return its history, and the truth."""
     async with temporary_history() as history:
-        async with running_home(parent=True, history=history) as house:
+        async with fine_home(parent=True, history=history) as house:
             await house.start("classic")
             truth = Truth(house)
             watching = asyncio.create_task(truth.watch())

@@ -12,7 +12,7 @@ import pytest
 
 from controller.contract.events import SessionState
 from controller.web.web_settings import WebSettings
-from tests.helpers.home import PUMPS, RunningHome, running_home
+from tests.helpers.home import PUMPS, RunningHome, fine_home
 from tests.helpers.web_client import exchange, parts_of, request, served
 
 pytestmark = pytest.mark.system
@@ -207,7 +207,7 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def in_suction() -> AsyncIterator[Session]:
-    async with running_home(speed=10.0) as house:
+    async with fine_home(speed=10.0) as house:
         await house.reach("express")
         session = Session(house)
         session.check("before")

@@ -24,7 +24,7 @@ from controller.contract.commands import (
     parse_command,
 )
 from controller.contract.session_record import SessionEdit
-from tests.helpers.sampling import in_batches
+from tests.helpers.sampling import examples, in_batches
 
 ENOUGH: dict[Action, dict[str, Any]] = {
     Action.SET_VACUUM: {"mmhg": 100},
@@ -218,7 +218,7 @@ def test_no_bytes_make_it_raise_anything_but_bad_command(data: bytes) -> None:
     fields=st.dictionaries(st.sampled_from(["id", "args", "session", "sent", "expires", "x"]), json_values),
     action=json_values,
 )
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_no_json_makes_it_raise_anything_but_bad_command(batch: int, fields: dict[str, Any], action: Any) -> None:
     for each in (action, "start", "set_vacuum", "answer", "log_volume", "skip"):
         answer = Reply(outcome="accepted")

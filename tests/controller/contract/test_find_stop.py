@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.contract.commands import Action, BadCommandError, Command, NoArgs, Reply, parse_command
-from tests.helpers.sampling import in_batches
+from tests.helpers.sampling import examples, in_batches
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -186,7 +186,7 @@ KEYS = st.sampled_from(["id", "args", "session", "sent", "expires", "x"]) | st.t
 
 
 @in_batches(4)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     action=st.sampled_from(["stop", "pain"]),
     fields=st.dictionaries(KEYS.filter(lambda key: key != "action"), json_values, max_size=6),

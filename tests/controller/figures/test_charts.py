@@ -23,6 +23,7 @@ from controller.figures.charts.time_of_day_chart import time_of_day_chart
 from controller.figures.patterns import by_time_of_day, let_down_groups
 from controller.figures.totals import by_day
 from devices.roles import Side
+from tests.helpers.sampling import examples
 from tests.helpers.session_records import BEGAN, days_of_sessions, details, record
 
 EN, DE = load_words("en"), load_words("de")
@@ -153,7 +154,7 @@ steps = st.builds(
 events = st.builds(EventRecord, id=st.just("e"), seconds=st.floats(0, 9000), type=st.just("let_down"))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(curves, max_size=4), st.lists(steps, max_size=4), st.lists(events, max_size=3))
 def test_whatever_was_recorded_is_drawn(of: list[Curve], taken: list[StepRecord], happened: list[EventRecord]) -> None:
     everything = SessionDetails(
@@ -165,7 +166,7 @@ def test_whatever_was_recorded_is_drawn(of: list[Curve], taken: list[StepRecord]
             tree(chart)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9), st.sampled_from(Units))
 def test_whatever_was_measured_is_drawn(amounts: list[float], units: Units) -> None:
     sessions = [record(f"s{n}", BEGAN + timedelta(days=n % 7), left=ml, right=0.0) for n, ml in enumerate(amounts)]

@@ -17,6 +17,7 @@ from controller.journal.store import Store
 from controller.safety.limits import Trip, TripKind
 from controller.safety.persistence import DeviceIdentity, EnergyUse, InterruptedSession, SavedAnswers, SavedState
 from devices.roles import Side
+from tests.helpers.sampling import examples
 from tests.helpers.stores import Clocks, after_a_crash, began, ended
 
 STATIONS = ("home", "work")
@@ -148,7 +149,7 @@ def test_a_hundred_histories(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(store_files, "PRAGMAS", ("journal_mode = WAL", "synchronous = OFF"))
     clocks, model = Clocks(), Model()
 
-    @settings(max_examples=100, deadline=None, database=None)
+    @settings(max_examples=examples(100), deadline=None, database=None)
     @given(st.lists(SAYINGS, max_size=8), st.booleans())
     def live(sayings: list[tuple[Any, ...]], crash: bool) -> None:
         """One life after the other, of one store."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import jsonschema_rs
 import pytest
 
 from controller.contract.commands import Action, parse_command
@@ -29,9 +30,9 @@ MESSAGES = DOCUMENT["components"]["messages"]
 
 
 @functools.cache
-def validator(message: str) -> jsonschema.Draft202012Validator:
-    """Return what checks a payload against the document."""
-    return jsonschema.Draft202012Validator({**MESSAGES[message]["payload"], "components": DOCUMENT["components"]})
+def validator(message: str) -> jsonschema_rs.Draft202012Validator:
+    """Return what checks a payload against the document: the quicker library, for thousands of payloads."""
+    return jsonschema_rs.Draft202012Validator({**MESSAGES[message]["payload"], "components": DOCUMENT["components"]})
 
 
 def check(message: str, payload: Any) -> None:
@@ -71,7 +72,7 @@ def test_every_example_of_a_command_is_accepted(action: Action) -> None:
     [("set_vacuum", {"mmhg": 251}), ("set_vacuum", {}), ("answer", {"question": "asked"}), ("pause", {"odd": 1})],
 )
 def test_the_schema_refuses_what_the_controller_refuses(action: str, args: dict[str, Any]) -> None:
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(jsonschema_rs.ValidationError):
         check(action, {"action": action, "args": args})
 
 

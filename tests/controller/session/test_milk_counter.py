@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from controller.session.milk_counter import COUNTER_STEP_ML, MAX_FLOW_ML_PER_S, MilkCounter
 from devices.roles import PumpReading, RunState
+from tests.helpers.sampling import examples
 
 _EVERY_SECONDS = 0.5
 _IMPOSSIBLE_ML = COUNTER_STEP_ML + MAX_FLOW_ML_PER_S * _EVERY_SECONDS + 0.01  # more cannot flow between two reports
@@ -132,7 +133,7 @@ def apply(pump: Pump, step: tuple[str, int, float]) -> None:
     pump.run(number if kind == "run" else 2, flow)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @example(before=[], after=[("start", 1, 0.0)], each_run=False, only_while_running=True, shown_ml=41)
 @example(before=[("start", 9, 1.0)], after=[("run", 9, 1.0)], each_run=True, only_while_running=False, shown_ml=41)
 @example(before=[], after=[("start", 9, 1.0), ("zero", 1, 1.0)], each_run=True, only_while_running=False, shown_ml=0)
@@ -160,7 +161,7 @@ def test_no_counter_makes_milk(
         assert (pump.credited_ml or 0.0) <= pump.milk_ml + _ROUNDING_ML + 0.001 * len(after)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(before=well_behaved, after=well_behaved, each_run=st.booleans(), shown_ml=st.floats(0, 200))
 def test_a_well_behaved_counter_loses_none(
     before: list[tuple[str, int, float]], after: list[tuple[str, int, float]], each_run: bool, shown_ml: float
@@ -176,7 +177,7 @@ def test_a_well_behaved_counter_loses_none(
     assert pump.credited_ml == pytest.approx(pump.milk_ml - begun_ml, abs=0.01)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(after=well_behaved, total_ml=st.floats(0, 200), each_run=st.booleans())
 def test_a_counter_that_is_reported_only_while_the_pump_runs_loses_and_invents_nothing(
     after: list[tuple[str, int, float]], total_ml: float, each_run: bool

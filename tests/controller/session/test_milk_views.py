@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from controller.session.milk_counter import COUNTER_STEP_ML, MAX_FLOW_ML_PER_S, MilkCounter
 from devices.roles import PumpReading, RunState
+from tests.helpers.sampling import examples
 
 Kind = Literal["run", "stop", "start", "pause", "gap", "reset", "flicker", "link", "reboot", "session"]
 Event = tuple[Kind, int, float]  # what, for how many seconds, with how much flow while it runs
@@ -222,7 +223,7 @@ usual = st.tuples(st.sampled_from(["run", "run", "stop", "start", "pause"]), sec
 first_ml = st.floats(0, 4000)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @example(View(step_ml=1), 20, [("start", 1, 0), ("run", 9, 0.5), ("flicker", 2, 0), ("flicker", 2, 0)])
 @example(View(each_run=True, step_ml=1), 20, [("start", 1, 0.5), ("run", 9, 0.5), ("flicker", 3, 0), ("run", 9, 0)])
 @example(View(step_ml=1, wraps_after=256), 250, [("start", 1, 0.5), ("run", 30, 0.5), ("run", 30, 1.2)])
@@ -234,7 +235,7 @@ def test_no_more_is_shown_than_flowed(view: View, total_ml: float, happens: list
         pump.apply(event)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @example(View(step_ml=0.1, wraps_after=256, every_seconds=0.2), 2085.0, [("start", 1, 0.5), ("gap", 9, 1.2)])
 @example(View(step_ml=0.1, wraps_after=256, every_seconds=0.5), 35.5, [("start", 1, 0.5), ("gap", 12, 1.2)])
 @given(view=views, total_ml=first_ml, happens=st.lists(events, max_size=14))
@@ -246,7 +247,7 @@ def test_no_more_is_lost_than_is_stated(view: View, total_ml: float, happens: li
             assert pump.counter.credited_ml >= pump.milk_ml - pump.lost_ml - 1e-6
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(view=views, total_ml=first_ml, happens=st.lists(usual, max_size=14))
 def test_a_counter_without_misfortune_is_credited_with_nearly_everything(
     view: View, total_ml: float, happens: list[Event]

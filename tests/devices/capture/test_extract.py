@@ -22,6 +22,7 @@ from devices.capture.extract import BEGIN_SECONDS, write_extract
 from devices.capture.private_bytes import FAKE_ADDRESS
 from devices.capture.reading.capture_file import read_capture
 from tests.helpers.capture_bytes import ADDRESS, COMMAND_HANDLE, REPORT_HANDLE, T0, Recording, btsnoop, on_air, talk
+from tests.helpers.sampling import examples
 
 KINDS: tuple[MessageKind, ...] = ("write", "write-without-response", "read", "notify", "indicate")
 UUIDS = (
@@ -127,7 +128,7 @@ def devices(draw: st.DrawFn) -> CapturedDevice:
     return CapturedDevice(address, None, tuple(connections), rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(device=devices())
 def test_any_conversation_survives_its_extract(
     device: CapturedDevice, tmp_path_factory: pytest.TempPathFactory

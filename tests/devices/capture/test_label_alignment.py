@@ -14,6 +14,7 @@ from devices.capture.guided_script import AppControls, script_for
 from devices.capture.label_alignment import clock_offset_seconds, offset_between
 from devices.capture.labels import Labels
 from devices.capture.labels_file import action_of
+from tests.helpers.sampling import examples
 
 OPCODES = {"start": 1, "adjust": 2, "pause": 4, "resume": 5, "stop": 3}
 BEGAN = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
@@ -51,7 +52,7 @@ def recorded(
     return device, Labels(role="pump", began=BEGAN, actions=tuple(actions))
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(
     st.integers(0, 1000),
     st.sampled_from((0.0, 0.7, -2.5)) | st.floats(-1e7, 1e7).filter(lambda each: abs(each) > 20),

@@ -16,6 +16,7 @@ from devices.profiles.frame_spec import Frame
 from devices.profiles.frames import FrameJoiner, wrap
 from devices.profiles.text_frames import LineJoiner
 from tests.helpers.profile_snippets import codec, profile
+from tests.helpers.sampling import examples
 
 SPANS: dict[str, bytes] = {  # what each checksum is over, in the frame AA 33 05 01 02 (checksum) 55
     "frame": b"\xaa\x33\x05\x01\x02",
@@ -131,7 +132,7 @@ class TestJoining:
         parts=st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=12), st.integers(0, 11)), max_size=6),
         data=st.data(),
     )
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     def test_garbage_and_torn_frames_between_hide_no_intact_frame(
         self, frame: Frame, parts: list[tuple[bytes, bytes, int]], data: st.DataObject
     ) -> None:

@@ -19,6 +19,7 @@ from devices.profiles.profile_parts import CommandSpec, Example, ReportSpec
 from devices.profiles.schema import Profile
 from devices.support.shipped import SHIPPED
 from devices.support.yaml_file import load_yaml
+from tests.helpers.sampling import examples
 
 FILES = [  # those with a section of another driver are another language's
     file
@@ -266,7 +267,7 @@ def test_a_report_arrives_as_it_was_sent(
 
 @every_profile
 @given(data=st.data(), noise=st.binary(max_size=24))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_no_bytes_on_any_channel_raise_anything_but_a_protocol_error(
     profile: Profile, data: st.DataObject, noise: bytes
 ) -> None:
@@ -358,7 +359,7 @@ class TestOpenProfile:
 
     @every_open_profile
     @given(data=st.data(), counter=COUNTERS)
-    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
     def test_no_flipped_bit_of_a_command_is_any_command(
         self, profile: Profile, data: st.DataObject, counter: int
     ) -> None:

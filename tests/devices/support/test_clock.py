@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.support.clock import Clock, RealClock, ScaledClock
+from tests.helpers.sampling import examples
 
 Trace = list[tuple[str, float]]
 
@@ -25,7 +26,7 @@ async def _note(clock: Clock, seconds: float, name: str, trace: Trace) -> None:
 
 class TestOrder:
     @given(st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=12))
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     def test_sleepers_wake_in_order_of_their_time_and_exactly_at_it(self, durations: list[float]) -> None:
         async def program() -> Trace:
             clock, trace = ScaledClock(math.inf), []
@@ -77,7 +78,7 @@ class TestOrder:
         assert clock.now() == 0
 
     @given(st.integers(0, 2**32))
-    @settings(max_examples=20)
+    @settings(max_examples=examples(20))
     def test_the_same_program_gives_the_same_trace_twice(self, seed: int) -> None:
         async def program() -> Trace:
             clock, trace, rng = ScaledClock(math.inf), [], random.Random(seed)

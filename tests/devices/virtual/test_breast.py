@@ -18,6 +18,7 @@ from devices.virtual.breast import (
     MilkModel,
     Mother,
 )
+from tests.helpers.sampling import examples
 
 QUARTER_HOUR = 900
 # The published table is of mothers who all have the same rhythm; the model's mothers each have their own.
@@ -319,7 +320,7 @@ def test_an_earlier_time_moves_nothing() -> None:
     assert (mother.left.volume_ml, mother.left.milk_ml, mother.suction_seconds) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     parts=st.lists(
@@ -351,7 +352,7 @@ def test_milk_is_neither_made_nor_lost(seed: int, parts: list[tuple[float, float
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_ejections_keep_their_distance(seed: int) -> None:
     mother = pumped(Mother(seed), 100)
     assert 20 <= mother.ejection_seconds[0] <= 300

@@ -58,8 +58,13 @@ async def test_in_a_session_it_is_stopped(key: str) -> None:
         assert house.recorded.events(EventType.RUNS_OUTSIDE)
 
 
-@every_device
-@pytest.mark.parametrize("action", sampled(["stop", "pain"], keep=lambda each: each == "pain"))
+@pytest.mark.parametrize(
+    ("key", "action"),
+    sampled(
+        [(key, action) for key in PRESSES for action in ("stop", "pain")],
+        keep=lambda each: each in (("left-pump", "pain"), ("warm-pad", "stop")),
+    ),
+)
 async def test_after_stop_and_pain_it_is_stopped_for_a_while_again_and_again(key: str, action: str) -> None:
     async with running_home(owner=WILLING) as house:
         await house.reach("rest")

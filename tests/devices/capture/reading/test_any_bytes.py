@@ -14,6 +14,7 @@ from devices.capture.conversation import Capture
 from devices.capture.reading.capture_file import read_capture
 from devices.support.file_error import FileError
 from tests.helpers.capture_bytes import Recording, btsnoop, packetlogger, pcap, pcapng, talk, without_direction
+from tests.helpers.sampling import examples
 
 RECORDS = talk().records
 WHOLE = [
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     whole=st.sampled_from(WHOLE),
     cut=st.integers(0, 4000),
@@ -68,7 +69,7 @@ def test_a_capture_that_was_damaged_anywhere(
 PACKETS = st.lists(st.binary(max_size=60), max_size=12)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(link_type=st.sampled_from(LINK_TYPES), packets=PACKETS)
 def test_any_packets_of_any_link_type(link_type: int, packets: list[bytes], folder: Path) -> None:
     read(pcap([(1.0 + number, packet) for number, packet in enumerate(packets)], link_type), folder)
@@ -79,7 +80,7 @@ OPCODES = st.builds(lambda opcode, rest: bytes([opcode]) + rest, st.integers(0, 
 PDUS = st.lists(st.tuples(st.booleans(), st.binary(max_size=40) | OPCODES), max_size=20)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(pdus=PDUS)
 @example(pdus=[(False, b"\x16\x01\x00\xff\xff" + bytes(9)), (False, b"\x18\x01"), (True, b"\x01\x18\x01\x00\x03")])
 def test_any_att_pdus_and_events(pdus: list[tuple[bool, bytes]], folder: Path) -> None:
@@ -94,7 +95,7 @@ def test_any_att_pdus_and_events(pdus: list[tuple[bool, bytes]], folder: Path) -
     assert len(capture.devices) >= 1
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     lines=st.lists(
         st.text(max_size=40)
