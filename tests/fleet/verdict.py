@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from tests.fleet import event_observer, observer
+from tests.fleet.fault_plan import SHARES
 from tests.fleet.fleet_bed import Bed, lines_of
 from tests.fleet.fleet_settings import OWNERS, TTL_SECONDS
 from tests.fleet.ownership_observer import drove_without_ownership, longest_ownership, outlived_ownership, ownerships
@@ -44,7 +45,7 @@ async def verdict(bed: Bed, *, alone: bool) -> dict[str, Any]:
         (bed.folder / "stored.json").write_text(json.dumps(stored), encoding="utf-8")
         violations += drove_without_ownership(air, ownerships(stored, TTL_SECONDS))
         violations += outlived_ownership(air, bed.ownership.changes, faults, TTL_SECONDS, _SLACK_SECONDS)
-    done = Counter(line["what"] for line in faults if not line["what"].startswith("end_of_"))
+    done = Counter(line["what"] for line in faults if line["what"] in SHARES)
     tracebacks = [name for name, each in bed.controllers.items() if "Traceback" in each.log]
     found = takeovers(air, lasting(faults, len(bed.cluster.nodes), TTL_SECONDS))
     return {
