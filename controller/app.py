@@ -24,6 +24,7 @@ from controller.history.carry_over import carry_over
 from controller.history.comfort.comfort_learner import ComfortLearner
 from controller.history.history_store import HistoryStore
 from controller.history.recent_sessions_publisher import publish_recent_sessions
+from controller.history.recorded_backlog import RecordedBacklog
 from controller.history.session_recorder import SessionRecorder
 from controller.history.session_records import SessionRecords
 from controller.history.stash.stash_keeper import StashKeeper
@@ -131,9 +132,8 @@ async def assembled(
     if store is not None:
         stream.subscribe(store.watch, Event)
     records, recorder = None, None
+    backlog = await _backlog(store, history, lease)
     if history is not None:
-        if store is not None:
-            await carry_over(store, history)
         records, recorder = SessionRecords(history), SessionRecorder(history, clock.now, epoch)
         cut_off = load_words(settings.language).labels.reason[EndReason.CUT_OFF]
         recorder.end_interrupted(settings.stations, cut_off)
@@ -168,7 +168,7 @@ async def assembled(
             broker = await stack.enter_async_context(embedded_broker(mqtt.embedded_port))
             mqtt = mqtt.model_copy(update={"brokers": (broker,)})
             checked = mqtt.brokers  # no other controller can use it
-        backlog = Backlog() if store is None else store.backlog
+        stack.push_async_callback(backlog.close)
         if epoch is None:
             me = me or this_process(mqtt.node, settings.stations)
         bridge, discovery = build_bridge(
@@ -234,6 +234,16 @@ async def assembled(
                 if each is not None
             ],
         )
+
+
+async def _backlog(store: StateStore | None, history: HistoryStore | None, lease: Lease | None) -> Backlog:
+    """Return where events wait for a broker. The history gets what only the store knows."""
+    backlog = Backlog() if store is None else store.backlog
+    if history is None:
+        return backlog
+    if store is not None:
+        await carry_over(store, history)
+    return RecordedBacklog(backlog, history) if lease is None else backlog  # in a fleet, that of the node
 
 
 def _ownership(lease: Lease | None) -> tuple[int | None, Callable[[], bool]]:

@@ -183,7 +183,7 @@ devices. Do not wait for events that you may have missed. Nothing retained start
 has not acknowledged. Keep the last hundred ids, and ignore what you know. Order is kept within a topic, not between topics.
 
 **Late events:** events wait while the broker is unreachable, also through a restart. Look at `time` before you ring a
-bell.
+bell. Each is on the disk of the controller before it is published, so a crash takes back nothing that you have heard.
 
 **`offline`:** `letdown/controller/<node>/status` turns `offline` when the program ends, and some 25 s after its connection
 is lost. Then everything else is old: show that, offer no start, and ask the person to stop at the device. A session goes

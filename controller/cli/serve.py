@@ -175,7 +175,7 @@ async def _app(
         history: HistoryStore | None = None
         if not options.virtual or settings.store.path is not None:
             store = await stack.enter_async_context(Store.opened(settings.store.file))
-            kept = HistoryStore.opened(settings.store.history_file, settings.history.database())
+            kept = HistoryStore.opened(settings.store.history_file, settings.history.database(), journal=store.settle)
             history = await stack.enter_async_context(kept)
         if clock is None:
             virtual = virtual_app(

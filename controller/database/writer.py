@@ -1,4 +1,7 @@
-"""Writes in a thread, in order, all that is pending at once: a commit waits for the disk, the event loop does not."""
+"""Writes in a thread, in order, all that is pending at once: a commit waits for the disk, the event loop does not.
+
+What is put in one turn of the event loop is written at once: a crash leaves all of it, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,7 @@ class Writer(Generic[T]):
         self._pending: dict[Hashable, T] = {}
         self._flushes: list[FlushResult] = []
         self._dropped = False
+        self._in_turn = False  # something was put in this turn of the loop, and more may follow
         self._wakeup = threading.Event()
         self._wakeup.set()  # connect now, not when a person waits for a pump
         self._closing = False
@@ -85,6 +89,13 @@ class Writer(Generic[T]):
         with self._lock:
             self._pending[key] = item
             self._drop_oldest()
+            begins, self._in_turn = not self._in_turn, True
+        if begins:
+            self._call_in_loop(self._end_turn)
+
+    def _end_turn(self) -> None:
+        with self._lock:
+            self._in_turn = False
         self._wakeup.set()
 
     async def flush(self, seconds: float | None = None) -> str | None:
@@ -92,16 +103,25 @@ class Writer(Generic[T]):
         if self._closing:
             return str(DatabaseError(self._words.subject, "is closed", "restart Letdown"))
         seconds = FLUSH_SECONDS if seconds is None else seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._flushed()
+        except TimeoutError:
+            self._set_problem(str(self._words.no_answer(seconds)))
+            return self.problem
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until everything so far is on the disk, or cannot be now; so long at most, which is no problem."""
+        if not self._closing:
+            await asyncio.wait({self._flushed()}, timeout=seconds)
+
+    def _flushed(self) -> FlushResult:
+        """Return what becomes of everything so far."""
         result: FlushResult = self._loop.create_future()
         with self._lock:
             self._flushes.append(result)
         self._wakeup.set()
-        try:
-            async with asyncio.timeout(seconds):
-                return await result
-        except TimeoutError:
-            self._set_problem(str(self._words.no_answer(seconds)))
-            return self.problem
+        return result
 
     async def close(self, seconds: float | None = None) -> None:
         """Write what is pending, within a second, and close."""
@@ -127,6 +147,8 @@ class Writer(Generic[T]):
             self._wakeup.wait(RETRY_SECONDS if problem else self._check_seconds)
             self._wakeup.clear()
             with self._lock:
+                if self._in_turn:  # its end wakes this thread
+                    continue
                 batch, self._pending = self._pending, {}
                 flushes, self._flushes = self._flushes, []
             problem = self._write(tuple(batch.values()))

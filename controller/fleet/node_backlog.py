@@ -23,10 +23,10 @@ class UnitBacklog(Backlog):
         """Return nothing: what earlier runs left is delivered by the node."""
         return ()
 
-    def add(self, event: Event) -> None:
-        """Save an event."""
+    def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
+        """Save an event; `saved` is called when it may be published."""
         self._left[event.id] = event
-        self._saved.add(event)
+        self._saved.add(event, saved)
 
     def remove(self, event_id: str) -> None:
         """Delete an event: the broker has it, or it was dropped."""

@@ -11,15 +11,17 @@ from controller.assembly.extras import SetupError
 from controller.assembly.metrics_building import build_metrics, build_metrics_server, queues_of
 from controller.cluster.cluster_connection import connected
 from controller.cluster.cluster_error import ClusterError
-from controller.contract.event_data import SessionFinishedData
-from controller.contract.events import EndReason, Event, SessionState
 from controller.contract.words import load_words
 from controller.fleet.announcing import Announcing
 from controller.fleet.fleet_units import units_of
 from controller.fleet.node import Node
+from controller.fleet.node_journal import NodeJournal
 from controller.fleet.served_unit import NodeParts
+from controller.history.carry_over import carry_over
 from controller.history.history_store import HistoryStore
+from controller.history.recorded_backlog import RecordedBacklog
 from controller.journal.store import Store
+from controller.mqtt.backlog import Backlog
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.topics import Topics
 from controller.service.kept_running import KeptRunning
@@ -44,12 +46,17 @@ async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callab
     catalog = await asyncio.to_thread(Catalog.load, *settings.profiles)
     async with (
         Store.opened(settings.store.file) as store,
-        HistoryStore.opened(settings.store.history_file, settings.history.database()) as history,
+        HistoryStore.opened(settings.store.history_file, settings.history.database(), journal=store.settle) as history,
         connected(settings.fleet, name) as cluster,
         contextlib.AsyncExitStack() as stack,
     ):
-        bridge = _bridge(settings, store)
-        _end_cut_off_sessions(settings, store, bridge)
+        await carry_over(store, history)
+        backlog = RecordedBacklog(store.backlog, history)
+        stack.push_async_callback(backlog.close)
+        bridge = _bridge(settings, backlog)
+        journal = NodeJournal(store, history, load_words(settings.language), bridge.watch)
+        for station in tuple(store.under_way):  # sessions of an earlier process
+            journal.end_cut_off(station)
         metrics = build_metrics(settings)
         if metrics is not None:  # what is kept once, for all units, and what they leave
             stack.enter_context(metrics.measured(queues_of(bridge.outbox, history)))
@@ -60,7 +67,8 @@ async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callab
             radio,
             cluster,
             history,
-            journal=store,
+            journal=journal,
+            backlog=backlog,
             deliver=bridge.watch,
             metrics=metrics,
         )
@@ -85,10 +93,10 @@ async def run_node(settings: Settings, clock: Clock, radio: Radio, ready: Callab
                 await asyncio.wait({task})
 
 
-def _bridge(settings: Settings, store: Store) -> Bridge:
+def _bridge(settings: Settings, backlog: Backlog) -> Bridge:
     """Return the bridge of the node itself: whether it is online, and events that no unit delivers any more."""
     topics = Topics(settings.mqtt.base_topic, settings.mqtt.node)
-    return Bridge(settings.mqtt, topics, {}, backlog=store.backlog)
+    return Bridge(settings.mqtt, topics, {}, backlog=backlog)
 
 
 def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[BackgroundService]:
@@ -97,13 +105,3 @@ def _watchers_of(settings: Settings, metrics: ControllerMetrics | None) -> list[
         return []
     server = build_metrics_server(settings, metrics, has_page=False)
     return [metrics] if server is None else [metrics, server]
-
-
-def _end_cut_off_sessions(settings: Settings, store: Store, bridge: Bridge) -> None:
-    """Publish that the sessions of an earlier process were cut off. A successor may have said so: it is one event."""
-    words = load_words(settings.language).labels.reason[EndReason.CUT_OFF]
-    for row in store.interrupted_sessions:
-        data = SessionFinishedData(
-            outcome=SessionState.FAILED, reason=EndReason.CUT_OFF, reason_words=words, routine=row["routine"]
-        )
-        bridge.watch(Event.of(row["station"], row["id"], data))

@@ -30,26 +30,20 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Journal(Protocol):
-    """What a node keeps on its disk: events without acknowledgement, and which session is under way.
-
-    A session that was cut off before the cluster knew of it is known here alone.
-    """
-
-    @property
-    def backlog(self) -> Backlog:
-        """The events that no broker has acknowledged yet."""
+    """What a node keeps on its disk: which session is under way."""
 
     def watch(self, event: Event) -> None:
         """Save which session is under way at a station."""
 
-    def forget_session(self, station: str) -> None:
-        """Forget which session is, or was, under way at a station: how it ended is published elsewhere."""
+    def end_cut_off(self, station: str) -> None:
+        """Publish that the session under way at a station was cut off, if there is one."""
 
 
 @dataclass(frozen=True)
 class NodeParts:
     """What all units of a node use. `journal`: what is kept on its disk; `deliver`: sends an event that is left.
 
+    `backlog`: the events that no broker has acknowledged yet.
     `catalog`: the profiles, loaded once: reading them would hold up the sessions of other units.
     """
 
@@ -60,6 +54,7 @@ class NodeParts:
     cluster: Cluster
     history: HistoryStore | None
     journal: Journal
+    backlog: Backlog
     deliver: Callable[[Event], None]
     metrics: ControllerMetrics | None = None
 
@@ -117,7 +112,7 @@ class ServedUnit:
 
     async def _serve(self) -> None:
         parts, unit = self._parts, self.unit
-        backlog = UnitBacklog(parts.journal.backlog)
+        backlog = UnitBacklog(parts.backlog)
         try:
             async with (
                 SharedStore.opened(parts.cluster, self.lease, backlog) as store,
@@ -141,12 +136,13 @@ class ServedUnit:
                 await app.run()
         finally:
             self.app = None
-            for station in unit.stations:  # the cluster knows whether a session was cut off
-                parts.journal.forget_session(station)
             if parts.metrics is not None:
                 for station in unit.stations:
                     parts.metrics.give_up(station)
             backlog.hand_over(parts.deliver)
+            # A successor says so, too, if the cluster knows of that session.
+            for station in unit.stations:
+                parts.journal.end_cut_off(station)
 
     def _count_as_ours(self) -> None:
         if self._parts.metrics is not None:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from controller.contract.event_data import SessionFinishedData
-from controller.contract.events import Event
+from controller.contract.events import EndReason, Event
 from controller.database.database import Statement
 
 _TAKE_OVER = """
@@ -46,6 +46,11 @@ AND (CAST(:epoch AS BIGINT) IS NULL OR coalesce(epoch, 0) <= CAST(:epoch AS BIGI
 _SAVE_CUT_OFF = """
 INSERT INTO session (id, station, routine, side, began_at, outcome, reason, reason_words, ended_epoch)
 VALUES (:id, :station, :routine, 'both', :began_at, :outcome, :reason, :words, :epoch) ON CONFLICT (id) DO NOTHING
+"""
+_SAVE_END = """
+UPDATE session SET outcome = :outcome, reason = :reason, reason_words = :words,
+    ended_at = CAST(:ended_at AS DOUBLE PRECISION), ended_epoch = epoch
+WHERE id = :id AND outcome IS NULL
 """
 _DATE_LENGTH = len("20260301T023000")
 
@@ -77,6 +82,21 @@ def save_cut_off(event: Event, data: SessionFinishedData, epoch: int) -> Stateme
         "epoch": epoch,
     }
     return Statement(_SAVE_CUT_OFF, values)
+
+
+def save_end(event: Event, data: SessionFinishedData) -> Statement:
+    """Return what saves how a session ended, as this event says, unless the history knows that.
+
+    When one ended that was cut off stays unknown.
+    """
+    values = {
+        "id": event.session_id,
+        "outcome": data.outcome,
+        "reason": data.reason and data.reason.value,
+        "words": data.reason_words,
+        "ended_at": None if data.reason is EndReason.CUT_OFF else event.time.timestamp(),
+    }
+    return Statement(_SAVE_END, values)
 
 
 def _began_at(id_: str, otherwise: datetime) -> datetime:

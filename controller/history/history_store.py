@@ -7,9 +7,10 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from controller.contract.session_record import HistoryError
 from controller.database.bounded_threads import BoundedThreads
@@ -26,41 +27,47 @@ _MOST_READS = 4  # at a time
 _MOST_IN_MEMORY = 10_000  # what was put, while not even the queue can be written: about 10 MB
 _LEAST_SECONDS = 0.1
 _WAKE = "wake"  # the one key of the second writer: what it writes is in the queue
+_JOURNAL_SECONDS = 1.5  # for what is written before; it gives up by itself after a second
 
 T = TypeVar("T")
+Settle = Callable[[], Coroutine[Any, Any, None]]
 
 
 class HistoryStore:
     """Reads and writes the history. Created by `open`. Nothing here blocks the event loop.
 
     What is `put` is on the disk of this machine within a second, whatever the database does, and in the database as
-    soon as that can be reached: once, and in its order.
+    soon as that can be reached: once, and in its order. `journal`: waits until what the journal was given is on the
+    disk. That comes first: an event that a crash takes from the journal, nobody hears, and no history has.
     """
 
-    def __init__(self, database: Database, queue_file: Path) -> None:
+    def __init__(self, database: Database, queue_file: Path, journal: Settle | None = None) -> None:
         self._database = database
         self._tables = Tables(database)
         self._threads = BoundedThreads("history", _MOST_READS)
         self._numbers = itertools.count()
         self._queue = HistoryQueue(queue_file)
+        self._journal = journal
         self._started: _Writers | None = None  # not for somebody who only reads
 
     @classmethod
-    async def open(cls, path: Path, database: Database | None = None) -> HistoryStore:
+    async def open(cls, path: Path, database: Database | None = None, *, journal: Settle | None = None) -> HistoryStore:
         """Open the history: the file at `path`, or else `database`. What cannot be written yet waits beside `path`.
 
         A database that cannot be used is no reason not to open it: `problem` says what is wrong.
         """
-        store = cls(database or SqliteDatabase(path, subject="the history"), queue := queue_file(path))
+        store = cls(database or SqliteDatabase(path, subject="the history"), queue := queue_file(path), journal)
         if await asyncio.to_thread(file_id, queue) is not None:  # an earlier run may have left something in it
             store._writers()
         return store
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, path: Path, database: Database | None = None) -> AsyncIterator[HistoryStore]:
+    async def opened(
+        cls, path: Path, database: Database | None = None, *, journal: Settle | None = None
+    ) -> AsyncIterator[HistoryStore]:
         """Open the history for a block."""
-        store = await cls.open(path, database)
+        store = await cls.open(path, database, journal=journal)
         try:
             yield store
         finally:
@@ -109,6 +116,11 @@ class HistoryStore:
         """Wait until all that was put is on the disk of this machine. Return why it is not, else `None`."""
         return await self._writers().to_queue.flush(ANSWER_SECONDS)
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until all that was put is on the disk of this machine, or cannot be now; so long at most."""
+        if self._started is not None:
+            await self._started.to_queue.settle(seconds)
+
     async def write(self, *statements: Statement, seconds: float | None = None) -> bool:
         """Write these in one transaction, after all that was put. Return whether it was done.
 
@@ -151,7 +163,7 @@ class HistoryStore:
 
     def _writers(self) -> _Writers:
         if self._started is None:
-            self._started = _Writers(self._queue, self._database, self._tables)
+            self._started = _Writers(self._queue, self._database, self._tables, _in_thread(self._journal))
         return self._started
 
     async def transact(self, work: Callable[[Transaction], T], seconds: float) -> T | None:
@@ -198,7 +210,7 @@ class HistoryStore:
 class _Writers:
     """The two threads that write: into the queue, and from there into the database."""
 
-    def __init__(self, queue: HistoryQueue, database: Database, tables: Tables) -> None:
+    def __init__(self, queue: HistoryQueue, database: Database, tables: Tables, before: Callable[[], None]) -> None:
         self.to_database = Writer[None](
             DatabaseTarget(queue, database, tables),
             WriterWords(
@@ -206,10 +218,22 @@ class _Writers:
             ),
         )
         self.to_queue = Writer[str](
-            QueueTarget(queue, lambda: self.to_database.put(_WAKE, None)),
+            QueueTarget(queue, lambda: self.to_database.put(_WAKE, None), before),
             WriterWords(queue.name, "until then, new records are only in memory", queue.no_answer),
             most=_MOST_IN_MEMORY,
         )
+
+
+def _in_thread(settle: Settle | None) -> Callable[[], None]:
+    """Return what waits for this in the running event loop, when it is called in another thread."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        if settle is not None and not loop.is_closed():
+            with contextlib.suppress(TimeoutError, CancelledError):
+                asyncio.run_coroutine_threadsafe(settle(), loop).result(_JOURNAL_SECONDS)
+
+    return wait
 
 
 def queue_file(path: Path) -> Path:

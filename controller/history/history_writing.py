@@ -67,15 +67,20 @@ def execute(transaction: Transaction, statements: Sequence[Statement]) -> None:
 
 
 class QueueTarget:
-    """Where the first writer writes: the queue. `wake` is called when there is something in it."""
+    """Where the first writer writes: the queue. `wake` is called when there is something in it.
 
-    def __init__(self, queue: HistoryQueue, wake: Callable[[], None]) -> None:
+    `before`: called before that, and returns when what must be on the disk first is there, or soon after.
+    """
+
+    def __init__(self, queue: HistoryQueue, wake: Callable[[], None], before: Callable[[], None]) -> None:
         self._queue = queue
         self._wake = wake
+        self._before = before
 
     def write(self, items: Sequence[str], check: Callable[[], None]) -> None:
         """Add what was put to the queue."""
         if items:
+            self._before()
             self._queue.append(items, check)
             self._wake()
 

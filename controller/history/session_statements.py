@@ -44,6 +44,9 @@ SELECT CAST(:id AS TEXT), id, CAST(:time AS DOUBLE PRECISION) - began_at, CAST(:
     CAST(:epoch AS BIGINT)
 FROM session WHERE id = :session_id ON CONFLICT DO NOTHING
 """
+_SAVE_EVENT_OF_OWNER = _SAVE_LATER_EVENT.replace(
+    "CAST(:epoch AS BIGINT)", "CASE WHEN CAST(:epoch AS BIGINT) > epoch THEN CAST(:epoch AS BIGINT) ELSE epoch END"
+)
 _SAVE_CURVE = """
 INSERT INTO curve (session_id, device, quantity, began_second, side, samples, epoch)
 VALUES (:session_id, :device, :quantity, :began_second, :side, :samples, :epoch)
@@ -121,6 +124,11 @@ def save_later_event(event: Event, epoch: int | None = None) -> Statement:
     values = {"id": event.id, "time": event.time.timestamp(), "type": event.type.value}
     values |= {"data": event.data.model_dump_json(), "session_id": event.session_id, "epoch": epoch}
     return Statement(_SAVE_LATER_EVENT, values)
+
+
+def save_event_of_owner(event: Event) -> Statement:
+    """Return what saves an event that its owner publishes after all: with the epoch of the session, if it has none."""
+    return save_later_event(event, event.epoch)._replace(sql=_SAVE_EVENT_OF_OWNER)
 
 
 def save_stretch(session_id: str, stretch: Stretch, epoch: int | None = None) -> Statement:

@@ -135,7 +135,6 @@ def _read(path: Path, now: Timestamp) -> StoredData:
                 transaction.read(f"SELECT * FROM {UNDER_WAY.name}"),  # noqa: S608 - a name of ours
                 transaction.read("SELECT * FROM earlier_session ORDER BY began_at"),
             )
-            transaction.execute(f"DELETE FROM {UNDER_WAY.name}")  # noqa: S608
             _delete_old_uses(transaction, now)
         return data
 

@@ -19,6 +19,8 @@ from controller.journal.timestamp import Timestamp
 from controller.mqtt.backlog import Backlog
 from controller.safety.persistence import DeviceIdentity, InMemoryPersistence, Persistence, SavedState
 
+_SETTLE_SECONDS = 1.0
+
 
 class Store:
     """One file, locked by one controller until it is closed or its process ends. Created by `open` or `opened`.
@@ -38,7 +40,8 @@ class Store:
             self.backlog = StoredBacklog(opened.data.unpublished, opened.data.sequence, self._writer)
         self._now = now
         self._persistences: dict[str, Persistence] = {}
-        self._under_way: dict[str, str] = {}  # the session of each station
+        # The session of each station, as in the table. One that a crash cut off stays until its end was published.
+        self.under_way: dict[str, Row] = {row["station"]: row for row in opened.data.interrupted_sessions}
 
     @classmethod
     async def open(cls, path: Path, now: Callable[[], Timestamp] = timestamp.now) -> Self:
@@ -96,21 +99,24 @@ class Store:
             return
         match event.data:
             case SessionStartedData() as data:
-                self._under_way[event.station] = event.session_id
                 session = {"id": event.session_id, "routine": data.routine, "side": data.side.value}
-                session["began_at"] = as_text(event.time)
-                put(self._writer, UNDER_WAY, {"station": event.station} | session)
-            case SessionFinishedData() if self._under_way.get(event.station) == event.session_id:
-                del self._under_way[event.station]
+                session |= {"station": event.station, "began_at": as_text(event.time)}
+                self.under_way[event.station] = session
+                put(self._writer, UNDER_WAY, session)
+            case SessionFinishedData() if self._is_under_way(event):
+                del self.under_way[event.station]
                 delete(self._writer, UNDER_WAY, {"station": event.station})
             case _:
                 pass
 
-    def forget_session(self, station: str) -> None:
-        """Forget which session is, or was, under way at a station: how it ended is published elsewhere."""
-        self._under_way.pop(station, None)
+    def _is_under_way(self, event: Event) -> bool:
+        session = self.under_way.get(event.station)
+        return session is not None and session["id"] == event.session_id
+
+    async def settle(self) -> None:
+        """Wait until everything so far is on the disk, or cannot be now; a second at most."""
         if self._writer is not None:
-            delete(self._writer, UNDER_WAY, {"station": station})
+            await self._writer.settle(_SETTLE_SECONDS)
 
     async def close(self) -> None:
         """Write what is pending, within a second, and unlock the file."""

@@ -31,6 +31,8 @@ from controller.safety.persistence import DeviceIdentity, PersistenceError, Save
 
 _LOGGER = logging.getLogger(__name__)
 
+_SAVE_SECONDS = 1.0  # an event waits no longer for a disk that hangs
+
 
 def put(writer: JournalWriter, table: Table, row: dict[str, Any]) -> None:
     """Write a whole row; it replaces the one with the same key."""
@@ -161,17 +163,26 @@ class StoredBacklog(Backlog):
         self._unpublished = unpublished
         self._numbers = itertools.count(sequence + 1)
         self._writer = writer
+        self._saving: set[asyncio.Task[None]] = set()
 
     def take_unpublished(self) -> Sequence[Event]:
         """Return the events of earlier runs, the oldest first; only once, to free their memory."""
         events, self._unpublished = self._unpublished, []
         return events
 
-    def add(self, event: Event) -> None:
-        """Save an event."""
+    def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
+        """Save an event. `saved`: called when it is on the disk, when it cannot be written now, or after a second."""
         text = event.model_dump_json(fallback=str)  # as it is published; unknown types become text
         row = {"id": event.id, "sequence": next(self._numbers), "station": event.station, "event": text}
         put(self._writer, OUTBOX, row)
+        saving = asyncio.create_task(self._writer.settle(_SAVE_SECONDS), name="save an event")
+        self._saving.add(saving)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._saving.discard(task)
+            saved()
+
+        saving.add_done_callback(done)
 
     def remove(self, event_id: str) -> None:
         """Delete an event."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from controller.contract.events import Event
 
@@ -17,8 +17,12 @@ class Backlog:
         """Return the events of earlier runs, the oldest first. They stay saved until they are removed."""
         return ()
 
-    def add(self, event: Event) -> None:
-        """Save an event."""
+    def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002 - nothing to save
+        """Save an event, and call `saved` when it may be published: it is on the disk, or cannot be there soon."""
+        saved()
 
     def remove(self, event_id: str) -> None:
         """Delete an event: the broker has it, or it was dropped."""
+
+    async def close(self) -> None:
+        """Wait until what was removed is deleted."""

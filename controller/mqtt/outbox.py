@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel
@@ -45,6 +46,7 @@ class Publication:
     key: Hashable = None  # two messages of one topic with the same key differ only in progress
     each_key: bool = False  # each key is published, in order; else only the latest
     correlation: bytes | None = None  # correlation data of the command that a reply is for (MQTT 5)
+    unsaved: bool = False  # not to be handed out yet: a crash would lose what others have heard
     payload: str = ""
 
     @property
@@ -81,8 +83,8 @@ class Outbox:
     """Takes items from the stream and hands out publications when they are due. Nothing here waits.
 
     Time is real, not simulated: the pace is that of the network, whatever the speed of a simulation.
-    An event is in the `backlog` as long as it is here; the events of earlier runs come first. `publish`: `minimal`
-    leaves out what is a health record.
+    An event is in the `backlog` as long as it is here, and is handed out only once it is saved there; the events of
+    earlier runs come first. `publish`: `minimal` leaves out what is a health record.
     """
 
     def __init__(
@@ -132,8 +134,13 @@ class Outbox:
     def _take(self, item: Item) -> None:
         match item:
             case Event():
-                self._enqueue(self._events, Publication(self._topics.event(item.station), item), _MOST_EVENTS)
-                self._backlog.add(item)
+                publication = Publication(self._topics.event(item.station), item, unsaved=True)
+                self._enqueue(self._events, publication, _MOST_EVENTS)
+                try:
+                    self._backlog.add(item, partial(self._on_saved, publication))
+                except Exception:
+                    self._on_saved(publication)  # it never will be, and goes out all the same
+                    raise
             case Snapshot():
                 stage = (item.session_id, item.state, item.step, item.step_index, item.allowed_actions)
                 self._retain(Publication(self._topics.state(item.station), item, retain=True, key=stage, each_key=True))
@@ -153,6 +160,10 @@ class Outbox:
                 if self._connected:
                     topic = self._topics.device_telemetry(item.station, item.device)
                     self._telemetry[topic] = Publication(topic, item, qos=0)
+
+    def _on_saved(self, event: Publication) -> None:
+        event.unsaved = False
+        self._changed.set()
 
     def reply(self, station: str, reply: Reply, target: ReplyTarget | None = None) -> None:
         """Take the reply to a command, for the station's reply topic and for the response topic, if there is one."""
@@ -261,7 +272,7 @@ class Outbox:
 
     def due_in(self) -> float | None:
         """Return the seconds until something is due, or `None` if nothing is queued."""
-        if self._replies or self._notices or self._events:
+        if self._replies or self._notices or self._event_due:
             return 0.0
         times = [topic.due_at() for topic in self._queued.values()]
         times += [self._telemetry_due_at(topic) for topic in self._telemetry]
@@ -277,6 +288,19 @@ class Outbox:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
+
+    async def saved(self) -> bool:
+        """Return whether there is an event that had to be waited for, until it was saved."""
+        if not self._events or self._event_due:
+            return False
+        while self._events and not self._event_due:
+            self._changed.clear()
+            await self._changed.wait()
+        return True
+
+    @property
+    def _event_due(self) -> bool:
+        return bool(self._events) and not self._events[0].unsaved
 
     def wake(self) -> None:
         """Let `ready` return."""
@@ -317,7 +341,7 @@ class Outbox:
                 if not topic.queue:
                     del self._queued[name]
                 return topic.last_sent
-        if self._events:
+        if self._event_due:
             return self._events.popleft()
         for name in self._telemetry:
             if self._telemetry_due_at(name) <= now:

@@ -32,7 +32,7 @@ class Publisher:
 
     async def drain(self) -> None:
         """Publish everything that is queued, without pacing, and return when the broker has it."""
-        while await self._publish_next(paced=False):
+        while await self._publish_next(paced=False) or await self._outbox.saved():
             pass
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -26,14 +26,45 @@ def distinct(heard: Iterable[Event]) -> list[Event]:
 
 
 def reused_ids(heard: Iterable[Event]) -> list[Violation]:
-    """Find ids that stand for two different events."""
+    """Find ids that stand for two different events.
+
+    How a session ended, a former owner and its successor may both say, each at its time. They say the same, unless it
+    ended while the former owner was being lost: then their epochs say who is right (`kept_ends`).
+    """
     first: dict[str, str] = {}
     found = []
     for event in heard:
-        content = json.dumps({key: value for key, value in event.items() if key != "heard_at"}, sort_keys=True)
-        if first.setdefault(event["id"], content) != content:
+        content = json.dumps(_content(event), sort_keys=True)
+        if first.setdefault(_once(event), content) != content:
             found.append(Violation("reused_id", event["heard_at"], event["id"], f"stands for {content}, too"))
     return found
+
+
+def _content(event: Event) -> Event:
+    differs = {"heard_at", "time", "epoch"} if event["type"] == "session_finished" else {"heard_at"}
+    return {key: value for key, value in event.items() if key not in differs}
+
+
+def _once(event: Event) -> str:
+    """Return what may stand for one content only: the id, and of an end also who says so, if it is an owner."""
+    return f"{event['id']} {event.get('epoch') or ''}" if event["type"] == "session_finished" else str(event["id"])
+
+
+def kept_ends(heard: Iterable[Event], sessions: Iterable[Row]) -> list[Violation]:
+    """Find sessions that ended otherwise in the database than their latest owner said. `sessions`: `id`, `outcome`."""
+    latest: dict[str, Event] = {}
+    for event in heard:
+        if event["type"] == "session_finished":
+            before = latest.get(event["session_id"])
+            if before is None or (event.get("epoch") or 0) > (before.get("epoch") or 0):
+                latest[event["session_id"]] = event
+    return [
+        Violation("kept_wrong_end", event["heard_at"], row["id"], f"{row['outcome']}, not {event['data']['outcome']}")
+        for row in sessions
+        if row["outcome"] is not None
+        and (event := latest.get(row["id"])) is not None
+        and event["data"]["outcome"] != row["outcome"]
+    ]
 
 
 def session_ends(heard: Iterable[Event]) -> list[Violation]:

@@ -28,8 +28,8 @@ OF_CONTROLLERS = frozenset({"kill", "freeze", "cut", "clock"})
 # How long each lasts, in seconds. The shortest are as likely as the longest ten times.
 _SECONDS = {
     "kill": (0.2, 8.0),
-    "freeze": (1.0, 40.0),
-    "cut": (1.0, 25.0),
+    "freeze": (1.0, 20.0),
+    "cut": (1.0, 15.0),
     "clock": (0.0, 0.0),
     "kill_node": (2.0, 15.0),
     "freeze_node": (2.0, 15.0),
@@ -75,7 +75,7 @@ def plan(
     count: int,
     controllers: Sequence[str],
     nodes: Sequence[str],
-    every_seconds: float = 2.4,
+    every_seconds: float = 1.6,
     most_at_once: int | None = None,
 ) -> list[Fault]:
     """Return `count` faults in order. `most_at_once`: of the controllers; by default two thirds of them."""

@@ -19,6 +19,7 @@ Write = Callable[..., None]
 _AGAIN_SECONDS = 0.3
 _PATIENCE_SECONDS = 3.0
 _KEEPALIVE_SECONDS = 3
+_ANSWERS = "_INBOX.>"  # to the requests of every client
 
 
 class EventListener:
@@ -68,15 +69,18 @@ class EventListener:
 class OwnershipListener:
     """Listens at each node on its own for changes of the owners' keys, so that no lost node hides one.
 
-    A change is recorded as the first node delivers it, also one that the cluster refuses.
+    A change is recorded as the first node delivers it, also one that the cluster refuses. `revisions`: of what the
+    cluster has acknowledged, by the `reply` of the change: the listener hears the answers to the controllers, too.
     """
 
     def __init__(self, nodes: Sequence[NatsNode], write: Write, bucket: str) -> None:
         self.changes: list[dict[str, Any]] = []
+        self.revisions: dict[str, int] = {}
         self._nodes = nodes
         self._write = write
         self._subject = f"$KV.{bucket}."
-        self._seen: dict[tuple[str, bytes, str], float] = {}
+        self._acknowledged_by = f"KV_{bucket}"
+        self._seen: set[str] = set()
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -100,6 +104,7 @@ class OwnershipListener:
                     error_cb=_ignore,
                 )
                 try:
+                    await client.subscribe(_ANSWERS, cb=self._on_answer)
                     await client.subscribe(f"{self._subject}>", cb=self._on_message)
                     while client.is_connected:  # noqa: ASYNC110 - nats-py has no event for it
                         await asyncio.sleep(_AGAIN_SECONDS)
@@ -110,11 +115,9 @@ class OwnershipListener:
     async def _on_message(self, message: Any) -> None:
         now = time.monotonic()
         operation = (message.headers or {}).get("KV-Operation", "PUT")
-        # Each node delivers it; a renewal with the same content comes from the same node much later.
-        key = (message.subject, message.data, operation)
-        if now - self._seen.get(key, 0.0) < _AGAIN_SECONDS:
+        if message.reply in self._seen:  # each node delivers it
             return
-        self._seen[key] = now
+        self._seen.add(message.reply)
         try:
             value = json.loads(message.data) if message.data else {}
         except ValueError:
@@ -124,10 +127,28 @@ class OwnershipListener:
             "what": "put" if operation == "PUT" else "delete",
             "station": message.subject.removeprefix(self._subject),
             "node": value.get("node"),
-            "value": value,
+            "lease": value.get("lease"),
+            "reply": message.reply,
         }
         self.changes.append(change)
         self._write("ownership", change=change)
+
+    async def _on_answer(self, message: Any) -> None:
+        if message.subject in self.revisions or self._acknowledged_by.encode() not in message.data:
+            return
+        with contextlib.suppress(ValueError):
+            answer = json.loads(message.data)
+            if answer.get("stream") == self._acknowledged_by and "error" not in answer:
+                self.revisions[message.subject] = answer["seq"]
+                self._write("acknowledged", reply=message.subject, revision=answer["seq"])
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Return the changes that the cluster has acknowledged, with their `revision`."""
+        return [
+            each | {"revision": self.revisions[each["reply"]]}
+            for each in self.changes
+            if each["reply"] in self.revisions
+        ]
 
 
 async def _ignore(_: Exception) -> None:

@@ -101,13 +101,17 @@ def lasting(faults: Iterable[Line], nodes: int, ttl_seconds: float) -> list[Line
 
 
 def summary(found: Sequence[Takeover]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return how many there were, their median and the longest, by fault and by what was waited for."""
+    """Return how many there were, their median, 90th percentile and the longest, by fault and what was waited for."""
     result: dict[str, dict[str, dict[str, float]]] = {}
     for fault in sorted({each.fault for each in found}):
         of_fault = [each for each in found if each.fault == fault]
         for name in ("off_seconds", "taken_seconds", "stopped_seconds"):
             values = [value for each in of_fault if (value := getattr(each, name)) is not None]
             if values:
-                figures = {"count": len(values), "median": round(statistics.median(values), 2)}
-                result.setdefault(fault, {})[name] = figures | {"longest": round(max(values), 2)}
+                result.setdefault(fault, {})[name] = {
+                    "count": len(values),
+                    "median": round(statistics.median(values), 2),
+                    "p90": round(sorted(values)[math.ceil(0.9 * len(values)) - 1], 2),
+                    "longest": round(max(values), 2),
+                }
     return result

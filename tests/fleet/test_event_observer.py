@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fleet.event_observer import (
+    kept_ends,
     kept_events,
     kept_sessions,
     not_kept_events,
@@ -54,6 +55,24 @@ def test_a_session_without_exactly_one_beginning_and_end_is_found(heard: list[di
 
 def test_an_id_of_two_events_is_found() -> None:
     assert rules(reused_ids([BEGAN, BEGAN | {"station": "s2"}])) == ["reused_id"]
+
+
+def test_an_end_may_be_published_by_two_controllers_at_two_times() -> None:
+    again = ENDED | {"time": "later"}
+    assert reused_ids([BEGAN, ENDED, again | {"epoch": 7}]) == []
+    assert reused_ids([ENDED | {"epoch": 6}, again | {"epoch": 7, "data": {"reason": "cut_off"}}]) == []
+    assert rules(reused_ids([ENDED, again | {"data": {"reason": "cut_off"}}])) == ["reused_id"]
+    assert rules(reused_ids([BEGAN, BEGAN | {"time": "later"}])) == ["reused_id"]
+
+
+def test_the_latest_owner_says_how_a_session_ended() -> None:
+    def end(epoch: int | None, outcome: str) -> dict[str, Any]:
+        return event("2", "session_finished", outcome=outcome) | {"epoch": epoch}
+
+    heard = [end(7, "failed"), end(6, "completed"), end(None, "failed")]
+    assert kept_ends(heard, [{"id": "a", "outcome": "failed"}, {"id": "b", "outcome": None}]) == []
+    (found,) = kept_ends(heard, [{"id": "a", "outcome": "completed"}])
+    assert (found.rule, found.subject) == ("kept_wrong_end", "a")
 
 
 def test_an_event_that_waits_and_was_never_heard_is_found() -> None:

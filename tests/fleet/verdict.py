@@ -8,10 +8,11 @@ from collections import Counter
 from typing import Any
 
 from tests.fleet import event_observer, observer
+from tests.fleet.fault_plan import SHARES
 from tests.fleet.fleet_bed import Bed, lines_of
 from tests.fleet.fleet_settings import OWNERS, TTL_SECONDS
 from tests.fleet.ownership_observer import drove_without_ownership, longest_ownership, outlived_ownership, ownerships
-from tests.fleet.ownership_record import stored_changes
+from tests.fleet.ownership_record import complete, stored_changes, unknown
 from tests.fleet.takeovers import lasting, summary, takeovers
 
 _SLACK_SECONDS = 1.5  # virtual devices check the time a few times a second, on a busy machine
@@ -34,15 +35,17 @@ async def verdict(bed: Bed, *, alone: bool) -> dict[str, Any]:
         *event_observer.session_ends(heard),
         *event_observer.not_published(heard, bed.waiting_events()),
         *event_observer.kept_sessions(heard, sessions),
+        *event_observer.kept_ends(heard, sessions),
         *event_observer.kept_events(heard, kept),
         *event_observer.not_kept_events(heard, kept),
     ]
+    stored = []
     if not alone:
-        stored = await stored_changes(bed.cluster.urls, OWNERS)
+        stored = complete(await stored_changes(bed.cluster.urls, OWNERS), bed.ownership.stored())
         (bed.folder / "stored.json").write_text(json.dumps(stored), encoding="utf-8")
         violations += drove_without_ownership(air, ownerships(stored, TTL_SECONDS))
         violations += outlived_ownership(air, bed.ownership.changes, faults, TTL_SECONDS, _SLACK_SECONDS)
-    done = Counter(line["what"] for line in faults if not line["what"].startswith("end_of_"))
+    done = Counter(line["what"] for line in faults if line["what"] in SHARES)
     tracebacks = [name for name, each in bed.controllers.items() if "Traceback" in each.log]
     found = takeovers(air, lasting(faults, len(bed.cluster.nodes), TTL_SECONDS))
     return {
@@ -52,6 +55,8 @@ async def verdict(bed: Bed, *, alone: bool) -> dict[str, Any]:
         "tracebacks": tracebacks,
         "faults": dict(done),
         "takeovers": summary(found),
+        "ownership_changes": len(stored),
+        "ownership_changes_unknown": unknown(stored),
         "taken_over": sum(each.taken_by is not None for each in found),
         "longest_ownership_seconds": round(longest_ownership(air, bed.ownership.changes), 2),
         "runs": len(observer.runs(air)),

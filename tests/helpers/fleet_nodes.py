@@ -44,13 +44,10 @@ BAD = StationSettings(devices=(DeviceSettings(name="pump", profile="unknown", si
 class NoJournal:
     """Keeps nothing on the disk."""
 
-    def __init__(self) -> None:
-        self.backlog = Backlog()
-
     def watch(self, event: Event) -> None:
         pass
 
-    def forget_session(self, station: str) -> None:
+    def end_cut_off(self, station: str) -> None:
         pass
 
 
@@ -141,7 +138,8 @@ class FleetAtHome:
         cluster = await self.stack.enter_async_context(connected(fleet, name))
         state = FaultyState(cluster.state)
         cluster = dataclasses.replace(cluster, state=cast("KeyValue", state))
-        parts = NodeParts(settings, catalog(), clock, radio, cluster, None, journal=NoJournal(), deliver=lambda _: None)
+        kept = {"journal": NoJournal(), "backlog": Backlog()}
+        parts = NodeParts(settings, catalog(), clock, radio, cluster, None, deliver=lambda _: None, **kept)
         node = Node(name, parts, clock)
         task = asyncio.create_task(node.run(), name=f"node {name}")
         announcing = asyncio.create_task(Announcing(node, cluster).run(), name=f"announcing {name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from controller.contract.events import Event
 from controller.fleet.node_backlog import UnitBacklog
 from controller.mqtt.backlog import Backlog
@@ -17,8 +19,9 @@ class ListedBacklog(Backlog):
     def take_unpublished(self) -> list[Event]:
         return list(self.events.values())
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
         self.events[event.id] = event
+        saved()
 
     def remove(self, event_id: str) -> None:
         self.events.pop(event_id, None)
@@ -31,6 +34,18 @@ def test_what_is_added_is_on_the_disk_of_the_node_until_a_broker_has_it() -> Non
     assert list(saved.events.values()) == [event]
     backlog.remove(event.id)
     assert saved.events == {}
+
+
+def test_an_event_may_be_published_when_the_node_has_saved_it() -> None:
+    class Slow(ListedBacklog):
+        def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
+            self.saved = saved
+
+    slow, done = Slow(), list[str]()
+    UnitBacklog(slow).add(began("s1"), lambda: done.append("saved"))
+    assert done == []
+    slow.saved()
+    assert done == ["saved"]
 
 
 def test_what_earlier_runs_left_is_not_delivered_by_every_unit() -> None:

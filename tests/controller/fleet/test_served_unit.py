@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from controller.cluster.lease import Lease, LeaseLostError
+from controller.cluster.shared_store import SharedStore
 from controller.fleet.fleet_units import Unit
 from controller.fleet.served_unit import NodeParts, ServedUnit
+from controller.mqtt.backlog import Backlog
+from controller.settings import StationSettings
 
 
 class RecordedLease:
@@ -79,3 +84,32 @@ async def test_devices_are_stopped_before_the_lease_is_released_whatever_comes_m
         assert isinstance(ended.exception(), LeaseLostError)
     else:
         assert ended.cancelled()
+
+
+async def test_a_session_that_ends_unsaid_with_a_lost_lease_is_ended_by_the_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The service that loses its lease leaves the end to a successor, who may not know of the session."""
+    done: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def lost(*_: object) -> AsyncIterator[None]:
+        raise LeaseLostError("the cluster could not be reached in time")
+        yield
+
+    monkeypatch.setattr(SharedStore, "opened", lost)
+    parts = SimpleNamespace(
+        backlog=Backlog(),
+        cluster=None,
+        metrics=None,
+        deliver=None,
+        journal=SimpleNamespace(end_cut_off=lambda station: done.append(f"ended {station}")),
+    )
+    unit = ServedUnit(
+        Unit("home", {"bed-1": StationSettings(), "bed-2": StationSettings()}),
+        cast("Lease", RecordedLease(done)),
+        cast("NodeParts", parts),
+    )
+    with pytest.raises(LeaseLostError):
+        await unit.run()
+    assert done == ["ended bed-1", "ended bed-2", "released"]

@@ -121,7 +121,6 @@ async def live_through(path: Path, clocks: Clocks, model: Model, sayings: list[t
         for station in STATIONS:
             assert store.persistence(station).saved == model.saved(station)
         model.open()
-        model.session = {}
         for kind, station, *what in sayings:
             persistence = store.persistence(station)
             model.say(kind, station, *what)

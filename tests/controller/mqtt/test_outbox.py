@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Callable
 
 import pytest
 
 from controller.contract.commands import Reply
 from controller.contract.events import Event, SessionState
+from controller.mqtt.backlog import Backlog
 from controller.mqtt.outbox import Outbox, Publication
 from tests.helpers.mqtt_listener import STATION, TOPICS, device, event, guide, snapshot, telemetry
 
@@ -30,17 +32,26 @@ def time() -> Time:
     return Time()
 
 
-class FakeBacklog:
-    """A backlog with its saved events by id."""
+class FakeBacklog(Backlog):
+    """A backlog with its saved events by id. `slow`: they are saved when the test calls `write`."""
 
-    def __init__(self, *unpublished: Event) -> None:
+    def __init__(self, *unpublished: Event, slow: bool = False) -> None:
         self.saved = {event.id: event for event in unpublished}
+        self._slow = slow
+        self._writing: list[Callable[[], None]] = []
 
     def take_unpublished(self) -> list[Event]:
         return list(self.saved.values())
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
         self.saved[event.id] = event
+        self._writing.append(saved)
+        if not self._slow:
+            self.write()
+
+    def write(self) -> None:
+        while self._writing:
+            self._writing.pop(0)()
 
     def remove(self, event_id: str) -> None:
         self.saved.pop(event_id, None)
@@ -270,13 +281,33 @@ def test_an_event_that_cannot_be_written_is_not_kept_for_ever(outbox: Outbox, ba
 
 def test_an_event_goes_out_even_where_it_cannot_be_kept(time: Time) -> None:
     class Broken(FakeBacklog):
-        def add(self, event: Event) -> None:
+        def add(self, event: Event, saved: Callable[[], None] = lambda: None) -> None:
             raise OSError("no room")
 
     outbox = Outbox(TOPICS, Broken(), now=time)
     with pytest.raises(OSError, match="no room"):  # the stream logs it
         outbox.watch(event(1))
     assert ids(take_all(outbox)) == ["1"]
+
+
+async def test_an_event_goes_out_when_it_is_saved_and_nothing_else_waits_for_it(time: Time) -> None:
+    backlog = FakeBacklog(slow=True)
+    outbox = Outbox(TOPICS, backlog, now=time)
+    outbox.on_connected()
+    outbox.watch(event(1))
+    outbox.watch(snapshot(step="warm"))
+    outbox.reply(STATION, Reply(action="stop", outcome="accepted"))
+    assert len(take_all(outbox)) == 2
+    assert outbox.due_in() is None
+    assert not outbox.idle
+    waiting = asyncio.create_task(outbox.saved())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    backlog.write()
+    assert await waiting
+    assert outbox.due_in() == 0
+    assert ids(take_all(outbox)) == ["1"]
+    assert not await outbox.saved()
 
 
 def test_states_that_nobody_fetches_are_bounded(outbox: Outbox) -> None:
