@@ -117,6 +117,12 @@ class PostgresServer:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def process_id(self) -> int:
+        """Of the process that has all others."""
+        assert self._process is not None
+        return self._process.pid
+
     def create_database(self) -> str:
         """Create an empty database; return its name."""
         name = f"test_{uuid.uuid4().hex[:12]}"
