@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,14 @@ from tests.fleet.fleet_bed import RecordReader, until
 from tests.fleet.fleet_settings import FleetLayout, settings, shared_document
 from tests.fleet.moved_clock import build
 from tests.fleet.nats_cluster import NatsCluster, here, nats_cluster
+from tests.fleet.network import MARK, isolated, may_isolate
 from tests.helpers.command_line import LETDOWN, ROOT, environment
 from tests.helpers.killable_process import KillableProcess
 from tests.helpers.postgres import PostgresServer, postgres_server
 
 _NODES = ("n1", "n2", "n3")
 _READY_SECONDS = 120.0
+_LOOK_SECONDS = 0.2
 # Each controller has the locks of Bluetooth addresses of a machine of its own. Needs root.
 _OWN_LOCKS = ("unshare", "--mount", "--", "sh", "-c", 'mount -t tmpfs tmpfs /run/lock && exec "$@"', "sh")
 
@@ -100,6 +104,8 @@ class Ward:
     database_name: str
     controllers: dict[str, ControllerProcess] = field(default_factory=dict)
     airs: list[AirProcess] = field(default_factory=list)
+    restarts: int = 0  # of controllers that ended by themselves, such as one whose event loop hung
+    shared: set[str] = field(default_factory=set)  # the fleets whose document is in the cluster
 
     @property
     def stations(self) -> dict[str, tuple[tuple[str, str, str, str], ...]]:
@@ -131,6 +137,63 @@ class Ward:
             each.look()
         return self.airs
 
+    async def start(self, group: Group, online: Callable[[], set[str]], *, share: bool = False) -> None:
+        """Start the devices of a group and its controllers, one after another until each is `online`.
+
+        Many at once would hang on a small machine. One that has ended is started again, as a supervisor would.
+        `share`: the document of the fleet, as soon as one controller runs: what is not connected, advertises.
+        """
+        air = AirProcess(self.folder, f"air-{len(self.airs) + 1}")
+        self.airs.append(air)
+        ports = await air.start(group.layout)
+        started = []
+        for name, port in ports.items():
+            text = self._settings(group, name, port)
+            each = ControllerProcess(name, self.folder / name, text, build(self.folder), _OWN_LOCKS)
+            self.controllers[name] = each
+            started.append(each)
+        for each in started:
+            deadline = time.monotonic() + _READY_SECONDS
+            while each.name not in online():
+                if not each.runs:
+                    each.start()
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{each.name} is not online: {each.log[-2000:]}")
+                await asyncio.sleep(_LOOK_SECONDS)
+            if share and group.fleet not in self.shared:
+                await self.share_stations(group.fleet)
+
+    async def supervise(self) -> None:
+        """Start controllers again that have ended, until cancelled. `restarts` counts them."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for each in self.controllers.values():
+                if each.starts and not each.runs:
+                    self.restarts += 1
+                    each.start()
+
+    async def start_all(self, online: Callable[[], set[str]]) -> None:
+        """Start all groups, one after another, and share the document of each fleet."""
+        for group in self.groups:
+            await self.start(group, online, share=True)
+
+    def _settings(self, group: Group, controller: str, port: int) -> str:
+        """Return the settings of a controller. Each tries another node of the cluster first."""
+        nodes, folder, number = list(self.cluster.nodes.values()), self.folder / controller, len(self.controllers)
+        text = settings(
+            group.layout,
+            controller,
+            alone=False,
+            transport=f"tcp-client:127.0.0.1:{port}",
+            nodes=[nodes[(number + more) % len(nodes)] for more in range(len(nodes))],
+            database=self.database.url(self.database_name),
+            folder=folder,
+        )
+        (folder / "routines" / "fleet.yaml").write_text(group.routine, encoding="utf-8")
+        content = json.loads(text)
+        content["fleet"] |= {"name": group.fleet, "ttl_seconds": group.ttl_seconds}
+        return json.dumps(content, indent=1)
+
     async def letdown(self, *arguments: str, controller: str | None = None) -> str:
         """Run a command with the settings of a controller, by default the first; return what it printed."""
         settings_file = self.controllers[controller or next(iter(self.controllers))].settings
@@ -146,24 +209,38 @@ class Ward:
             raise RuntimeError(f"letdown {' '.join(arguments)} ended with {process.returncode}: {said.decode()}")
         return said.decode()
 
-    async def share_stations(self) -> None:
-        """Put the document of each fleet into the cluster: from then on its stations are served."""
-        for fleet in dict.fromkeys(group.fleet for group in self.groups):
-            of_fleet = [group.layout for group in self.groups if group.fleet == fleet]
-            stations = {name: each for layout in of_fleet for name, each in layout.stations.items()}
-            document = self.folder / f"{fleet}.yaml"
-            document.write_text(shared_document(FleetLayout(stations, {})), encoding="utf-8")
-            controller = next(iter(of_fleet[0].in_range))
-            await self.letdown("fleet", "config", "apply", "--yes", str(document), controller=controller)
+    async def share_stations(self, fleet: str) -> None:
+        """Put the document of a fleet into the cluster: from then on its stations are served."""
+        self.shared.add(fleet)
+        of_fleet = [group.layout for group in self.groups if group.fleet == fleet]
+        stations = {name: each for layout in of_fleet for name, each in layout.stations.items()}
+        document = self.folder / f"{fleet}.yaml"
+        document.write_text(shared_document(FleetLayout(stations, {})), encoding="utf-8")
+        controller = next(name for layout in of_fleet for name in layout.in_range if name in self.controllers)
+        await self.letdown("fleet", "config", "apply", "--yes", str(document), controller=controller)
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return rows of the database."""
         return await asyncio.to_thread(self.database.run, sql, self.database_name)
 
 
+def run_isolated(module: str) -> int | None:
+    """Run this program once more in namespaces of its own, which end with it; return its exit code.
+
+    Return `None` where it runs there already. Needs root.
+    """
+    if MARK in os.environ:
+        subprocess.run(("ip", "link", "set", "lo", "up"), check=True)
+        return None
+    if not may_isolate():
+        sys.stderr.write("it runs in a network of its own, which only root may make\n")
+        return 2
+    return subprocess.run(isolated((sys.executable, "-m", module, *sys.argv[1:])), check=False, cwd=ROOT).returncode
+
+
 @contextlib.asynccontextmanager
 async def ward(folder: Path, groups: Sequence[Group]) -> AsyncIterator[Ward]:
-    """Run cluster, database and devices for the block, and prepare the controllers, which the caller starts."""
+    """Run cluster and database for the block. The caller starts the groups; all processes end with the block."""
     async with contextlib.AsyncExitStack() as stack:
         (folder / "nats").mkdir()
         cluster = await stack.enter_async_context(nats_cluster(folder / "nats", {name: here() for name in _NODES}))
@@ -171,33 +248,8 @@ async def ward(folder: Path, groups: Sequence[Group]) -> AsyncIterator[Ward]:
         name = database.create_database()
         database.run(f"ALTER DATABASE {name} SET search_path = letdown")
         made = Ward(folder, groups, cluster, database, name)
-        library = build(folder)
-        for number, group in enumerate(groups):
-            air = AirProcess(folder, f"air-{number + 1}")
-            made.airs.append(air)
-            stack.callback(air.kill)
-            ports = await air.start(group.layout)
-            for controller, port in ports.items():
-                text = _settings(made, group, controller, port, len(made.controllers))
-                process = ControllerProcess(controller, folder / controller, text, library, _OWN_LOCKS)
-                made.controllers[controller] = process
-                stack.callback(process.kill)
-        yield made
-
-
-def _settings(made: Ward, group: Group, controller: str, port: int, number: int) -> str:
-    """Return the settings of a controller. `number`: which node of the cluster it tries first."""
-    nodes, folder = list(made.cluster.nodes.values()), made.folder / controller
-    text = settings(
-        group.layout,
-        controller,
-        alone=False,
-        transport=f"tcp-client:127.0.0.1:{port}",
-        nodes=[nodes[(number + more) % len(nodes)] for more in range(len(nodes))],
-        database=made.database.url(made.database_name),
-        folder=folder,
-    )
-    (folder / "routines" / "fleet.yaml").write_text(group.routine, encoding="utf-8")
-    content = json.loads(text)
-    content["fleet"] |= {"name": group.fleet, "ttl_seconds": group.ttl_seconds}
-    return json.dumps(content, indent=1)
+        try:
+            yield made
+        finally:
+            for each in (*made.controllers.values(), *made.airs):
+                each.kill()
