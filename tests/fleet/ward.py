@@ -42,7 +42,7 @@ class Group:
     layout: FleetLayout
     routine: str
     fleet: str = "letdown"
-    ttl_seconds: float = 15.0
+    ttl_seconds: float = 20.0
 
 
 class AirProcess(KillableProcess):

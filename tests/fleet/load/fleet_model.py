@@ -33,16 +33,11 @@ class Costs:
     announcement_followed_microseconds: float  # of each controller, each
     renewal_microseconds: float  # of the broker, each
     change_delivered_microseconds: float  # of the broker, for each controller that follows
-    reading_microseconds: float  # of the broker, QoS 0
-    message_microseconds: float  # of the broker, QoS 1
-    delivered_microseconds: float  # of the broker, to each subscriber
+    idle_broker_microseconds: float  # of the broker, a second, of a station
+    suction_broker_microseconds: float  # of the broker, a second, of a station, more than idle
     command_microseconds_each_station: float  # of the broker, a command, for each station that is connected
     connect_microseconds: float  # of the broker, a station with its subscriptions
     renewals_a_second: float  # what one store takes at most
-    idle_messages_a_second: float  # of a station, QoS 1
-    suction_messages_a_second: float  # of a station, QoS 1, more than idle
-    idle_readings_a_second: float  # of a station, QoS 0
-    suction_readings_a_second: float  # of a station, QoS 0, more than idle
     suction_database_microseconds: float  # a second, of a station
     database_connections: float  # of a controller
     key_read_microseconds: float  # of a controller when it starts, each
@@ -67,9 +62,8 @@ class Fleet:
     stations: int
     stations_each: int = 20  # of a controller
     suction_share: float = 0.25
-    ttl_seconds: float = 15.0
+    ttl_seconds: float = 20.0
     commands_a_second: float = 0.01  # of a station in suction
-    dashboards: int = 2  # that receive everything, with QoS 0
     parts: int = 1
     clusters: int = 1
     nodes: int = 3
@@ -113,11 +107,8 @@ def parts(fleet: Fleet, costs: Costs) -> list[Part]:
         + controllers_in_part * announcements * costs.announcement_followed_microseconds
     )
     suction = fleet.stations * fleet.suction_share
-    messages = fleet.stations * costs.idle_messages_a_second + suction * costs.suction_messages_a_second
-    readings = fleet.stations * costs.idle_readings_a_second + suction * costs.suction_readings_a_second
     changes = fleet.stations * renewals + fleet.controllers * announcements
-    telling = messages * costs.message_microseconds + readings * costs.reading_microseconds
-    telling += (messages + readings) * fleet.dashboards * costs.delivered_microseconds
+    telling = fleet.stations * costs.idle_broker_microseconds + suction * costs.suction_broker_microseconds
     owning = changes * (costs.renewal_microseconds + controllers_in_part * costs.change_delivered_microseconds)
     in_cluster = fleet.stations / fleet.clusters
     commanding = suction * fleet.commands_a_second * in_cluster * costs.command_microseconds_each_station

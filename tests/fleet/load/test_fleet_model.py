@@ -47,14 +47,14 @@ def test_what_the_cluster_delivers_grows_with_the_square_of_the_fleet() -> None:
 
 def test_the_most_used_part_is_the_first() -> None:
     costs = replace(FREE, database_connections=2.0, renewals_a_second=100.0)
-    found = parts(Fleet(2000), costs)
+    found = parts(Fleet(2000, ttl_seconds=15.0), costs)
     assert [part.name for part in found[:2]] == [RENEWING, CONNECTIONS]
     assert [part.use for part in found[:2]] == pytest.approx([2000 / 3 / 100, 2.0])
 
 
 def test_a_part_lasts_for_so_many_stations_and_not_one_more() -> None:
     costs = replace(FREE, renewals_a_second=100.0)
-    most = most_stations(Fleet(10), costs, RENEWING)
+    most = most_stations(Fleet(10, ttl_seconds=15.0), costs, RENEWING)
     assert most / 3 / 100 <= ENOUGH < (most + 1) / 3 / 100
 
 

@@ -91,8 +91,9 @@ def _of_node(node: Any) -> dict[str, Any]:
 def _of_cluster(answers: Iterable[Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
     """Return the counters of a cluster from the answers of its nodes, and its levels.
 
-    `mqtt_in`, `mqtt_out`: messages from and to MQTT clients. `nats_in`, `nats_out`: the same of clients of NATS, such
-    as requests to the key-value store and what its watchers receive. `stored_in_…`: what a stream has stored.
+    `mqtt_in`: messages from MQTT clients; nats-server does not count what it sends to them. `nats_in`, `nats_out`: from
+    and to clients of NATS, such as requests to the key-value store and what its watchers receive. `stored_in_…`: what a
+    stream has stored.
     """
     found: dict[str, float] = {}
     levels: dict[str, float] = {"mqtt_clients": 0.0, "consumers": 0.0}
@@ -100,7 +101,7 @@ def _of_cluster(answers: Iterable[Mapping[str, Any]]) -> tuple[dict[str, float],
         for client in answer["clients"]:
             kind = "mqtt" if client.get("type") == "mqtt" else "nats"
             levels["mqtt_clients"] += kind == "mqtt"
-            for way in ("in", "out"):
+            for way in ("in",) if kind == "mqtt" else ("in", "out"):
                 _add(found, f"{kind}_{way}", client[f"{way}_msgs"])
                 _add(found, f"{kind}_{way}_bytes", client[f"{way}_bytes"])
         stored = answer["stored"]
