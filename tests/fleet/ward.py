@@ -30,6 +30,7 @@ from tests.helpers.postgres import PostgresServer, postgres_server
 
 _NODES = ("n1", "n2", "n3")
 _READY_SECONDS = 120.0
+_CONNECTIONS = 100  # of the database: two for each controller
 _LOOK_SECONDS = 0.2
 # Each controller has the locks of Bluetooth addresses of a machine of its own. Needs root.
 _OWN_LOCKS = ("unshare", "--mount", "--", "sh", "-c", 'mount -t tmpfs tmpfs /run/lock && exec "$@"', "sh")
@@ -244,7 +245,7 @@ async def ward(folder: Path, groups: Sequence[Group]) -> AsyncIterator[Ward]:
     async with contextlib.AsyncExitStack() as stack:
         (folder / "nats").mkdir()
         cluster = await stack.enter_async_context(nats_cluster(folder / "nats", {name: here() for name in _NODES}))
-        database = stack.enter_context(postgres_server())
+        database = stack.enter_context(postgres_server(connections=_CONNECTIONS))
         name = database.create_database()
         database.run(f"ALTER DATABASE {name} SET search_path = letdown")
         made = Ward(folder, groups, cluster, database, name)

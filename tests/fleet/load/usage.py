@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,17 @@ def _processes(ward: Ward) -> tuple[dict[str, float], dict[str, float]]:
     }
     if BYSTANDER in ward.controllers and ward.controllers[BYSTANDER].runs:
         kinds[BYSTANDER] = [ward.controllers[BYSTANDER].process_id]
-    processor = {f"{kind}_cpu_seconds": sum(map(cpu_seconds, ids)) for kind, ids in kinds.items()}
-    memory = {f"{kind}_mb": sum(map(rss_mb, ids)) for kind, ids in kinds.items()}
+    processor = {f"{kind}_cpu_seconds": _sum(cpu_seconds, ids) for kind, ids in kinds.items()}
+    memory = {f"{kind}_mb": _sum(rss_mb, ids) for kind, ids in kinds.items()}
     return {**processor, "machine_busy_seconds": _busy_seconds()}, memory
+
+
+def _sum(of: Callable[[int], float], process_ids: Iterable[int]) -> float:
+    total = 0.0
+    for each in process_ids:
+        with contextlib.suppress(OSError, LookupError):  # it has just ended, as a process of the database may
+            total += of(each)
+    return total
 
 
 def _family(parent: int) -> list[int]:
