@@ -17,7 +17,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "fleet": ("letdown fleet status", "letdown fleet drain node-3", "letdown fleet config apply stations.yaml"),
     "fleet status": ("letdown fleet status", "letdown fleet status --json"),
-    "fleet drain": ("letdown fleet drain node-3",),
+    "fleet drain": ("letdown fleet drain node-3", "letdown fleet drain node-3 --wait"),
     "fleet undrain": ("letdown fleet undrain node-3",),
     "fleet assign": ("letdown fleet assign bed-12 node-3", "letdown fleet assign bed-12"),
     "fleet config": ("letdown fleet config diff stations.yaml", "letdown fleet config apply stations.yaml"),

@@ -21,10 +21,15 @@ _CONNECT_SECONDS = 5.0
 _WORK_SECONDS = 10.0
 
 
-async def on_cluster(config: Path | None, work: Callable[[Settings, Cluster], Coroutine[Any, Any, ResultT]]) -> ResultT:
+async def on_cluster(
+    config: Path | None,
+    work: Callable[[Settings, Cluster], Coroutine[Any, Any, ResultT]],
+    *,
+    most_seconds: float = _WORK_SECONDS,
+) -> ResultT:
     """Return the result of `work` with the settings and the cluster that they name.
 
-    Raise `SetupError`, `ClusterError`, within seconds, or what the work raises.
+    `most_seconds`: how long the work may take. Raise `SetupError`, `ClusterError`, or what the work raises.
     """
     settings = read_settings(config)
     if settings.fleet is None:
@@ -41,6 +46,6 @@ async def on_cluster(config: Path | None, work: Callable[[Settings, Cluster], Co
             where = ", ".join(settings.fleet.servers)
             raise ClusterError(f"the cluster does not answer at {where}: is nats-server running there?") from None
         try:
-            return await within(_WORK_SECONDS, work(settings, cluster))
+            return await within(most_seconds, work(settings, cluster))
         except CLUSTER_ERRORS as error:
             raise ClusterError(f"the cluster does not answer ({explain(error)}): try again") from error

@@ -36,18 +36,27 @@ async def status(*, config: ConfigFile = None, as_json: Json = False) -> int:
 
 @fleet_app.command(epilog=examples("fleet drain"))
 @command()
-async def drain(node: Node, *, config: ConfigFile = None) -> None:
+async def drain(
+    node: Node,
+    *,
+    config: ConfigFile = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it serves nothing. Ctrl+C ends the waiting, not the draining.")
+    ] = False,
+) -> None:
     """Let a node take no more stations, and release each when its session has ended: before an update, for example."""
-    from controller.cli.fleet_work import set_draining
+    from controller.cli.fleet_drain import set_draining, wait_until_drained
 
     await set_draining(config, node, draining=True)
+    if wait:
+        await wait_until_drained(config, node)
 
 
 @fleet_app.command(epilog=examples("fleet undrain"))
 @command()
 async def undrain(node: Node, *, config: ConfigFile = None) -> None:
     """Let a node take stations again."""
-    from controller.cli.fleet_work import set_draining
+    from controller.cli.fleet_drain import set_draining
 
     await set_draining(config, node, draining=False)
 

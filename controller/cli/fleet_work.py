@@ -1,8 +1,7 @@
-"""What `letdown fleet status`, `drain`, `undrain` and `assign` do."""
+"""What `letdown fleet status` and `assign` do."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from rich.console import Console
@@ -10,18 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.cli.fleet_cluster import on_cluster
+from controller.cli.fleet_following import following
 from controller.cli.standard_streams import print_json
-from controller.cluster.answer import within
 from controller.cluster.cluster_connection import Cluster
-from controller.cluster.node_view import Nodes
-from controller.cluster.owners import Owners
-from controller.fleet.fleet_config import assign, drain, drained, undrain
-from controller.fleet.fleet_status import FleetStatus, StationStatus, fleet_status
-from controller.fleet.shared_settings import SharedSettings
+from controller.fleet.fleet_config import assign
+from controller.fleet.fleet_status import FleetStatus, StationStatus
 from controller.settings import Settings
 from devices.support.closest import unknown
 
-_SYNC_SECONDS = 3.0
 _NEEDS_ATTENTION = 1
 
 
@@ -33,21 +28,6 @@ async def show_status(config: Path | None, *, as_json: bool = False) -> int:
     else:
         _print(found)
     return _NEEDS_ATTENTION if found.problems else 0
-
-
-async def set_draining(config: Path | None, node: str, *, draining: bool) -> None:
-    """Drain a node, or let it take stations again. Raise `ValueError` where there is no such node."""
-
-    async def work(settings: Settings, cluster: Cluster) -> None:
-        names = [each.node for each in (await _status(settings, cluster)).nodes]
-        # One that is away, to be updated, may be let in again.
-        if node not in names and (draining or not await drained(cluster.config, node)):
-            raise ValueError(unknown("node", node, names))
-        await (drain if draining else undrain)(cluster.config, node)
-
-    await on_cluster(config, work)
-    words = "takes no more stations, and releases each when its session ends" if draining else "takes stations again"
-    Console(highlight=False).print(f"{node} {words}; see letdown fleet status", soft_wrap=True)
 
 
 async def set_assigned(config: Path | None, station: str, node: str | None) -> None:
@@ -69,19 +49,8 @@ async def set_assigned(config: Path | None, station: str, node: str | None) -> N
 
 
 async def _status(settings: Settings, cluster: Cluster) -> FleetStatus:
-    """Return the status, once everything was received."""
-    owners, nodes = Owners(cluster), Nodes(cluster)
-    shared = SharedSettings(cluster, settings, "", lambda: None)
-    followers = (owners, nodes, shared)
-    tasks = [asyncio.create_task(each.run()) for each in followers]
-    try:
-        for each in followers:
-            await within(_SYNC_SECONDS, each.synced())
-        return fleet_status(owners, nodes, shared)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+    async with following(settings, cluster) as status:
+        return status()
 
 
 def _print(found: FleetStatus) -> None:

@@ -23,7 +23,7 @@ class ClusterSettings(Confidential):
 
     servers: tuple[str, ...] = Field(min_length=1, description=f"addresses of the cluster, such as {_EXAMPLE}")
     name: str = Field("letdown", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="of the fleet: begins all its keys")
-    ttl_seconds: float = Field(15.0, ge=6, le=60, description="until another controller takes over a station")
+    ttl_seconds: float = Field(20.0, ge=6, le=60, description="until another controller takes over a station")
     replicas: Literal[1, 3, 5] | None = Field(None, description="copies of what is kept; by default 3 in a cluster")
     user: str | None = Field(None, description="goes with `password` or `password_file`")
     password: SecretStr | None = Field(None, description="of that user; better in `password_file`")

@@ -36,9 +36,15 @@ async def examine(settings: Settings, seconds: float, file: Path | None = None) 
         *await baby_buddy(settings),
         *await web_page(settings, service_runs=service_runs),
         stored,
-        await history(settings.store.history_file, settings.history.database(), service_runs=service_runs),
+        await _history(settings, service_runs=service_runs),
         await clock(),
     ]
+
+
+async def _history(settings: Settings, *, service_runs: bool) -> CheckResult:
+    path, database = settings.store.history_file, settings.history.database()
+    alone = settings.stations if settings.fleet is None else ()
+    return await history(path, database, service_runs=service_runs, alone=alone)
 
 
 async def brokers(settings: MqttSettings) -> list[CheckResult]:

@@ -160,6 +160,8 @@ class Node:
             self._owners.note_owned(unit.name)
             return
         served = self.served[unit.name] = ServedUnit(unit, lease, self._parts)
+        if self.shared.draining or self._units.get(unit.name) != unit:  # since it was asked for
+            served.drain()
         watching = asyncio.create_task(self._drain_when_due(served), name=f"reach of {unit.name}")
         try:
             await served.run()

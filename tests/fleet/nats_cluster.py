@@ -26,7 +26,7 @@ server_name: {name}
 listen: "{host}:{client}"
 http: "{host}:{monitor}"
 jetstream {{ store_dir: "{store}", max_file_store: 1GB }}
-mqtt {{ listen: "{host}:{mqtt}", ack_wait: "3s" }}
+mqtt {{ listen: "{host}:{mqtt}", ack_wait: "3s"{more_of_mqtt} }}
 cluster {{ name: fleet, listen: "{host}:{cluster}", routes: [{routes}] }}
 accounts {{
   FLEET: {{
@@ -62,7 +62,9 @@ def here() -> NodeAddress:
 class NatsNode(KillableProcess):
     """One node. What it stores is kept while it is down."""
 
-    def __init__(self, name: str, folder: Path, address: NodeAddress, routes: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, folder: Path, address: NodeAddress, routes: Sequence[str], mqtt: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.name = name
         self.address = address
@@ -74,6 +76,7 @@ class NatsNode(KillableProcess):
             client=address.client,
             monitor=address.monitor,
             mqtt=address.mqtt,
+            more_of_mqtt="".join(f", {each}" for each in mqtt),
             cluster=address.cluster,
             store=folder / name,
             routes=", ".join(f'"{each}"' for each in routes),
@@ -98,14 +101,15 @@ class NatsNode(KillableProcess):
     def healthy(self) -> bool:
         """Return whether it says that it has caught up with the cluster and that there is a leader."""
         try:
-            if self._get("healthz").get("status") != "ok":
+            if self.get("healthz").get("status") != "ok":
                 return False
-            meta = self._get("jsz").get("meta_cluster") or {}
+            meta = self.get("jsz").get("meta_cluster") or {}
         except (OSError, ValueError):
             return False
         return bool(meta.get("leader"))
 
-    def _get(self, what: str) -> dict[str, Any]:
+    def get(self, what: str) -> dict[str, Any]:
+        """Return what its monitoring says about something. Raise `OSError`."""
         address = f"http://{self.address.host}:{self.address.monitor}/{what}"
         with urllib.request.urlopen(address, timeout=1) as answer:
             found: dict[str, Any] = json.load(answer)
@@ -120,9 +124,9 @@ class NatsNode(KillableProcess):
 class NatsCluster:
     """The nodes, by name."""
 
-    def __init__(self, folder: Path, addresses: dict[str, NodeAddress]) -> None:
+    def __init__(self, folder: Path, addresses: dict[str, NodeAddress], mqtt: Sequence[str] = ()) -> None:
         routes = [f"nats://{each.host}:{each.cluster}" for each in addresses.values()]
-        self.nodes = {name: NatsNode(name, folder, address, routes) for name, address in addresses.items()}
+        self.nodes = {name: NatsNode(name, folder, address, routes, mqtt) for name, address in addresses.items()}
 
     def start(self) -> None:
         """Start every node that does not run."""
@@ -153,9 +157,11 @@ class NatsCluster:
 
 
 @contextlib.asynccontextmanager
-async def nats_cluster(folder: Path, addresses: dict[str, NodeAddress]) -> AsyncIterator[NatsCluster]:
-    """Run a cluster for the block."""
-    cluster = NatsCluster(folder, addresses)
+async def nats_cluster(
+    folder: Path, addresses: dict[str, NodeAddress], mqtt: Sequence[str] = ()
+) -> AsyncIterator[NatsCluster]:
+    """Run a cluster for the block. `mqtt`: more settings of that section."""
+    cluster = NatsCluster(folder, addresses, mqtt)
     try:
         cluster.start()
         await cluster.healthy()

@@ -19,14 +19,14 @@ from pathlib import Path
 HUB = "10.77.0.1"
 """An address of the hub that every place reaches."""
 
-_MARK = "LETDOWN_TEST_HUB"  # set in the environment of a program that `isolated` started
+MARK = "LETDOWN_TEST_HUB"  # set in the environment of a program that `isolated` started
 _SECONDS = 10.0
 
 
 def isolated(command: Sequence[str]) -> tuple[str, ...]:
     """Return the command that runs another one as a hub, and ends all of its processes with it."""
     own = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-    return ("unshare", *own, "--", "env", f"{_MARK}=1", *command)
+    return ("unshare", *own, "--", "env", f"{MARK}=1", *command)
 
 
 def may_isolate() -> bool:
@@ -99,7 +99,7 @@ class Network:
 def network() -> Iterator[Network]:
     """Be the hub for the block. Only in a program that `isolated` started."""
     links = json.loads(_ip("-json", "link"))
-    if _MARK not in os.environ or [each["ifname"] for each in links] != ["lo"]:
+    if MARK not in os.environ or [each["ifname"] for each in links] != ["lo"]:
         raise RuntimeError("this changes the network: start it with `isolated`, in a namespace of its own")
     _ip("link", "set", "lo", "up")
     _ip("address", "add", f"{HUB}/32", "dev", "lo")

@@ -23,7 +23,7 @@ from controller.database.postgres_database import PostgresDatabase
 from tests.helpers.mosquitto import free_port
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # Debian keeps them out of PATH
-_QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB", "max_connections=40")
+_QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB")
 _SECONDS = 30
 
 # One user has to give a password; the others need none.
@@ -53,8 +53,9 @@ def _account() -> str | None:
 class PostgresServer:
     """A server, with databases for one test each."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1", connections: int = 40) -> None:
         self._folder = folder
+        self._connections = connections
         self._user = _account()
         self.host = host
         self.port = free_port()
@@ -74,6 +75,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         settings = (f"listen_addresses={self.host}", "unix_socket_directories=", f"port={self.port}", *_QUICK)
+        settings += (f"max_connections={self._connections}",)
         command = [_program("postgres"), "-D", str(self._folder / "data")]
         for each in settings:
             command += ["-c", each]
@@ -116,6 +118,12 @@ class PostgresServer:
     @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def process_id(self) -> int:
+        """Of the process that has all others."""
+        assert self._process is not None
+        return self._process.pid
 
     def create_database(self) -> str:
         """Create an empty database; return its name."""
@@ -169,11 +177,14 @@ class PostgresEngine:
 
 
 @contextlib.contextmanager
-def postgres_server(host: str = "127.0.0.1") -> Iterator[PostgresServer]:
-    """Run a server for the block, at an address of this machine, or of the network that a test makes (10.77)."""
+def postgres_server(host: str = "127.0.0.1", connections: int = 40) -> Iterator[PostgresServer]:
+    """Run a server for the block, at an address of this machine, or of the network that a test makes (10.77).
+
+    `connections`: so many at most.
+    """
     folder = Path(tempfile.mkdtemp(prefix="letdown-postgres-"))
     folder.chmod(0o755)  # pytest's own folders are closed to the user that it runs as
-    server = PostgresServer(folder, host)
+    server = PostgresServer(folder, host, connections)
     try:
         server.initialize()
         server.start()

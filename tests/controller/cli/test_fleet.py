@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,32 @@ def test_a_node_is_drained_and_takes_stations_again(fleet: Fleet) -> None:
     assert fleet.do(lambda cluster: cluster.config.get("drain.node-2")).value == b"1"
     assert "node-2 takes stations again" in fleet.run("undrain", "node-2").stdout
     assert fleet.do(lambda cluster: drained(cluster.config, "node-2")) is False
+
+
+@pytest.mark.system
+def test_draining_waits_until_the_node_serves_nothing_and_says_what_for(fleet: Fleet) -> None:
+    well(fleet)
+    pumping = ServedView(epoch=1, session_id="session", in_contact=True)
+
+    def go_on() -> None:
+        """Do what the node does: it learns of it, its session ends, it releases the station."""
+        for seconds, serves in ((2.0, {"bed-2": pumping}), (2.0, {"bed-2": ServedView(epoch=1)}), (2.0, {})):
+            time.sleep(seconds)
+            if not serves:
+                fleet.do(lambda cluster: cluster.owners.delete("bed-2"))
+            view = NodeView(node="node-2", instance="1", version="0.1.0", since=datetime.now(UTC), draining=True)
+            view = view.model_copy(update={"serves": serves})
+            fleet.do(lambda cluster, view=view: cluster.nodes.put("node-2", view.model_dump_json().encode()))
+
+    with ThreadPoolExecutor(1) as other:
+        going_on = other.submit(go_on)
+        done = fleet.run("drain", "node-2", "--wait")
+        going_on.result()
+    assert done.returncode == 0, done.stderr
+    lines = [line.removeprefix("node-2 ") for line in done.stdout.splitlines()]
+    assert lines[0].startswith("takes no more stations")
+    assert lines[-3:-1] == ["waits for the end of the session at bed-2", "releases bed-2"]
+    assert lines[-1].startswith("serves nothing")
 
 
 @pytest.mark.system

@@ -41,7 +41,7 @@ def test_one_address_is_enough(tmp_path: Path) -> None:
     settings = load(SERVERS, tmp_path)
     assert settings.servers == ("nats://node-1.lan:4222",)
     assert settings.name == "letdown"
-    assert settings.ttl_seconds == 15
+    assert settings.ttl_seconds == 20
     assert settings.replicas is None
 
 

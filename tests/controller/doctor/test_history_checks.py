@@ -12,6 +12,7 @@ from controller.database.postgres_database import PostgresDatabase
 from controller.doctor import history_checks
 from controller.doctor.check_result import CheckResult
 from controller.doctor.history_checks import history
+from controller.history.epochs import take_over
 from controller.history.history_queue import HistoryQueue, encode
 from controller.history.history_store import HistoryStore, queue_file
 from tests.helpers.engines import Engine
@@ -38,6 +39,17 @@ async def test_one_that_can_be_used_is_fine(engine: Engine) -> None:
         found = await history(engine.path, engine.database(), service_runs=True)
     assert (found.state, found.subject) == ("ok", "history")
     assert found.message == f"{engine.database().name} can be used"
+
+
+async def test_one_that_refuses_the_sessions_of_a_controller_that_is_alone_is_a_problem(server: Engine) -> None:
+    async with HistoryStore.opened(server.path, server.database()) as store:
+        await store.write(take_over("home", 1, "cut off"))
+        in_a_fleet = await history(server.path, server.database(), service_runs=True)
+        elsewhere = await history(server.path, server.database(), service_runs=True, alone=["bedroom"])
+        found = await history(server.path, server.database(), service_runs=True, alone=["bedroom", "home"])
+    assert (in_a_fleet.state, elsewhere.state) == ("ok", "ok")
+    assert (found.state, found.subject) == ("problem", "history")
+    assert "refuses the sessions of home: a fleet has served there" in found.message
 
 
 async def test_one_that_cannot_be_reached_is_a_problem_with_a_remedy(engine: Engine) -> None:
