@@ -16,10 +16,11 @@ from devices.support.yaml_file import read_document
 from docs.editor_schemas import FOLDER, text_of
 from tests.helpers.command_line import ROOT
 
+SETTINGS = [ROOT / "config/letdown.yaml", ROOT / "config/fleet/letdown.yaml", ROOT / "config/fleet/page.yaml"]
 SHIPPED = [
     *(("profile", file) for file in sorted((ROOT / "config/profiles").glob("*.yaml"))),
     *(("routine", file) for file in sorted((ROOT / "config/routines").glob("*.yaml"))),
-    *(("settings", file) for file in (ROOT / "config/letdown.yaml", ROOT / "config/fleet/letdown.yaml")),
+    *(("settings", file) for file in SETTINGS),
 ]
 
 

@@ -59,10 +59,10 @@ def build_web_server(
     board = LocalBoard(station.snapshot for station in stations)
     stream.subscribe(board.watch, Snapshot)
     parts = WebParts(
-        EventHub(station.snapshot for station in stations),
-        BoardStreams(board),
-        StationCommands(handle, words, (lambda _: None) if presence is None else presence.refusal),
-        describe_node(
+        hub=EventHub(station.snapshot for station in stations),
+        board=BoardStreams(board),
+        commands=StationCommands(handle, words, (lambda _: None) if presence is None else presence.refusal),
+        about=describe_node(
             node,
             stations,
             routines,
@@ -71,8 +71,8 @@ def build_web_server(
             recent_sessions=shown,
             history=history is not None and settings.mqtt.publish == "all",
         ),
-        words,
-        [features_of(each, settings, routines, keeps_history=history is not None) for each in stations],
+        words=words,
+        features=[features_of(each, settings, routines, keeps_history=history is not None) for each in stations],
         translations={code: load_words(code) for code in languages()},
         units=settings.web.units,
         history=history,

@@ -17,6 +17,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "fleet": ("letdown fleet status", "letdown fleet drain node-3", "letdown fleet config apply stations.yaml"),
     "fleet status": ("letdown fleet status", "letdown fleet status --json"),
+    "fleet page": ("letdown fleet page", "letdown fleet page --config page.yaml --role operate"),
     "fleet drain": ("letdown fleet drain node-3", "letdown fleet drain node-3 --wait"),
     "fleet undrain": ("letdown fleet undrain node-3",),
     "fleet assign": ("letdown fleet assign bed-12 node-3", "letdown fleet assign bed-12"),
@@ -107,7 +108,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "schema settings": ("letdown schema settings > settings.json",),
     "schema openapi": ("letdown schema openapi > letdown-openapi.json",),
     "web": ("letdown web link",),
-    "web link": ("letdown web link", "letdown web link --config letdown.yaml"),
+    "web link": ("letdown web link", "letdown web link --config page.yaml --role operate"),
     "schema asyncapi": ("letdown schema asyncapi > letdown-asyncapi.json",),
     "virtual": (
         "letdown virtual",

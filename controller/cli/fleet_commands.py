@@ -1,4 +1,4 @@
-"""The commands about a fleet of controllers: `fleet status`, `drain`, `undrain`, `assign`, and `fleet config`."""
+"""The commands about a fleet of controllers: `fleet status`, `page`, `drain`, `undrain`, `assign`, `fleet config`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.examples import examples
-from controller.cli.options import ConfigFile, Json
+from controller.cli.options import Broker, ConfigFile, Json, RoleName, Verbose
 from controller.cli.process import command
 
 fleet_app = typer.Typer(
@@ -32,6 +32,21 @@ async def status(*, config: ConfigFile = None, as_json: Json = False) -> int:
     from controller.cli.fleet_work import show_status
 
     return await show_status(config, as_json=as_json)
+
+
+@fleet_app.command(epilog=examples("fleet page"))
+@command(log="INFO", service=True)
+async def page(
+    *,
+    config: ConfigFile = None,
+    broker: Broker = None,
+    role: Annotated[RoleName, typer.Option(help="The most that anybody may do on it.")] = "administer",
+    verbose: Verbose = False,  # noqa: ARG001 - read by `command`
+) -> None:
+    """Serve one page with all stations of the fleet, until it is stopped. It needs the broker, and no Bluetooth."""
+    from controller.cli.fleet_page import serve_fleet_page
+
+    await serve_fleet_page(config, broker or [], role)
 
 
 @fleet_app.command(epilog=examples("fleet drain"))

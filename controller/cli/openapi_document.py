@@ -28,5 +28,7 @@ def openapi_document() -> dict[str, Any]:
 
     words = load_words("en")
     board, commands = BoardStreams(LocalBoard(())), StationCommands(handle, words)
-    parts = WebParts(EventHub(()), board, commands, example_about(version("letdown")), words)
+    parts = WebParts(
+        hub=EventHub(()), board=board, commands=commands, about=example_about(version("letdown")), words=words
+    )
     return bare_app(parts).openapi()

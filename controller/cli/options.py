@@ -31,5 +31,7 @@ Language = Annotated[
     str | None,
     typer.Option("--language", help="en or de; by default, that of your settings.", autocompletion=complete_language),
 ]
+RoleName = Literal["view", "operate", "administer"]
+"""The values of `controller.web.role.Role`, which would import the package of the page."""
 SideName = Literal["left", "right", "both"]
 """The values of `devices.roles.Side`, which would import pydantic."""

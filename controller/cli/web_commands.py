@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.examples import examples
-from controller.cli.options import ConfigFile, Json
+from controller.cli.options import ConfigFile, Json, RoleName
 from controller.cli.process import command
 
 web_app = typer.Typer(
@@ -28,10 +28,11 @@ async def link(
     url: Annotated[
         str | None, typer.Option(help="The address of the page, where a proxy gives it another one.")
     ] = None,
+    role: Annotated[RoleName | None, typer.Option(help="Of the page of a fleet: what the device may do there.")] = None,
     as_json: Json = False,
 ) -> int:
     """Print a link, and a QR code, that signs a phone in to the web page; it works once, for ten minutes."""
     from controller.cli.command_settings import read_settings
     from controller.cli.web_link import print_link
 
-    return print_link(read_settings(config), url, as_json=as_json)
+    return print_link(read_settings(config), url, role, as_json=as_json)

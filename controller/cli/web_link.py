@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -14,13 +15,19 @@ from controller.settings import Settings
 from controller.web.access_token import LINK_SECONDS, AccessToken, TokenError, read_token
 from controller.web.page_address import addresses_for_phones, noted_port
 from controller.web.page_address import url as url_of
+from controller.web.role import Role
+from controller.web.role_tokens import token_file_of
 
 
-def print_link(settings: Settings, url: str | None, *, as_json: bool) -> int:
-    """Print a link to the page of these settings, or to the page at `url`. Raise `SetupError`."""
+def print_link(settings: Settings, url: str | None, role: str | None = None, *, as_json: bool) -> int:
+    """Print a link to the page of these settings, or to the page at `url`. Raise `SetupError`.
+
+    `role`: what the device may do there, which the page of a fleet needs to know.
+    """
     bases = _bases(settings, url)
+    file = _token_file(settings.web_token_file, role)
     try:
-        code = AccessToken(read_token(settings.web_token_file)).link_code()
+        code = AccessToken(read_token(file)).link_code()
     except TokenError as error:
         raise SetupError(str(error)) from None
     links = [f"{base}sign-in?code={code}" for base in bases]
@@ -46,6 +53,17 @@ def print_link(settings: Settings, url: str | None, *, as_json: bool) -> int:
             "Without TLS, others in your network can read along; see web.certificate in the settings.", style="dim"
         )
     return 0
+
+
+def _token_file(file: Path, role: str | None) -> Path:
+    """Return the file with the token of a role, which the page of a fleet has made. Raise `SetupError`."""
+    is_fleet = token_file_of(file, Role.VIEW).exists()
+    if is_fleet and role is None:
+        raise SetupError("the page of a fleet has roles: say with --role what the device may do there")
+    found = token_file_of(file, Role(role or Role.ADMINISTER))
+    if role is not None and not (is_fleet and found.exists()):
+        raise SetupError(f"there is no page with the role {role} here: `letdown fleet page` serves one")
+    return found
 
 
 def _bases(settings: Settings, url: str | None) -> list[str]:

@@ -44,6 +44,10 @@ class SharedSettings:
         """Whether this node is to be drained."""
         return is_draining(self._followed.entries, self._node)
 
+    def is_drained(self, node: str) -> bool:
+        """Return whether a node is to be drained."""
+        return is_draining(self._followed.entries, node)
+
     def assigned(self, unit: str) -> str | None:
         """Return the node that is preferred for a unit; `None`: none is."""
         return assigned(self._followed.entries, unit)

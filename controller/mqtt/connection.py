@@ -127,10 +127,12 @@ async def connection(
     protocol: aiomqtt.ProtocolVersion,
     will: aiomqtt.Will | None = None,
     open_seconds: float | None = None,
+    queue_type: type[asyncio.Queue[aiomqtt.Message]] = Inbox,
 ) -> AsyncIterator[aiomqtt.Client]:
     """Connect for the block. If cancelled, send DISCONNECT; after an error, only close: the will is published.
 
-    `open_seconds`: the timeout for connecting, if it should be shorter than the default.
+    `open_seconds`: the timeout for connecting, if it should be shorter than the default. `queue_type`: where messages
+    wait until they are read.
 
     Raise `CredentialsError` if a password or a certificate is missing.
     """
@@ -150,7 +152,7 @@ async def connection(
         will=will,
         keepalive=_KEEPALIVE_SECONDS,
         timeout=_ANSWER_SECONDS if open_seconds is None else min(_ANSWER_SECONDS, open_seconds),
-        queue_type=Inbox,
+        queue_type=queue_type,
         logger=_PAHO_LOGGER,
         # Without it, the reply to a pain waits some 40 ms for the TCP acknowledgement of the previous packet.
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],

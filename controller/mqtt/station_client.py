@@ -20,10 +20,9 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from controller.contract.commands import ALWAYS, STARTING, Action, Reply
 from controller.contract.events import DeviceView, Event, Guide, Snapshot, StartDefaults, Telemetry
 from controller.mqtt.broker_login import CredentialsError
-from controller.mqtt.connection import STABLE_SECONDS, connection, explain, may_need_mqtt_3
+from controller.mqtt.client_loop import ClientLoop
 from controller.mqtt.instance import read_instance
-from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
-from controller.mqtt.reconnect import Reconnect
+from controller.mqtt.mqtt_settings import MqttSettings
 from controller.mqtt.topics import Topics
 
 FRESH_SECONDS = 5.0  # without any sign of the controller for this long, nothing is known any more
@@ -31,7 +30,6 @@ _PING_SECONDS = 1.5
 _REPEAT_STOP_SECONDS = 1.0
 _REPLY_SECONDS = 5.0
 _DISCOVERY_SECONDS = 1.5  # for the broker to send retained states
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 5.0
 
 _LEVELS = 3  # of a topic of a controller or a device, below the base topic or the station
 # Why there is no contact: no connection to a broker, or no sign of the controller.
@@ -64,14 +62,11 @@ class StationClient:
         on_contact: Callable[[NoContact | None], None],
     ) -> None:
         self.station = station
-        self.problem: str | None = None
-        self._settings = settings
         self._on_item = on_item
         self._on_contact = on_contact
         self._name = f"letdown-watch-{uuid.uuid4().hex[:8]}"
         self._topics = Topics(settings.base_topic)
-        self._reconnect = Reconnect(len(settings.brokers), _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
-        self._protocols: dict[BrokerUrl, aiomqtt.ProtocolVersion] = {}
+        self._loop = ClientLoop(settings, self._name)
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
         self._no_contact: NoContact | None = "broker"
@@ -82,28 +77,18 @@ class StationClient:
         self._replies: dict[str, asyncio.Future[Reply]] = {}
 
     @property
+    def problem(self) -> str | None:
+        """Why no broker can be used now; `None`: one can."""
+        return self._loop.problem
+
+    @property
     def in_contact(self) -> bool:
         """Whether what was received last is fresh."""
         return self._no_contact is None
 
     async def run(self) -> None:
         """Connect, and follow the station, until cancelled. Raise `SeveralStationsError` where one must be named."""
-        loop, brokers, turn = asyncio.get_running_loop(), self._settings.brokers, 0
-        while True:
-            broker, began = brokers[turn % len(brokers)], loop.time()
-            try:
-                await self._serve(broker)
-            except (aiomqtt.MqttError, OSError, CredentialsError) as error:
-                first_try = broker not in self._protocols and may_need_mqtt_3(error)
-                self.problem = str(explain(broker, error, username=broker.username or self._settings.username))
-                if first_try:
-                    self._protocols[broker] = aiomqtt.ProtocolVersion.V311
-                    continue
-            lasted = loop.time() - began
-            if lasted > STABLE_SECONDS:
-                self._reconnect.reset()
-            await self._reconnect.wait(0.0)
-            turn += 1
+        await self._loop.run(self._serve)
 
     async def send(self, action: Action, args: Mapping[str, JsonValue]) -> Reply | None:
         """Send a command, and return the reply; `None` if none came in time.
@@ -153,32 +138,28 @@ class StationClient:
 
     # -- one connection -----------------------------------------------------------------------------------------------
 
-    async def _serve(self, broker: BrokerUrl) -> None:
-        protocol = self._protocols.get(broker, aiomqtt.ProtocolVersion.V5)
+    async def _serve(self, client: aiomqtt.Client) -> None:
         self._nodes.clear()
         self._found.clear()
-        async with connection(broker, self._settings, identifier=self._name, protocol=protocol) as client:
-            self._protocols[broker] = protocol
-            self.problem = None
-            self._seen_seconds = None
-            try:
-                if self.station is None:
-                    await client.subscribe(f"{self._topics.base}/+/state", qos=1)
-                else:
-                    await self._subscribe(client)
-                self._client = client
-                self._connected.set()
-                self._set_contact("controller")
-                async with asyncio.TaskGroup() as group:
-                    watching = group.create_task(self._watch_contact(client))
-                    await self._receive(client)
-                    watching.cancel()
-            except* (aiomqtt.MqttError, OSError, CredentialsError, SeveralStationsError) as errors:
-                raise errors.exceptions[0] from errors.exceptions[0].__cause__
-            finally:
-                self._client = None
-                self._connected.clear()
-                self._set_contact("broker")
+        self._seen_seconds = None
+        try:
+            if self.station is None:
+                await client.subscribe(f"{self._topics.base}/+/state", qos=1)
+            else:
+                await self._subscribe(client)
+            self._client = client
+            self._connected.set()
+            self._set_contact("controller")
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self._watch_contact(client))
+                await self._receive(client)
+                watching.cancel()
+        except* (aiomqtt.MqttError, OSError, CredentialsError, SeveralStationsError) as errors:
+            raise errors.exceptions[0] from errors.exceptions[0].__cause__
+        finally:
+            self._client = None
+            self._connected.clear()
+            self._set_contact("broker")
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to everything of the station; the broker sends what it retains, again, too."""

@@ -9,10 +9,11 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.web.access_token import AccessToken
 from controller.web.attempt_limiter import AttemptLimiter
 from controller.web.caller import Caller, Headers, caller_of, check_host, check_origin, headers_of, is_local
 from controller.web.problems import ProblemError
+from controller.web.role import Role, least_role
+from controller.web.role_tokens import RoleTokens
 from controller.web.web_settings import WebSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 HEAD_BYTES = 16_384  # of the head of a request
 _MOST_HEADERS = 100
 _ADDRESS_BYTES = 8192
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 HEALTH_PATH = "/api/v1/health"
 SIGN_IN_PATH = "/sign-in"
@@ -61,17 +62,17 @@ def cookie_name(settings: WebSettings, port: int) -> str:
 
 
 class AccessControl:
-    """The outermost ASGI layer. What it lets through has its `Caller` in `scope["state"]["caller"]`.
+    """The outermost ASGI layer. What it lets through has its `Caller` in `scope["state"]["caller"]`, and its `role`.
 
     `public_files`: paths of files that can be read without the token.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: WebSettings, token: AccessToken, public_files: frozenset[str] = frozenset()
+        self, app: ASGIApp, settings: WebSettings, tokens: RoleTokens, public_files: frozenset[str] = frozenset()
     ) -> None:
         self._app = app
         self._settings = settings
-        self._token = token
+        self._tokens = tokens
         self._public = PUBLIC_PATHS | public_files
         self._limiter = AttemptLimiter()
 
@@ -113,20 +114,24 @@ class AccessControl:
             raise ProblemError(404, "there is nothing at this path")
         check_host(caller, self._settings, _host(scope.get("server")))
         check_origin(caller, headers, scope["method"], path)
+        role = self._tokens.most
         if path not in self._public and not caller.ingress and not is_local(caller, self._settings):
-            self._authenticate(caller, headers, (scope.get("server") or ("", 0))[1] or 0)
-        scope.setdefault("state", {})["caller"] = caller
+            role = self._authenticate(caller, headers, (scope.get("server") or ("", 0))[1] or 0)
+        if not role.covers(needed := least_role(scope["method"], path)):
+            raise ProblemError(403, f"this needs the role {needed}, and you have the role {role} here")
+        scope.setdefault("state", {}).update(caller=caller, role=role)
 
-    def _authenticate(self, caller: Caller, headers: Headers, port: int) -> None:
-        """Raise `ProblemError` without a valid token. A valid one always passes."""
+    def _authenticate(self, caller: Caller, headers: Headers, port: int) -> Role:
+        """Return the role of a valid token, which always passes. Raise `ProblemError` without one."""
         given = headers.get("authorization", [])
         if len(given) == 1:
             scheme, _, token = given[0].partition(" ")
-            if scheme.lower() == "bearer" and self._token.matches(token.strip()):
-                return
+            if scheme.lower() == "bearer" and (role := self._tokens.role_of_token(token.strip())) is not None:
+                return role
         cookies = list(_cookies(headers, cookie_name(self._settings, port)))
-        if any(self._token.accepts_cookie(each) for each in cookies):
-            return
+        found = [role for each in cookies if (role := self._tokens.role_of_cookie(each)) is not None]
+        if found:
+            return max(found, key=lambda each: each.rank)
         if (given or cookies) and not self._limiter.record(caller.key):
             raise ProblemError(429, "too many wrong tokens; try again in a minute", headers={"retry-after": "60"})
         raise ProblemError(
@@ -140,7 +145,9 @@ def _refusal(scope: Scope, problem: ProblemError) -> Response:
     """Show a browser why its page is refused, or where a link is taken; answer programs as they expect."""
     path: str = scope["path"]
     accepted = ", ".join(headers_of(scope["headers"]).get("accept", ()))
-    if scope["method"] != "GET" or path.startswith("/api/") or "text/html" not in accepted:
+    sent_a_form = scope["method"] == "POST" and problem.status == _FORBIDDEN
+    is_shown = (scope["method"] == "GET" and not path.startswith("/api/")) or sent_a_form
+    if not is_shown or "text/html" not in accepted:
         return problem.response()
     if problem.status != _UNAUTHORIZED:
         return problem.page()

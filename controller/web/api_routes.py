@@ -75,6 +75,12 @@ def _add_controller_routes(router: APIRouter, parts: WebParts) -> None:
         """Get what this controller is and can do."""
         return about
 
+    add_health_route(router)
+
+
+def add_health_route(router: APIRouter) -> None:
+    """Add the one endpoint that needs no token."""
+
     @router.get(API + "/health", tags=["controller"])
     async def get_health() -> WebHealth:
         """See whether the service answers. Needs no token."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -26,15 +26,18 @@ class BoardHeartbeat(Frozen):
 
     seconds: float = Field(description="When it was sent, by a clock of the controller that starts anywhere.")
     now: datetime = Field(description="The time by the wall clock that `ends_at` is by.")
+    stations: int = Field(description="How many stations there are: one that was removed is sent no more.")
+    in_contact: bool = Field(description="Whether commands can be sent; where not, the page of a fleet has no broker.")
 
 
 class BoardStream:
     """One open stream. `next_batch` returns what is due."""
 
-    def __init__(self, client: str, tiles: Iterable[StationTile], closed: Callable[[BoardStream], None]) -> None:
+    def __init__(self, client: str, board: StationBoard, closed: Callable[[BoardStream], None]) -> None:
         self.client = client
+        self._board = board
         self._closed = closed
-        self._pending = {each.station: each for each in tiles}
+        self._pending = dict(board.tiles)
         self._changed = asyncio.Event()
         self._is_open = True
         self._greeting = RETRY
@@ -68,7 +71,12 @@ class BoardStream:
     def _take(self, now: float) -> bytes:
         parts, self._greeting = [self._greeting], b""
         if now >= self._next_heartbeat:
-            beat = BoardHeartbeat(seconds=round(now, 3), now=datetime.now(UTC))
+            beat = BoardHeartbeat(
+                seconds=round(now, 3),
+                now=datetime.now(UTC),
+                stations=len(self._board.tiles),
+                in_contact=self._board.in_contact,
+            )
             parts.append(encode("heartbeat", beat.model_dump_json()))
             self._next_heartbeat = now + HEARTBEAT_SECONDS
         if self._pending and now >= self._next_tiles:
@@ -92,6 +100,11 @@ class BoardStreams:
         """The latest tile of every station."""
         return self._board.tiles
 
+    @property
+    def in_contact(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._board.in_contact
+
     def open(self, client: str) -> BoardStream:
         """Open a stream: first all stations, then those that change. Raise `TooManyStreamsError`."""
         if len(self._streams) >= MOST_STREAMS:
@@ -100,7 +113,7 @@ class BoardStreams:
             raise TooManyStreamsError(f"you have {MOST_STREAMS_PER_CLIENT} pages of all stations open; close some")
         if self._unsubscribe is None:
             self._unsubscribe = self._board.subscribe(self._send)
-        stream = BoardStream(client, self._board.tiles.values(), self._on_closed)
+        stream = BoardStream(client, self._board, self._on_closed)
         self._streams.append(stream)
         return stream
 

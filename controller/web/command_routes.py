@@ -12,7 +12,7 @@ from controller.contract.commands_under_way import TooManyCommandsError
 from controller.web.problems import ProblemError
 from controller.web.request_body import BODY_SECONDS, MOST_BYTES, RequestBody, read_body
 from controller.web.stop_redirect import stop_redirect, wants_page
-from controller.web.web_parts import API, WebParts
+from controller.web.web_parts import API, BoardParts
 
 _STATUS: dict[Outcome, int] = {"accepted": 200, "limited": 200, "refused": 409, "failed": 502}
 _INCOMPLETE = {
@@ -25,13 +25,13 @@ _LONGEST_ID = 128
 StationName = Annotated[str, Path(description="The station, as named in the settings.", examples=["home"])]
 
 
-def add_command_routes(router: APIRouter, parts: WebParts) -> None:
+def add_command_routes(router: APIRouter, parts: BoardParts) -> None:
     """Add the endpoints."""
 
     @router.post(API + "/stations/{station}/commands", response_model=Reply, tags=["commands"])
     async def send_command(station: StationName, request: Request) -> Response:
         """Send a command, as over MQTT. A body that is not valid, and in which a stop can be found, is a stop."""
-        parts.view(station)
+        parts.check(station)
         command, args = _command(await read_body(request), request.headers.get("content-type", ""))
         try:
             return _answer(await parts.commands.carry_out(station, command, args))
@@ -39,7 +39,7 @@ def add_command_routes(router: APIRouter, parts: WebParts) -> None:
             raise ProblemError(429, "too many commands at once", headers={"retry-after": "1"}) from None
 
     async def stop_at(station: str, action: Action, request: Request) -> Response:
-        parts.view(station)
+        parts.check(station)
         id_ = request.query_params.get("id")
         reply = await parts.commands.stop(station, action, None if id_ is None else id_[:_LONGEST_ID])
         return stop_redirect(request, station, reply) if wants_page(request) else _answer(reply)

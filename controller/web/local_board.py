@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.contract.events import Snapshot
-from controller.contract.station_board import StationTile, Trouble
+from controller.contract.station_board import StationTile, tile_of
 
 
 class LocalBoard:
@@ -20,6 +20,11 @@ class LocalBoard:
         """The tiles, by station."""
         return self._tiles
 
+    @property
+    def in_contact(self) -> bool:
+        """Whether commands can be sent now: always."""
+        return True
+
     def subscribe(self, changed: Callable[[StationTile], None]) -> Callable[[], None]:
         """Call `changed` with every tile that changes from now on. Return a function to unsubscribe."""
         self._callbacks.append(changed)
@@ -33,20 +38,3 @@ class LocalBoard:
         self._tiles[snapshot.station] = tile
         for each in list(self._callbacks):
             each(tile)
-
-
-def tile_of(snapshot: Snapshot) -> StationTile:
-    """Return what is shown of a station."""
-    found = {
-        Trouble.UNCERTAIN: snapshot.uncertain,
-        Trouble.TRIPPED: snapshot.trip,
-        Trouble.RUNS_OUTSIDE: snapshot.running_outside,
-        Trouble.BLOCKED: snapshot.problems,
-    }
-    return StationTile(
-        station=snapshot.station,
-        state=snapshot.state,
-        step=snapshot.step if snapshot.running else None,
-        ends_at=snapshot.ends_at if snapshot.running else None,
-        troubles=tuple(trouble for trouble, why in found.items() if why),
-    )

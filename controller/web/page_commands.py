@@ -25,7 +25,7 @@ from controller.web.page_templates import relative_url
 from controller.web.preferences import keep_preferences, preferences_of
 from controller.web.problems import ProblemError
 from controller.web.request_body import read_body
-from controller.web.web_parts import WebParts
+from controller.web.web_parts import BoardParts, WebParts
 
 _REMEMBERED = 64
 _LONGEST_ID = 128
@@ -86,6 +86,12 @@ def add_page_commands(router: APIRouter, parts: WebParts, replies: RecentReplies
         page = _page_after(form, refused=typed is not None and action == Action.EDIT_SESSION)
         location = relative_url(request.url.path, page) + f"?{query}"
         return Response(status_code=303, headers={"location": location})
+
+    add_preferences(router, parts, secure=secure)
+
+
+def add_preferences(router: APIRouter, parts: BoardParts, *, secure: bool = False) -> None:
+    """Add the address to which a browser sends its language, and its units of milk. `secure`: served over https."""
 
     @router.post("/preferences", include_in_schema=False)
     async def prefer(request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from controller.web.preferences import preferences_of
 from controller.web.static_assets import StaticAssets, drawing_name
-from controller.web.web_parts import WebParts
+from controller.web.web_parts import BoardParts
 
 _UNIT = re.compile(r"(?<=\d) (?=mmHg|mL|oz|°C|%|dBm|g\b|s\b|min\b|h\b)")
 _BACKTICKS = re.compile("`([^`]+)`")
@@ -28,7 +28,7 @@ class PageTemplates:
     files), what the browser prefers (`words`, `language`, `units`), and own values.
     """
 
-    def __init__(self, assets: StaticAssets, parts: WebParts, folder: Path = _FOLDER) -> None:
+    def __init__(self, assets: StaticAssets, parts: BoardParts, folder: Path = _FOLDER) -> None:
         self._assets = assets
         self.version = assets.version
         self._parts = parts

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from controller.contract.units import Units
 from controller.contract.words import Words
 from controller.web.translation import Translation
-from controller.web.web_parts import WebParts
+from controller.web.web_parts import BoardParts
 
 LANGUAGE_COOKIE = "letdown-language"
 UNITS_COOKIE = "letdown-units"
@@ -27,17 +27,17 @@ class Preferences:
     translation: Translation
 
 
-def preferences_of(request: Request, parts: WebParts) -> Preferences:
+def preferences_of(request: Request, parts: BoardParts) -> Preferences:
     """Return what the browser has chosen; where it has not, or what it sends makes no sense, what the settings say."""
     words = parts.words_in(request.cookies.get(LANGUAGE_COOKIE, ""))
     try:
         units = Units(request.cookies.get(UNITS_COOKIE, parts.units))
     except ValueError:
         units = parts.units
-    return Preferences(words, words.code or parts.about.language, units, Translation(parts.words, words))
+    return Preferences(words, words.code or "en", units, Translation(parts.words, words))
 
 
-def keep_preferences(response: Response, parts: WebParts, language: str, units: str, *, secure: bool) -> None:
+def keep_preferences(response: Response, parts: BoardParts, language: str, units: str, *, secure: bool) -> None:
     """Set the cookies of what was chosen; what makes no sense is left as it is. `secure`: served over https."""
     known = {LANGUAGE_COOKIE: (language, tuple(parts.translations)), UNITS_COOKIE: (units, tuple(Units))}
     for name, (value, values) in known.items():

@@ -27,6 +27,7 @@ def stop_redirect(request: Request, station: str, reply: Reply) -> Response:
     The page learns from its query what became of the stop.
     """
     back = request.query_params.get("back", "")
-    query = urlencode({"station": station, "action": reply.action, "outcome": reply.outcome})
+    why = {"why": reply.keys[0]} if reply.keys else {}
+    query = urlencode({"station": station, "action": reply.action, "outcome": reply.outcome, **why})
     location = f"{_ROOT}{back if _BACK.fullmatch(back) else ''}?{query}"
     return Response(status_code=303, headers={"location": location, "cache-control": "no-store"})

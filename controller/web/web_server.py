@@ -9,18 +9,21 @@ import json
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from controller.contract.stream import Stream
 from controller.web.access_control import HEAD_BYTES
 from controller.web.access_token import AccessToken, TokenError, new_token, read_token
 from controller.web.http_protocol import BoundedProtocol
 from controller.web.page_address import ADDRESS_FILE, address_of
+from controller.web.role import Role
+from controller.web.role_tokens import RoleTokens, token_file_of
 from controller.web.web_app import web_app
-from controller.web.web_parts import WebParts
+from controller.web.web_parts import BoardParts, WebParts
 from controller.web.web_settings import FIRST_PORT, LAST_PORT, WebSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,17 +49,21 @@ class _UvicornServer(uvicorn.Server):
 class WebServer:
     """Serves `parts` while `run` runs. `address`: where the page is, or `None`; then `problem` says why.
 
-    `token_file`: `None` makes a token for this run alone. `address_file`: where to note the address, for `letdown web`.
+    `token_file`: `None` makes tokens for this run alone. `address_file`: where to note the address, for `letdown web`.
+    `roles`: those that have a token of their own, each in a file beside that one. `build`: makes the application, by
+    default that of a controller, whose parts are `WebParts`.
     """
 
     def __init__(
         self,
         settings: WebSettings,
-        parts: WebParts,
+        parts: BoardParts,
         *,
         token_file: Path | None,
         address_file: Path | None = None,
         first_wait_seconds: float = _FIRST_WAIT_SECONDS,
+        build: Callable[[RoleTokens], ASGIApp] | None = None,
+        roles: Iterable[Role] = (Role.ADMINISTER,),
     ) -> None:
         self._settings = settings
         self.parts = parts
@@ -66,7 +73,9 @@ class WebServer:
         self._settled = asyncio.Event()
         self.address: str | None = None
         self.problem: str | None = None
-        self.token: AccessToken | None = None
+        self._build = build or self._controller_app
+        self._roles = tuple(roles)
+        self.tokens: RoleTokens | None = None
 
     @classmethod
     def of(cls, settings: WebSettings, stream: Stream, parts: WebParts, token_file: Path | None) -> WebServer:
@@ -103,12 +112,9 @@ class WebServer:
 
     async def _serve(self) -> None:
         """Serve until that ends, or until cancelled."""
-        token = new_token() if self._token_file is None else await asyncio.to_thread(read_token, self._token_file)
-        self.token = self.token or AccessToken(token)
-        if not self.token.matches(token):
-            self.token = AccessToken(token)
+        self.tokens = await asyncio.to_thread(self._read_tokens)
         # On a slow machine, building the routes takes longer than the event loop may hang.
-        config = await asyncio.to_thread(self._config, self.token)
+        config = await asyncio.to_thread(self._config, self.tokens)
         listening = bind(self._settings)
         with contextlib.closing(listening):
             server = _UvicornServer(config)
@@ -126,11 +132,25 @@ class WebServer:
                     self.address = None
                     await self._shut_down(server, task, listening)
 
-    def _config(self, token: AccessToken) -> uvicorn.Config:
+    def _read_tokens(self) -> RoleTokens:
+        """Return the tokens; one that is the same remembers which links it has used up. Raise `TokenError`."""
+        known, found = {} if self.tokens is None else self.tokens.values, {}
+        for role in self._roles:
+            file = self._token_file
+            token = new_token() if file is None else read_token(token_file_of(file, role))
+            before = known.get(role)
+            found[role] = before if before is not None and before.matches(token) else AccessToken(token)
+        return RoleTokens(found)
+
+    def _controller_app(self, tokens: RoleTokens) -> ASGIApp:
+        assert isinstance(self.parts, WebParts)  # noqa: S101 - for the type checker
+        return web_app(self.parts, self._settings, tokens)
+
+    def _config(self, tokens: RoleTokens) -> uvicorn.Config:
         # It logs each start and end; the address is logged already.
         logging.getLogger("uvicorn").setLevel(max(logging.getLogger().level, logging.WARNING))
         config = uvicorn.Config(
-            web_app(self.parts, self._settings, token),
+            self._build(tokens),
             http=BoundedProtocol,
             ws="none",
             lifespan="off",
@@ -153,8 +173,7 @@ class WebServer:
 
     async def _shut_down(self, server: uvicorn.Server, task: asyncio.Task[None], listening: socket.socket) -> None:
         """End open streams and what is being answered; connections that do not end are cut off."""
-        self.parts.hub.close()
-        self.parts.board.close()
+        self.parts.close()
         server.should_exit = True
         await asyncio.wait({task}, timeout=_SHUTDOWN_SECONDS)
         server.force_exit = True

@@ -20,6 +20,7 @@ from controller.web.board_streams import BoardStreams
 from controller.web.event_hub import EventHub
 from controller.web.local_board import LocalBoard
 from controller.web.openapi import example_about
+from controller.web.role_tokens import RoleTokens
 from controller.web.station_commands import StationCommands
 from controller.web.web_app import web_app
 from controller.web.web_parts import WebParts
@@ -61,7 +62,11 @@ def parts_of(
     commands = StationCommands(handle, words(), lambda _: refusal)
     shown = snapshots or (Snapshot(station=STATION),)
     return WebParts(
-        EventHub(shown, **hub), BoardStreams(LocalBoard(shown)), commands, about or example_about("1.2"), words()
+        hub=EventHub(shown, **hub),
+        board=BoardStreams(LocalBoard(shown)),
+        commands=commands,
+        about=about or example_about("1.2"),
+        words=words(),
     )
 
 
@@ -75,7 +80,7 @@ def client(
     token: AccessToken | None = None,
 ) -> httpx.AsyncClient:
     """Return a client of the application, without a server; `peer` is where it comes from."""
-    served_app = web_app(parts, settings, token or AccessToken(TOKEN))
+    served_app = web_app(parts, settings, RoleTokens.of(token or AccessToken(TOKEN)))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:  # httpx takes the name in the URL for our address
         await served_app({**scope, "server": (settings.host, 8080)}, receive, send)

@@ -25,8 +25,12 @@ from tests.helpers.air_losses import add_losses
 from tests.helpers.body_controls import add_controls
 from tests.helpers.browser import browser
 from tests.helpers.command_line import ROOT
+from tests.helpers.fleet_page import fleet_page
 from tests.helpers.kept_history import history_of
 from tests.helpers.learned_comfort import add_learned_comfort
+from tests.helpers.made_ward import made_ward
+from tests.helpers.many_stations import bed, ward
+from tests.helpers.mosquitto import mosquitto
 from tests.helpers.page_pictures import Screens, upload
 from tests.helpers.served_home import TROUBLES, TWO_STATIONS, served_home
 from tests.helpers.session_records import days_of_sessions
@@ -217,6 +221,28 @@ async def other_pages(started: Browser, language: str, folder: Path) -> None:
         await screens.close()
 
 
+async def a_fleet(started: Browser, language: str, folder: Path) -> None:
+    """Show all stations of a fleet, of which some have a problem; and that the broker is lost."""
+    with tempfile.TemporaryDirectory() as made:
+        async with (
+            mosquitto() as broker,
+            made_ward(broker.url, ward(60)) as beds,
+            fleet_page(Path(made), broker.url, language=language) as port,
+        ):
+            await beds.vanish(bed(9))
+            await beds.vanish(bed(10))
+            await beds.release(bed(11))
+            await beds.device(bed(15), "left-pump", "offline")
+            screens = Screens(port, language, folder)
+            await screens.open(started)
+            await screens.until('[data-group="problem"]')
+            await screens.take("90-fleet", "/stations")
+            await screens.take("91-fleet-settings", "/settings")
+            await broker.stop()
+            await screens.take("92-fleet-no-broker")
+            await screens.close()
+
+
 GROUPS: dict[str, Callable[[Browser, str, Path], Awaitable[None]]] = {
     "session": a_session,
     "devices": devices_of,
@@ -225,6 +251,7 @@ GROUPS: dict[str, Callable[[Browser, str, Path], Awaitable[None]]] = {
     "comfort": learned_comfort,
     "captures": captures,
     "others": other_pages,
+    "fleet": a_fleet,
 }
 
 

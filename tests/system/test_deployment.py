@@ -144,6 +144,17 @@ def test_the_settings_of_the_controllers_are_valid(where: str, monkeypatch: pyte
     assert mounted == set(secret_files(where))
 
 
+def test_the_settings_of_the_page_are_valid_and_its_container_has_what_they_name() -> None:
+    settings, service = load_settings(FLEET / "page.yaml"), SERVICES["page"]
+    assert settings.fleet is not None
+    assert (settings.mqtt.username, settings.fleet.user) == ("operate", "administer")
+    mounted = {each["target"] for each in service["secrets"]}
+    assert mounted == {str(settings.mqtt.password_file), str(settings.fleet.password_file)}
+    assert f"page:{settings.web_token_file.parent}" in service["volumes"]
+    assert service["ports"] == [f"127.0.0.1:{settings.web.port}:{settings.web.port}"]
+    assert not {"privileged", "network_mode", "devices", "pid", "cap_add"} & set(service)
+
+
 def secret_files(where: str) -> Iterator[str]:
     """Yield where the controllers find their secrets."""
     if where == "compose":

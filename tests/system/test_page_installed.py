@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from controller.web.role import Role
 from controller.web.web_settings import WebSettings
 from tests.helpers.bad_network import bad_network
 from tests.helpers.browser import SHARED, browser
@@ -116,7 +117,7 @@ async def test_the_screen_stays_on_during_a_session_where_the_browser_allows_it(
 
 
 async def signed_in(page: Page, server: Any, address: str) -> None:
-    await page.goto(f"{address}sign-in?code={server.token.link_code()}")
+    await page.goto(f"{address}sign-in?code={server.tokens.values[Role.ADMINISTER].link_code()}")
     await page.get_by_role("button").click()
     await expect(page.locator("#state")).to_be_visible(timeout=WAIT_MS)
 

@@ -20,7 +20,7 @@ from tests.helpers.in_process import letdown
 COMMANDS = ("demo", "setup", "run", "watch", "scan", "doctor", "devices", "profiles", "routines", "history", "schema")
 COMMANDS += ("virtual", "web", "comfort", "stash", "capture", "fleet")
 CAPTURE = tuple(f"capture {each}" for each in ("show", "draft", "guide", "label", "contribute"))
-FLEET = tuple(f"fleet {each}" for each in ("status", "drain", "undrain", "assign", "config"))
+FLEET = tuple(f"fleet {each}" for each in ("status", "page", "drain", "undrain", "assign", "config"))
 FLEET += tuple(f"fleet config {each}" for each in ("show", "diff", "apply", "rollback"))
 
 

@@ -10,7 +10,9 @@ import pytest
 from controller.assembly.extras import SetupError
 from controller.cli.web_link import print_link
 from controller.settings import Settings
-from controller.web.access_token import AccessToken
+from controller.web.access_token import AccessToken, read_token
+from controller.web.role import Role
+from controller.web.role_tokens import RoleTokens, token_file_of
 from controller.web.web_settings import WebSettings
 
 
@@ -60,3 +62,31 @@ def test_a_token_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
     (tmp_path / "web-token").write_text("short")
     with pytest.raises(SetupError, match="delete the file"):
         print_link(settings(tmp_path, host="192.168.1.5"), None, as_json=True)
+
+
+def of_a_fleet(tmp_path: Path, *roles: Role) -> Settings:
+    """Return the settings of a page of a fleet that has made the tokens of these roles."""
+    for role in roles:
+        read_token(token_file_of(tmp_path / "web-token", role))
+    return settings(tmp_path, host="0.0.0.0")
+
+
+def test_the_link_of_a_role_works_with_its_token_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_link(of_a_fleet(tmp_path, Role.VIEW, Role.OPERATE), None, "operate", as_json=True) == 0
+    code = json.loads(capsys.readouterr().out)["links"][0].partition("code=")[2]
+    tokens = {role: AccessToken(read_token(token_file_of(tmp_path / "web-token", role))) for role in Role}
+    assert RoleTokens(tokens).redeem(code) is Role.OPERATE
+
+
+def test_the_page_of_a_fleet_needs_a_role_that_it_has(tmp_path: Path) -> None:
+    found = of_a_fleet(tmp_path, Role.VIEW)
+    with pytest.raises(SetupError, match="say with --role"):
+        print_link(found, None, as_json=True)
+    with pytest.raises(SetupError, match="no page with the role administer here"):
+        print_link(found, None, "administer", as_json=True)
+    assert not (tmp_path / "web-token").exists()
+
+
+def test_the_page_of_a_controller_has_no_roles(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="`letdown fleet page` serves one"):
+        print_link(of_a_fleet(tmp_path), None, "administer", as_json=True)

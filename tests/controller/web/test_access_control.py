@@ -14,6 +14,7 @@ from controller.web.access_control import PUBLIC_PATHS, cookie_name
 from controller.web.access_token import AccessToken
 from controller.web.caller import own_names
 from controller.web.problems import ProblemError
+from controller.web.role_tokens import RoleTokens
 from controller.web.static_assets import StaticAssets, drawings
 from controller.web.web_app import web_app
 from controller.web.web_settings import WebSettings
@@ -107,7 +108,7 @@ async def test_without_the_token_the_page_that_signs_in_has_its_looks_and_nothin
                 assert (await other.get(near)).status_code in (401, 404), near
             problem(await other.post(path), 405)
             assert (await other.get(path, headers={"host": "evil.example"})).status_code == 421
-        for route in web_app(made, LAN, AccessToken(TOKEN))._app.routes:
+        for route in web_app(made, LAN, RoleTokens.of(AccessToken(TOKEN)))._app.routes:
             path = re.sub(r"\{[^}]+\}", "home", route.path)
             if path not in PUBLIC_PATHS:
                 assert (await other.get(path)).status_code == 401, path
@@ -338,7 +339,7 @@ class Broken:
 async def test_an_unknown_peer_is_not_this_machine() -> None:
     from controller.web.web_app import web_app
 
-    app = web_app(parts_of(Asked().handle), LOCAL, AccessToken(TOKEN))
+    app = web_app(parts_of(Asked().handle), LOCAL, RoleTokens.of(AccessToken(TOKEN)))
 
     async def without_peer(scope, receive, send):  # type: ignore[no-untyped-def]
         await app({**scope, "client": None, "server": None}, receive, send)

@@ -12,6 +12,7 @@ import pytest
 from controller.contract.commands import Action
 from controller.contract.events import Guide, SessionState, Snapshot
 from controller.safety.message import message
+from controller.web.role_tokens import RoleTokens
 from controller.web.web_parts import WebParts
 from tests.helpers.web_client import LOCAL, Asked, client, parts_of, problem
 
@@ -159,7 +160,7 @@ async def _with_body(parts: WebParts, first: dict[str, Any], rest: dict[str, Any
         sent.append(message)
 
     with mock.patch("controller.web.request_body.BODY_SECONDS", 0.05):
-        await web_app(parts, LOCAL, AccessToken("t" * 43))(scope, receive, send)  # type: ignore[arg-type]
+        await web_app(parts, LOCAL, RoleTokens.of(AccessToken("t" * 43)))(scope, receive, send)  # type: ignore[arg-type]
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from controller.contract.events import Snapshot
 from controller.contract.session_state import SessionState
-from controller.contract.station_board import StationTile, Trouble
+from controller.contract.station_board import StationTile, Trouble, tile_of
 from controller.contract.stream import Stream
 from controller.safety.limits import Trip, TripKind
 from controller.web import board_view as shown
@@ -23,7 +23,7 @@ from controller.web.board_streams import (
     BoardStreams,
 )
 from controller.web.event_hub import TooManyStreamsError
-from controller.web.local_board import LocalBoard, tile_of
+from controller.web.local_board import LocalBoard
 from tests.helpers.home import words
 from tests.helpers.web_client import Asked, client, messages, parts_of, problem
 from tests.helpers.web_pages import EVIL, Markup, page
@@ -68,6 +68,38 @@ def test_problems_come_first_then_what_runs_each_by_name() -> None:
     assert [each.station for each in shown.in_order(map(tile_of, snapshots))] == ["y", "z", "Bed-2", "bed-10"]
 
 
+def test_of_the_problems_the_worst_comes_first_and_what_nothing_serves_comes_last() -> None:
+    tiles = [
+        StationTile(station="gone", state=None),
+        StationTile(station="off", state=None, troubles=(Trouble.UNREACHABLE,)),
+        StationTile(station="free", state=SessionState.IDLE),
+        StationTile(station="hurt", state=SessionState.STOPPED, troubles=(Trouble.PAIN,)),
+        StationTile(station="runs", state=SessionState.RUNNING),
+        StationTile(station="hot", state=SessionState.TRIPPED, troubles=(Trouble.TRIPPED, Trouble.BLOCKED)),
+        StationTile(station="open", state=SessionState.STOPPED, troubles=(Trouble.UNCERTAIN, Trouble.TRIPPED)),
+    ]
+    names = [each.station for each in shown.in_order(tiles)]
+    assert names == ["open", "hot", "hurt", "off", "runs", "free", "gone"]
+    assert shown.counts(tiles) == {"all": 7, "problem": 4, "running": 1, "idle": 1, "away": 1}
+
+
+def test_stations_can_be_filtered_by_controller() -> None:
+    tiles = [StationTile(station=f"bed-{at}", state=SessionState.IDLE, controller=f"node-{at}") for at in (10, 2, 1)]
+    tiles.append(StationTile(station="bed-0", state=None))
+    chosen = shown.filter_of({"controller": "node-1"})
+    assert [each.station for each in tiles if chosen.fits(each)] == ["bed-1"]
+    assert shown.controllers_of(tiles) == ["node-1", "node-2", "node-10"]
+
+
+def test_what_is_unknown_is_shown_as_unknown_with_its_age() -> None:
+    since = NOW - timedelta(minutes=3, seconds=20)
+    lost = StationTile(station="a", state=None, troubles=(Trouble.SESSION_LOST,), silent_since=since)
+    tile = shown.shown_tile(lost, words(), shown.filter_of({}), NOW)
+    assert (tile.state, tile.left, tile.is_running, tile.group) == ("Unknown", "seen 3 min ago", False, "problem")
+    away = shown.shown_tile(StationTile(station="a", state=None), words(), shown.filter_of({}), NOW)
+    assert (away.state, away.left, away.group) == ("Not served", "", "away")
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [
@@ -90,7 +122,7 @@ def test_filters(query: dict[str, str], names: set[str]) -> None:
 
 def test_the_counts_are_what_each_filter_shows() -> None:
     tiles = [tile_of(each) for each in (running("a", trip=TRIP), running("b"), Snapshot(station="c"))]
-    assert shown.counts(tiles) == {"all": 3, "problem": 1, "running": 2, "idle": 1}
+    assert shown.counts(tiles) == {"all": 3, "problem": 1, "running": 2, "idle": 1, "away": 0}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +139,7 @@ def test_every_state_and_trouble_has_words(language: str) -> None:
     texts = shown.texts(words(language))
     assert set(texts["state"]) == set(SessionState)
     assert set(texts["trouble"]) == set(Trouble)
+    assert list(texts["trouble"]) == list(Trouble)  # the script takes their order from here
     assert all(text for kind in texts.values() for text in kind.values())
 
 
@@ -117,9 +150,17 @@ async def test_a_stream_begins_with_all_stations_and_goes_on_with_those_that_cha
     assert [name for name, _ in first] == ["heartbeat", "stations"]
     assert stations_in(first) == ["a", "b"]
     board.watch(running("b"))
-    assert await batch(stream) == [
-        ("stations", [{"station": "b", "state": "running", "step": "express", "ends_at": None, "troubles": []}])
-    ]
+    changed = StationTile(station="b", state=SessionState.RUNNING, step="express")
+    assert await batch(stream) == [("stations", [changed.model_dump(mode="json")])]
+    assert changed.model_dump(mode="json") == {
+        "station": "b",
+        "state": "running",
+        "step": "express",
+        "ends_at": None,
+        "troubles": [],
+        "controller": None,
+        "silent_since": None,
+    }
 
 
 async def test_numbers_that_tick_send_nothing() -> None:
@@ -223,6 +264,13 @@ async def test_a_stop_from_here_leads_back_here_and_says_what_became_of_it() -> 
         assert location.endswith("stations?station=bed-2&action=stop&outcome=accepted")
         text = (await here.get("/" + location.rpartition("../")[2])).text
     assert "bed-2: Confirmed." in text
+
+
+async def test_a_stop_that_was_not_sent_is_shown_as_such_without_a_script() -> None:
+    made = parts_of(Asked().handle, Snapshot(station="bed-1"), Snapshot(station="bed-2"))
+    text = await page(made, "/stations?station=bed-2&action=stop&outcome=failed&why=not_sent")
+    assert "bed-2: It was not sent" in text
+    assert "use the pump&#39;s own button" in text
 
 
 async def test_nothing_of_a_query_gets_into_the_page_as_it_is() -> None:

@@ -17,8 +17,8 @@ import pytest
 from controller.contract.event_data import EventType
 from controller.contract.events import Event
 from controller.web.access_control import AccessControl
-from controller.web.access_token import AccessToken
 from controller.web.page_address import ADDRESS_FILE, addresses_for_phones, noted_port
+from controller.web.role_tokens import RoleTokens
 from controller.web.web_app import web_app
 from controller.web.web_parts import WebParts
 from controller.web.web_server import WebError, WebServer, bind
@@ -321,10 +321,10 @@ async def test_a_slow_machine_that_builds_the_page_holds_up_nothing() -> None:
     """The event loop may not hang for two seconds: then the process ends, for devices run without anybody."""
     began, longest = threading.Event(), 0.0
 
-    def slow(parts: WebParts, settings: WebSettings, token: AccessToken) -> AccessControl:
+    def slow(parts: WebParts, settings: WebSettings, tokens: RoleTokens) -> AccessControl:
         began.set()
         time.sleep(1.0)
-        return web_app(parts, settings, token)
+        return web_app(parts, settings, tokens)
 
     with mock.patch("controller.web.web_server.web_app", slow):
         async with asyncio.TaskGroup() as group:
