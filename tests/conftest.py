@@ -40,7 +40,6 @@ settings.load_profile("quick")
 gc.disable()  # until all tests are collected: nothing of them is garbage
 
 _numbers = itertools.count()
-_OBJECTS_UNTIL_COLLECTED = 50_000  # the usual 700 would take a tenth of the time of all tests
 
 
 def pytest_collection_finish() -> None:
@@ -50,7 +49,6 @@ def pytest_collection_finish() -> None:
     quick_typer.speed_up()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(_OBJECTS_UNTIL_COLLECTED, 20, 20)
 
 
 @pytest.fixture(scope="session")
