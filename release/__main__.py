@@ -85,7 +85,7 @@ def _steps(version: str, dated: str, absent: list[str], unknown: list[str], not_
     steps = []
     if dated == tree.UNRELEASED:
         steps.append("Write the date into CHANGELOG.md, commit, and run `make release` again: the archives change.")
-    steps.append("Run `.ci/run` on this commit, and `make test-fleet`; look at `make screenshots`.")
+    steps.append("Run `.ci/run` on this commit, `make test-fleet` and `make test-package`; look at `make screenshots`.")
     steps.append("Read docs/safety-case.md and docs/deprecations.md: is anything due, or no longer true?")
     steps += [f"Try the wheel on Python {number}: it is not on this machine." for number in absent]
     steps += [f"Find out the licence of {name}: its metadata does not say it." for name in unknown]

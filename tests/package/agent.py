@@ -16,7 +16,9 @@ def main() -> None:
     with Path("/dev", port.name).open("r+b", buffering=0) as channel:
 
         def say(**words: object) -> None:
-            channel.write(json.dumps(words).encode() + b"\n")
+            unsent = json.dumps(words).encode() + b"\n"
+            while unsent:  # the port takes 32 KiB at a time
+                unsent = unsent[channel.write(unsent) :]
 
         say(hello=_BOOT.read_text().strip())
         received = b""

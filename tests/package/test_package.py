@@ -64,7 +64,8 @@ class Home:
         """Put the virtual pump on air; it is not running."""
         python = "/share/code/usr/lib/letdown/bin/python3"
         self.machine.run(f"rm -f /run/pump; systemd-run --quiet --unit=pump --collect {python} /share/pump.py")
-        self.machine.until("grep -q off /run/pump && bluetoothctl show | grep -q 'Powered: yes'")
+        powered = "busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered"
+        self.machine.until(f"grep -q off /run/pump && {powered} | grep -q true")
 
     def pump(self) -> str:
         """Return whether the pump is on or off, in truth."""
@@ -124,8 +125,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     machine = Machine(tmp_path_factory.mktemp("machine"), share)
     try:
         yield Home(machine)
-    finally:
         print(machine.tried("journalctl --boot --no-pager --lines 80")[1])  # noqa: T201 - shown when a test fails
+    finally:
         machine.end()
 
 
