@@ -74,6 +74,7 @@ class ClusterKnowledge:
         if controller not in self._known:
             raise FleetControlError(f"there is no controller {controller}; see the page of the controllers")
         await _done((drain if draining else undrain)(cluster.config, controller))
+        self._known[controller] = self._known[controller].model_copy(update={"draining": draining})  # shown at once
 
     async def assign(self, station: str, controller: str | None) -> None:
         """Prefer a controller for a station; `None`: the one with the best reception. Raise `FleetControlError`."""
@@ -82,7 +83,11 @@ class ClusterKnowledge:
             raise FleetControlError(f"there is no station {station}; see the page of all stations")
         if controller is not None and controller not in self._nodes:
             raise FleetControlError(f"no controller {controller} reports; see the page of the controllers")
-        await _done(assign(cluster.config, self._status[station].unit, controller))
+        unit = self._status[station].unit
+        await _done(assign(cluster.config, unit, controller))
+        for name, each in self._status.items():
+            if each.unit == unit:
+                self._status[name] = each.model_copy(update={"assigned_to": controller})
 
     def _reached(self) -> Cluster:
         if self._cluster is None:
