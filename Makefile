@@ -28,7 +28,7 @@ test-system: $(VENV)/.dev ## the tests that take long or need system programs, w
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)
 	tests/bluez/boot $(BIN)/python -v
 
-test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, in a network of its own; needs root (Debian)
+test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, and updated; in a network of its own; needs root (Debian)
 	tests/fleet/install
 	$(BIN)/python -m pytest -q -s tests -m fleet --ignore=tests/bluez --ignore=tests/matrix/test_every_cell.py
 
