@@ -30,7 +30,7 @@ MADE_UP := hypothesis and not matrix and not bluez and not fleet and not package
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)
 	tests/bluez/boot $(BIN)/python -v
 
-test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, in a network of its own; nine minutes; needs root (Debian)
+test-fleet: $(VENV)/.dev ## a fleet through 200 random faults, and updated; in a network of its own; needs root (Debian)
 	tests/fleet/install
 	$(BIN)/python -m pytest -q -s tests/fleet -m fleet
 
