@@ -32,7 +32,7 @@ from tests.fleet.fleet_bed import RecordFile, say, until
 from tests.fleet.fleet_settings import FleetLayout
 from tests.fleet.nats_cluster import OBSERVER, OBSERVER_PASSWORD, NatsNode
 from tests.fleet.parents import Parents
-from tests.fleet.ward import Group, Ward, run_isolated, ward
+from tests.fleet.ward import Group, Ward, isolate, ward
 
 _TTL_SECONDS = (10, 15, 20, 30)
 _STATIONS = 2  # of each fleet, with a controller each
@@ -218,8 +218,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--folder", type=Path, help="a new folder for all records; default: a temporary one")
     options = parser.parse_args()
-    if (code := run_isolated("tests.fleet.leader_loss")) is not None:
-        return code
+    isolate("tests.fleet.leader_loss")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="letdown-leader-", dir="/dev/shm"))
     folder.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(measure(folder, options.rounds))

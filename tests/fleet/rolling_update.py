@@ -28,7 +28,7 @@ from tests.fleet.fleet_bed import RecordFile, say, until
 from tests.fleet.fleet_settings import ROUTINE, layout
 from tests.fleet.listener import EventListener
 from tests.fleet.parents import Parents
-from tests.fleet.ward import Group, Ward, run_isolated, ward
+from tests.fleet.ward import Group, Ward, isolate, ward
 
 _READY_SECONDS = 180.0
 _SETTLE_SECONDS = 100.0
@@ -129,8 +129,7 @@ def main() -> int:
     parser.add_argument("--stations", type=int, default=12)
     parser.add_argument("--folder", type=Path, help="a new folder for all records; default: a temporary one")
     options = parser.parse_args()
-    if (code := run_isolated("tests.fleet.rolling_update")) is not None:
-        return code
+    isolate("tests.fleet.rolling_update")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="letdown-update-", dir="/dev/shm"))
     folder.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(update_all(folder, options.controllers, options.stations))

@@ -225,18 +225,17 @@ class Ward:
         return await asyncio.to_thread(self.database.run, sql, self.database_name)
 
 
-def run_isolated(module: str) -> int | None:
-    """Run this program once more in namespaces of its own, which end with it; return its exit code.
-
-    Return `None` where it runs there already. Needs root.
-    """
+def isolate(module: str) -> None:
+    """Go on as the same program in namespaces of its own, which end with it. Needs root; else end with 2."""
     if MARK in os.environ:
         subprocess.run(("ip", "link", "set", "lo", "up"), check=True)
-        return None
+        return
     if not may_isolate():
         sys.stderr.write("it runs in a network of its own, which only root may make\n")
-        return 2
-    return subprocess.run(isolated((sys.executable, "-m", module, *sys.argv[1:])), check=False, cwd=ROOT).returncode
+        raise SystemExit(2)
+    command = isolated((sys.executable, "-m", module, *sys.argv[1:]))
+    os.chdir(ROOT)
+    os.execvp(command[0], command)  # whoever ends this process ends all of it
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.fleet.fleet_bed import say
 from tests.fleet.load.measure import measure
-from tests.fleet.ward import run_isolated
+from tests.fleet.ward import isolate
 
 
 def main() -> int:
@@ -29,8 +29,7 @@ def main() -> int:
     parser.add_argument("--stops", type=int, default=100, help="in the last step")
     parser.add_argument("--folder", type=Path, help="a new folder for all records; default: a temporary one")
     options = parser.parse_args()
-    if (code := run_isolated("tests.fleet.load")) is not None:
-        return code
+    isolate("tests.fleet.load")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="letdown-load-", dir="/dev/shm"))
     folder.mkdir(parents=True, exist_ok=True)
     steps = [int(each) for each in options.suction.split(",")]
