@@ -80,7 +80,7 @@ async def test_200_stations_are_live_and_what_needs_somebody_comes_first(tmp_pat
         await made.vanish(bed(9))  # the last will of a controller whose session ran
         await see(page, tile(9), "No contact since a session ran")
         await see(page, tile(9), "Unknown")
-        await see(page, tile(9, "left"), "seen 0 min ago")
+        await see(page, tile(9, "left"), "0 min ago")
         await made.vanish(bed(10))
         await see(page, tile(10), "No contact with its controller")
         await made.release(bed(11))  # in order: no problem

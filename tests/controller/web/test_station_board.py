@@ -95,7 +95,7 @@ def test_what_is_unknown_is_shown_as_unknown_with_its_age() -> None:
     since = NOW - timedelta(minutes=3, seconds=20)
     lost = StationTile(station="a", state=None, troubles=(Trouble.SESSION_LOST,), silent_since=since)
     tile = shown.shown_tile(lost, words(), shown.filter_of({}), NOW)
-    assert (tile.state, tile.left, tile.is_running, tile.group) == ("Unknown", "seen 3 min ago", False, "problem")
+    assert (tile.state, tile.left, tile.is_running, tile.group) == ("Unknown", "3 min ago", False, "problem")
     away = shown.shown_tile(StationTile(station="a", state=None), words(), shown.filter_of({}), NOW)
     assert (away.state, away.left, away.group) == ("Not served", "", "away")
 
