@@ -120,7 +120,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     share = tmp_path_factory.mktemp("share")
     shutil.copy(PREVIOUS, share / "previous.deb")
     shutil.copy(CURRENT, share / "current.deb")
-    shutil.copy(Path(__file__).with_name("pump.py"), share)
+    for name in ("agent.py", "pump.py"):
+        shutil.copy(Path(__file__).with_name(name), share)
     subprocess.run(["dpkg-deb", "-x", CURRENT, share / "code"], check=True)
     machine = Machine(tmp_path_factory.mktemp("machine"), share)
     try:
