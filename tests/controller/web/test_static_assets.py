@@ -49,7 +49,7 @@ def test_a_folder_can_be_missing_and_names_can_have_a_beginning(tmp_path: Path) 
 
 async def test_a_file_is_kept_by_the_browser_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "page.js").write_text("export {};")
-    monkeypatch.setattr("controller.web.web_app._STATIC", tmp_path)
+    monkeypatch.setattr("controller.web.app_frame._STATIC", tmp_path)
     async with client(parts_of(Asked().handle)) as here:
         answer = await here.get("/" + StaticAssets({"": tmp_path}).path("page.js"))
         problem(await here.get("/static/page.js"), 404)
