@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.command_line import ROOT
 
 MODULES = [*sorted((ROOT / "controller").rglob("*.py")), *sorted((ROOT / "devices").rglob("*.py"))]
@@ -75,6 +77,7 @@ def test_no_two_modules_import_each_other() -> None:
     assert both_ways == []
 
 
+@pytest.mark.system
 def test_what_tests_share_is_in_helpers_and_imported_from_no_test_module_or_conftest() -> None:
     found = [f"{name(file)} imports {module}" for file in TESTS for module in imported(file)]
     assert [each for each in found if NOT_FOR_IMPORT.search(each)] == []

@@ -67,6 +67,7 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+@pytest.mark.system
 def test_messages_name_commands_that_exist() -> None:
     found, wrong = 0, {}
     for file in SOURCES:

@@ -8,6 +8,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,7 @@ def test_what_is_installed_has_the_version() -> None:
     assert version("letdown") == VERSION, "the environment is older: `make lint` renews it"
 
 
+@pytest.mark.system
 def test_the_version_is_written_nowhere_else() -> None:
     files = [path for folder in ("controller", "devices", "config") for path in (ROOT / folder).rglob("*.*")]
     texts = [path for path in files if path.suffix in {".py", ".yaml", ".json", ".html", ".js", ".service"}]

@@ -160,6 +160,7 @@ def test_the_walk_finds_the_keys_that_matter() -> None:
     assert len(CONFIDENTIAL) > 35
 
 
+@pytest.mark.system
 @every_wrong_value
 def test_no_error_of_a_file_shows_what_was_found(wrong: str, tmp_path: Path) -> None:
     file = tmp_path / "letdown.yaml"
@@ -170,6 +171,7 @@ def test_no_error_of_a_file_shows_what_was_found(wrong: str, tmp_path: Path) -> 
         assert error is None or str(file) in str(error), dotted(way)
 
 
+@pytest.mark.system
 @every_wrong_value
 def test_no_error_of_the_environment_shows_what_was_found(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for way in ways(wrong):
@@ -184,6 +186,7 @@ def test_no_error_of_the_environment_shows_what_was_found(wrong: str, monkeypatc
             assert error is None or "environment" in str(error), dotted(way)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("command", [["doctor", "--json"], ["routines"]], ids=str)
 def test_no_command_shows_what_was_found(command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "letdown.yaml"

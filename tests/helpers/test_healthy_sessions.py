@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from controller.contract.events import SessionState
 from controller.service.station import Station
 from devices.driver.vocabulary import Value
@@ -21,12 +23,14 @@ def test_forty_sessions_meet_every_device_and_every_routine() -> None:
     assert plans == list(sampled(40, 1))
 
 
+@pytest.mark.system
 async def test_a_session_with_text_pumps_and_short_steps_is_healthy() -> None:
     outcome = await run_session(Plan(routine="soften-for-latch", pump="text-pump", side=Side.LEFT))
     assert outcome.healthy, outcome
     assert outcome.state is SessionState.COMPLETED
 
 
+@pytest.mark.system
 async def test_a_trip_is_noticed() -> None:
     def report_too_much(station: Station) -> None:
         (left, *_) = station.devices

@@ -25,6 +25,7 @@ def sample() -> Cells:
     ]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("fault", "moment"), parameters(sample()))
 async def test_cell_of_the_sample(fault: Fault, moment: Moment, record_property: RecordProperty) -> None:
     await check(fault, moment, record_property)

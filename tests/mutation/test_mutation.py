@@ -116,18 +116,21 @@ def all_changes() -> list[Change]:
     return [change for module in MODULES for change in changes((ROOT / module).read_text(), module)]
 
 
+@pytest.mark.system
 def test_every_hard_number_is_changed_up_and_down() -> None:
     changed = [change.was.split(" = ")[0] for change in all_changes()]
     numbers = {name for name, value in vars(limits).items() if name.isupper() and isinstance(value, int | float)}
     assert {name for name in numbers if changed.count(name) < 2} == set()
 
 
+@pytest.mark.system
 def test_every_window_is_made_longer_and_shorter_and_allows_more_and_less() -> None:
     changed = [change.was for change in all_changes()]
     windows = [was for was in changed if "Window(most_seconds=" in was]
     assert len(windows) >= 2 * 2 * sum(len(found) for found in limits.BUDGETS.values()) - 2  # one names a number
 
 
+@pytest.mark.system
 def test_what_is_accepted_has_a_place_and_a_reason() -> None:
     known = {(change.where, change.was, change.becomes) for change in all_changes()}
     for each in yaml.safe_load(ACCEPTED.read_text()):

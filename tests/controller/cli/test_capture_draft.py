@@ -39,6 +39,7 @@ def draft(folder: Path, *more: str) -> Sequence[str]:
     return ("capture", "draft", str(folder / "app.log"), "--labels", str(folder / "labels.yaml"), *more)
 
 
+@pytest.mark.system
 def test_it_writes_a_profile_that_passes_its_check(files: Path) -> None:
     done = letdown(*draft(files), cwd=files, COLUMNS="200")
     assert done.returncode == 0, done.stderr

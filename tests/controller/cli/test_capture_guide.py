@@ -27,6 +27,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "labels.yaml"
 
 
+@pytest.mark.system
 def test_a_whole_recording(file: Path) -> None:
     owner = GuidedOwner(answers(*SMALL_PUMP, app="Moon app 3.2"))
     labels = owner.record(file)
@@ -51,6 +52,7 @@ def test_a_whole_recording(file: Path) -> None:
     assert all(later - earlier > 6 for earlier, later in itertools.pairwise(times))
 
 
+@pytest.mark.system
 def test_it_is_said_first_that_the_device_is_kept_off_the_body_and_how_the_log_is_switched_on(file: Path) -> None:
     owner = GuidedOwner(answers(*SMALL_PUMP))
     owner.record(file)
@@ -63,6 +65,7 @@ def test_it_is_said_first_that_the_device_is_kept_off_the_body_and_how_the_log_i
     assert f"letdown capture draft FILE --labels {file.parent}"[:30] in said
 
 
+@pytest.mark.system
 def test_an_iphone_and_german(file: Path) -> None:
     owner = GuidedOwner(["2", "", PUMP, *SMALL_PUMP, "", ""], language="de")
     owner.record(file)
@@ -71,6 +74,7 @@ def test_an_iphone_and_german(file: Path) -> None:
     assert "Stell Stufe 3 ein" in owner.said
 
 
+@pytest.mark.system
 def test_a_missing_button_is_skipped_and_a_late_step_has_the_time_just_before_enter(file: Path) -> None:
     def hand(view: RecordingView) -> Sequence[tuple[float, str]]:
         if view.state == "now" and view.step.do == "adjust":
@@ -86,6 +90,7 @@ def test_a_missing_button_is_skipped_and_a_late_step_has_the_time_just_before_en
     assert start.at_seconds > seen.at_seconds + 12 + 30 - 1
 
 
+@pytest.mark.system
 def test_a_step_is_repeated_and_its_first_label_dropped(file: Path) -> None:
     repeated = False
 
@@ -101,6 +106,7 @@ def test_a_step_is_repeated_and_its_first_label_dropped(file: Path) -> None:
     assert [each.level for each in labels.actions if each.do == "adjust"] == [2, 3, 2, 1]
 
 
+@pytest.mark.system
 def test_a_number_that_does_not_fit_is_asked_for_again(file: Path) -> None:
     wrong = False
 
@@ -117,6 +123,7 @@ def test_a_number_that_does_not_fit_is_asked_for_again(file: Path) -> None:
     assert [each.battery_percent for each in labels.actions if each.do == "see"] == [85, 85]
 
 
+@pytest.mark.system
 def test_answers_that_do_not_fit_are_asked_for_again(file: Path) -> None:
     warmer = ["1", "", YES, "45 35", "warm", "35 45", YES, "10, 20 30", "", ""]
     owner = GuidedOwner(warmer)
@@ -141,6 +148,7 @@ def test_what_was_recorded_stays_when_it_is_interrupted(file: Path) -> None:
     assert "Ended early. What was recorded stays" in owner.said
 
 
+@pytest.mark.system
 def test_a_countdown_runs_down_and_the_bell_sounds(file: Path) -> None:
     owner = GuidedOwner(answers(*SMALL_PUMP))
     owner.record(file)

@@ -288,6 +288,7 @@ def test_a_file_that_is_there_is_not_replaced_unasked(home: Path, tmp_path: Path
     assert "<!DOCTYPE html>" in file.read_text()
 
 
+@pytest.mark.system
 def test_each_format_is_chosen_by_name_or_by_the_file(home: Path, tmp_path: Path) -> None:
     assert json.loads(history(home, "export", "--format", "fhir").stdout)["resourceType"] == "Bundle"
     assert json.loads(history(home, "export", "--format", "json").stdout)["format"] == "letdown-history"
@@ -318,6 +319,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(home: Path) -> None:
 # Import
 
 
+@pytest.mark.system
 def test_an_export_is_imported_elsewhere_and_twice_changes_nothing(home: Path, tmp_path: Path) -> None:
     file, other = tmp_path / "all.json", tmp_path / "other"
     history(home, "export", "-o", str(file))
@@ -330,6 +332,7 @@ def test_an_export_is_imported_elsewhere_and_twice_changes_nothing(home: Path, t
     assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o700
 
 
+@pytest.mark.system
 def test_what_differs_is_named_and_replaced_only_where_asked(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "all.json"
     history(home, "export", "-o", str(file))
@@ -444,6 +447,7 @@ def typed_lines() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("letdown history")]
 
 
+@pytest.mark.system
 def test_every_command_in_the_documentation_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     types(monkeypatch, "yes")

@@ -79,6 +79,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
 # capture show --html
 
 
+@pytest.mark.system
 def test_a_page_with_the_frames_is_written(folder: Path) -> None:
     labels = ("--labels", "labels.yaml")
     done = letdown("capture", "show", "capture.log", "--html", "frames.html", *labels, cwd=folder)

@@ -14,6 +14,7 @@ from tests.helpers.in_process import letdown
 SECRET = "hunter2-geheim"
 
 
+@pytest.mark.system
 def test_a_script_adds_what_it_asks_for_and_gets_json(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("# mine\nlanguage: de\n", encoding="utf-8")
     flags = ["--device", "left=Pump L", "--device", "right=AA:BB:CC:DD:EE:FF", "--profile", "open-pump"]

@@ -25,6 +25,7 @@ def run(settings: Path, *arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+@pytest.mark.system
 def test_milk_is_stored_thawed_and_used(settings: Path) -> None:
     assert "no stored milk" in run(settings)[1]
     assert not list((settings.parent / "letdown").iterdir()), "only what stores milk creates the history"

@@ -62,6 +62,7 @@ def test_what_is_open_comes_first_with_the_reason(rejected: None, run: Run) -> N
     assert "not accepted" in text
 
 
+@pytest.mark.system
 def test_a_person_retries_or_skips(rejected: None, run: Run) -> None:
     assert run("retry").stdout == "Sent again: 1\n"
     assert json.loads(run("--json").stdout)[0]["state"] == "waiting"

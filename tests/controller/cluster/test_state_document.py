@@ -77,6 +77,7 @@ documents = st.builds(
 )
 
 
+@pytest.mark.system
 @given(documents)
 def test_every_field_comes_back_as_it_was_written(document: StateDocument) -> None:
     assert read(document.model_dump_json().encode()) == document

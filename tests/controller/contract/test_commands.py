@@ -213,6 +213,7 @@ def test_no_bytes_make_it_raise_anything_but_bad_command(data: bytes) -> None:
     assert isinstance(command, Command)
 
 
+@pytest.mark.system
 @in_batches(4)
 @given(
     fields=st.dictionaries(st.sampled_from(["id", "args", "session", "sent", "expires", "x"]), json_values),

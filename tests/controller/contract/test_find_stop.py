@@ -185,6 +185,7 @@ def test_no_pieces_of_a_stop_make_it_raise_anything_but_bad_command(pieces: list
 KEYS = st.sampled_from(["id", "args", "session", "sent", "expires", "x"]) | st.text(max_size=5)
 
 
+@pytest.mark.system
 @in_batches(4)
 @settings(max_examples=examples(50))
 @given(

@@ -83,6 +83,7 @@ def words(request: pytest.FixtureRequest) -> Words:
     return load_words(request.param)
 
 
+@pytest.mark.system
 def test_the_code_is_read() -> None:
     assert len(uses()) > 80
     assert {"no_session", "pace", "not_stopped_*", "retained"} <= {use.key for use in uses()}

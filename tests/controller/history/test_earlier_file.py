@@ -74,6 +74,7 @@ async def copied(file: Path, target: HistoryStore) -> Imported:
         return await copy_earlier(source, target)
 
 
+@pytest.mark.system
 async def test_everything_is_copied_once(file: Path, target: HistoryStore) -> None:
     assert await copied(file, target) == Imported(added=["s1", "s2", "s3"])
     assert await copied(file, target) == Imported(same=["s1", "s2", "s3"])

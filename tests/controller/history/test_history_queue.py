@@ -76,6 +76,7 @@ def test_it_reads_what_the_version_before_left_in_it(queue: HistoryQueue) -> Non
     assert queue.first(1)[0].statements == (Statement("SELECT :a", {"a": 1}, must_change=True),)
 
 
+@pytest.mark.system
 async def test_after_a_long_outage_sessions_are_there_and_the_first_lack_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

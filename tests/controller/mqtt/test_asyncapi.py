@@ -40,6 +40,7 @@ def check(message: str, payload: Any) -> None:
     validator(message).validate(payload)
 
 
+@pytest.mark.system
 def test_the_official_schema_accepts_it() -> None:
     jsonschema.Draft7Validator(OFFICIAL).validate(DOCUMENT)
 
@@ -49,6 +50,7 @@ def test_the_official_schema_would_notice() -> None:
         jsonschema.Draft7Validator(OFFICIAL).validate({**DOCUMENT, "operations": {"odd": {"action": "shout"}}})
 
 
+@pytest.mark.system
 def test_it_is_the_same_every_time() -> None:
     assert json.dumps(asyncapi("1.0.0")) == json.dumps(asyncapi("1.0.0"))
 
@@ -98,6 +100,7 @@ def recording() -> Recording:
     return asyncio.run(record_everything())
 
 
+@pytest.mark.system
 def test_everything_that_is_sent_is_what_the_document_says(recording: Recording) -> None:
     assert {name for name, _ in recording.messages} == {*recorded_session.MESSAGES.values(), "reply"}
     assert {each["type"] for each in recording.of("event")} >= set(EventType) - {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from controller.contract.commands import Action
 from controller.contract.event_data import EventType
 from controller.contract.uploads import Resolution, Upload
@@ -60,6 +62,7 @@ async def sent(house: RunningHome, action: Action) -> tuple[Any, Any]:
     return plain(reply), plain(documented)
 
 
+@pytest.mark.system
 async def test_the_documented_replies_are_those_of_the_service() -> None:
     found: dict[Action, tuple[Any, Any]] = {}
     async with temporary_history() as history, running_home(history=history) as house:

@@ -195,6 +195,7 @@ def test_telemetry_of_a_time_without_a_broker_is_forgotten(outbox: Outbox) -> No
     assert take_all(outbox) == []
 
 
+@pytest.mark.system
 def test_events_are_kept_in_order_and_the_oldest_are_dropped_with_a_warning(
     outbox: Outbox, backlog: FakeBacklog, caplog: pytest.LogCaptureFixture
 ) -> None:

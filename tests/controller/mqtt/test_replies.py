@@ -64,6 +64,7 @@ SAID = {
 }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("language", ["en", "de"])
 async def test_replies_are_in_the_language_of_the_settings_with_a_key_and_the_session(
     broker: BrokerUrl, other: Ear, language: str

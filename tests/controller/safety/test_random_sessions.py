@@ -42,6 +42,7 @@ def run_random(machine: type[RandomSessions], steps: int, *, long: bool, phases:
     run_state_machine_as_test(machine, settings=profile)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "machine",
     sampled(

@@ -32,6 +32,7 @@ async def stopped_within_a_second(pressed: Pressed) -> None:
 # It stops
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("step", sampled(STEPS, keep=lambda step: step in ("warm", "massage", "express")))
 async def test_a_press_stops_the_devices_within_a_second_in_every_step(step: str) -> None:
     async with pressed_home() as pressed:
@@ -40,6 +41,7 @@ async def test_a_press_stops_the_devices_within_a_second_in_every_step(step: str
         await stopped_within_a_second(pressed)
 
 
+@pytest.mark.system
 async def test_a_press_ends_a_pause_and_nothing_goes_on() -> None:
     async with pressed_home() as pressed:
         await pressed.house.reach("express")
@@ -49,6 +51,7 @@ async def test_a_press_ends_a_pause_and_nothing_goes_on() -> None:
         await stopped_within_a_second(pressed)
 
 
+@pytest.mark.system
 async def test_who_stopped_it_is_said_in_the_reason_the_event_and_the_guide() -> None:
     async with pressed_home() as pressed:
         await pressed.house.reach("stimulate")
@@ -63,6 +66,7 @@ async def test_who_stopped_it_is_said_in_the_reason_the_event_and_the_guide() ->
         assert [getattr(each.data, "reason_words", "") for each in finished] == [f"stopped by the button {NAME}"]
 
 
+@pytest.mark.system
 async def test_a_press_outside_a_session_stops_what_was_switched_on_by_hand() -> None:
     async with pressed_home() as pressed:
         press_on(pressed.house.home.twins["left-pump"], 60)
@@ -73,6 +77,7 @@ async def test_a_press_outside_a_session_stops_what_was_switched_on_by_hand() ->
         assert pressed.did == [("stop", "plain")]
 
 
+@pytest.mark.system
 async def test_pain_by_a_press_is_pain_and_says_by_which_button() -> None:
     async with pressed_home({"hold": "pain"}) as pressed:
         await pressed.house.reach("express")
@@ -99,6 +104,7 @@ async def test_the_button_needs_no_connection_and_is_shown_as_heard() -> None:
 # A let-down: only with a key, only verified, only in suction
 
 
+@pytest.mark.system
 async def test_a_verified_press_is_a_let_down_and_stops_nothing() -> None:
     async with pressed_home(LET_DOWN, key=KEY) as pressed:
         pressed.house.give_no_milk()
@@ -115,6 +121,7 @@ async def test_a_verified_press_is_a_let_down_and_stops_nothing() -> None:
         await pressed.house.send("stop")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "step", sampled(["check", "warm", "massage", "rest"], keep=lambda step: step in ("warm", "rest"))
 )
@@ -159,6 +166,7 @@ async def wrong_key(pressed: Pressed, event: PressEvent) -> None:
 DOUBTFUL = (replayed, repeated, late, unencrypted, wrong_key)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("way", sampled(DOUBTFUL, keep=lambda way: way in (replayed, late, unencrypted)))
 async def test_a_press_that_may_be_old_or_foreign_stops_though_it_is_set_to_let_down(way: object) -> None:
     assert callable(way)
@@ -174,6 +182,7 @@ async def test_a_press_that_may_be_old_or_foreign_stops_though_it_is_set_to_let_
         assert pressed.did[-1][0] == "stop"
 
 
+@pytest.mark.system
 async def test_the_first_press_after_a_silence_stops() -> None:
     async with pressed_home(LET_DOWN, key=KEY, beacon=False) as pressed:
         await pressed.house.reach("stimulate")
@@ -182,6 +191,7 @@ async def test_the_first_press_after_a_silence_stops() -> None:
         assert pressed.did == [("stop", "repeated")]
 
 
+@pytest.mark.system
 async def test_a_missed_press_does_nothing_and_the_next_one_stops() -> None:
     async with pressed_home() as pressed:
         await pressed.house.reach("stimulate")
@@ -250,6 +260,7 @@ def _packets(first: int) -> st.SearchStrategy[bytes]:
 ANYTHING = st.one_of(st.binary(max_size=255), _packets(0x44), _packets(0x45), _packets(0x40), _packets(0x46))
 
 
+@pytest.mark.system
 @given(st.lists(ANYTHING, min_size=1, max_size=30), st.booleans(), st.sampled_from([None, KEY]))
 @settings(
     max_examples=8,

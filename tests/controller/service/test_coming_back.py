@@ -108,6 +108,7 @@ async def test_what_never_ran_is_not_said_to_have_stopped() -> None:
         assert diary.entries == []
 
 
+@pytest.mark.system
 async def test_nothing_starts_when_it_cannot_be_kept_and_the_rest_of_the_routine_goes_on() -> None:
     diary = Diary()
     async with running_home(owner=ALLOWED, persistence=diary) as house:
@@ -128,6 +129,7 @@ async def test_nothing_starts_when_it_cannot_be_kept_and_the_rest_of_the_routine
         assert house.words.sentence(message("store_unusable")) in {guide.words for guide in house.recorded.guides()}
 
 
+@pytest.mark.system
 async def test_a_stop_while_it_is_being_kept_lets_nothing_start() -> None:
     diary = Diary()
     async with running_home(persistence=diary) as house:
@@ -157,6 +159,7 @@ async def test_what_was_chosen_is_kept_piece_by_piece() -> None:
         assert len(diary.of("chose")) == 2
 
 
+@pytest.mark.system
 async def test_what_was_chosen_holds_after_a_restart() -> None:
     chosen = SavedStartDefaults(routine="milk", side=Side.LEFT, comfort_vacuum_mmhg=70)
     async with running_home(owner=ALLOWED, persistence=InMemoryPersistence(SavedState(start_defaults=chosen))) as house:
@@ -219,6 +222,7 @@ async def test_where_it_confirms_its_stop_a_session_may_start() -> None:
         await house.start()
 
 
+@pytest.mark.system
 async def test_what_does_not_stop_is_stopped_again_until_it_does_and_said_once() -> None:
     async with running_home() as house:
         await house.reach("express", "milk")
@@ -294,6 +298,7 @@ async def test_a_trip_is_kept_when_it_happens() -> None:
 # The day's answers
 
 
+@pytest.mark.system
 async def test_the_answers_of_the_day_outlive_a_restart_and_no_other_day_s_do() -> None:
     answered = dict.fromkeys(words().questions, False)
     for day, left_seconds, still_known in (
@@ -354,6 +359,7 @@ async def test_heat_that_was_on_before_a_restart_counts_while_it_is_in_the_windo
         assert (house.on == {"warm-pad"}) is allowed
 
 
+@pytest.mark.system
 async def test_all_the_time_planned_is_kept_as_used_before_it_begins_and_put_right_after() -> None:
     diary = Diary()
     async with running_home(persistence=diary) as house:
@@ -389,6 +395,7 @@ async def test_a_lost_pump_stops_both_unless_the_owner_chose_otherwise() -> None
         assert house.guard.trip is not None
 
 
+@pytest.mark.system
 async def test_where_the_owner_chose_so_the_other_pump_goes_on_and_the_lost_one_never_does() -> None:
     owner = COMFORTABLE.model_copy(update={"go_on_with_one_pump": True})
     async with running_home(owner=owner) as house:

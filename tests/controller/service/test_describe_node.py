@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 
+import pytest
+
 from controller.contract.about import CONTRACT_VERSION, About
 from controller.contract.words import languages, load_words
 from controller.safety.limits import OwnerLimits
@@ -40,6 +42,7 @@ async def test_it_names_stations_devices_routines_questions_languages_and_versio
     assert (found.answer_seconds, found.pause_seconds, found.vacuum_step_mmhg) == (600, 3600, 20)
 
 
+@pytest.mark.system
 async def test_it_says_which_routine_uses_and_needs_what() -> None:
     found = {each.id: each for each in (await about()).routines}
     assert found["classic"].uses == ("pump", "warmer")

@@ -7,6 +7,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from controller.contract.events import DeviceView, Telemetry
 from controller.contract.stream import Stream
 from controller.safety.limits import STALE_SECONDS
@@ -15,6 +17,7 @@ from devices.roles import LinkState, PumpReading, RunState, Side
 from tests.helpers.home import running_home
 
 
+@pytest.mark.system
 async def test_a_device_that_is_started_again_at_once_stays_available_until_it_measures_again() -> None:
     async with running_home() as house:
         await house.reach("warm")

@@ -156,6 +156,7 @@ async def test_a_test_that_is_stopped_while_it_looks_ends_the_run_at_once(monkey
         assert clock.now() - given_up < 0.3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("seconds", [300, 95])
 async def test_its_own_timer_is_waited_for(seconds: int) -> None:
     done = await try_out(profile(PUMP + f"    own_timer_seconds: {seconds}\n"), own_timer_minutes=6)
@@ -169,6 +170,7 @@ async def test_its_own_timer_is_waited_for(seconds: int) -> None:
     assert done.kinds[-1] == "off"
 
 
+@pytest.mark.system
 async def test_one_without_a_timer_is_stopped_when_the_time_is_over() -> None:
     done = await try_out(profile(PUMP), own_timer_minutes=2)
     assert done.passed
@@ -186,6 +188,7 @@ async def test_where_a_time_is_sent_with_each_start_it_is_not_tried() -> None:
     assert "waits" not in done.kinds
 
 
+@pytest.mark.system
 async def test_in_the_service_its_trip_is_lifted_once_the_stop_is_confirmed() -> None:
     async with running_home(owner=OwnerLimits(comfort_vacuum_mmhg=150, vibration=True)) as house:
         views: list[DeviceTestView] = []

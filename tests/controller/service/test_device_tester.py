@@ -77,6 +77,7 @@ async def test_every_command_is_tried_and_the_device_confirms_that_it_is_off(
         assert house.reported_off
 
 
+@pytest.mark.system
 async def test_it_runs_at_the_lowest_setting_and_everything_expires() -> None:
     async with running_home(owner=ALLOWING) as house:
         testing = Testing(house)
@@ -95,6 +96,7 @@ async def test_it_runs_at_the_lowest_setting_and_everything_expires() -> None:
         assert each.get("duration_seconds", 1) <= 2 * RUN_SECONDS + 3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("action", "step"),
     sampled(
@@ -119,6 +121,7 @@ async def test_a_stop_ends_it_at_once_and_nothing_is_sent_after_it(action: str, 
         assert house.guard.must_stay_off  # as after any stop
 
 
+@pytest.mark.system
 async def test_no_session_starts_meanwhile_and_one_may_start_afterwards() -> None:
     async with running_home() as house:
         testing = Testing(house)
@@ -133,6 +136,7 @@ async def test_no_session_starts_meanwhile_and_one_may_start_afterwards() -> Non
         assert (await house.send("start")).outcome == "accepted"
 
 
+@pytest.mark.system
 async def test_it_is_refused_during_a_session_and_the_session_goes_on() -> None:
     async with running_home() as house:
         testing = Testing(house)
@@ -155,6 +159,7 @@ async def test_it_is_refused_for_what_is_not_there_or_not_connected() -> None:
         assert testing.views == []
 
 
+@pytest.mark.system
 async def test_a_trip_must_be_acknowledged_first() -> None:
     async with running_home() as house:
         testing = Testing(house)
@@ -174,6 +179,7 @@ async def test_it_is_refused_while_the_service_ends_or_takes_new_settings_over()
         assert testing.start() == message("new_settings")
 
 
+@pytest.mark.system
 async def test_new_settings_wait_for_its_end() -> None:
     async with running_home() as house:
         testing = Testing(house)
@@ -183,6 +189,7 @@ async def test_new_settings_wait_for_its_end() -> None:
         assert testing.state == "passed"
 
 
+@pytest.mark.system
 async def test_the_limits_of_the_day_hold_for_it_too() -> None:
     async with running_home(owner=COMFORTABLE) as house:  # vibration is off
         testing = Testing(house)
@@ -210,6 +217,7 @@ async def test_a_link_that_is_lost_in_it_trips_and_stops_everything() -> None:
         await house.until(lambda: not house.on, within_seconds=30)
 
 
+@pytest.mark.system
 async def test_its_time_counts_against_the_budget() -> None:
     async with running_home() as house:
         testing, before = Testing(house), house.guard.today.left_seconds["suction"]
@@ -218,6 +226,7 @@ async def test_its_time_counts_against_the_budget() -> None:
         assert before - 20 < house.guard.today.left_seconds["suction"] < before - RUN_SECONDS
 
 
+@pytest.mark.system
 async def test_after_it_a_device_may_be_used_by_hand_again() -> None:
     async with running_home() as house:
         testing = Testing(house)

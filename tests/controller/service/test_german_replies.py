@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from controller.contract.commands import Reply
 from controller.contract.events import EndReason, Event, Guide, SessionState, Snapshot
 from controller.safety.limits import OwnerLimits
@@ -74,6 +76,7 @@ async def test_every_refusal_without_a_session_is_german() -> None:
         assert {reply.session_id for reply in replies} == {None}
 
 
+@pytest.mark.system
 async def test_every_refusal_and_limit_in_a_session_is_german_and_names_the_session() -> None:
     async with running_home(language="de") as house:
         await house.start("everything")
@@ -134,6 +137,7 @@ async def test_a_device_that_does_not_stop_and_one_that_is_gone_are_told_in_germ
         assert_german(house, reply, blocked, running)
 
 
+@pytest.mark.system
 async def test_a_device_that_refuses_and_one_that_is_switched_off_are_told_in_german() -> None:
     async with running_home(language="de") as house:
         house.break_ears("left-pump", "start")
@@ -162,6 +166,7 @@ async def test_what_cannot_be_saved_is_told_in_german_and_its_details_are_kept_a
         assert_german(house, reply)
 
 
+@pytest.mark.system
 async def test_a_day_with_symptoms_is_german() -> None:
     async with running_home(language="de") as house:
         await house.send("answer", question="fever", value=True)

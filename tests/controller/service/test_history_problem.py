@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from controller.safety.message import message
 from tests.helpers.home import MILK, running_home
 
 
+@pytest.mark.system
 async def test_it_is_shown_while_it_lasts_and_a_session_starts_all_the_same() -> None:
     async with running_home(parent=True) as house:
         reporter = house.station.reporter

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from controller.contract.limits_view import LimitsView
 from controller.service.limits_publisher import LimitsPublisher, limits_of
 from tests.helpers.home import running_home
@@ -19,6 +21,7 @@ async def test_it_names_every_device_and_every_budget_in_the_words_of_the_settin
     assert view.budgets[0].words == "30 min Sog in 35 min"
 
 
+@pytest.mark.system
 async def test_a_lower_cap_is_published_at_once_and_a_symptom_within_seconds() -> None:
     async with running_home() as house:
         views: list[LimitsView] = []

@@ -62,6 +62,7 @@ async def test_start_is_no_raising() -> None:
         assert reply.outcome == "accepted"
 
 
+@pytest.mark.system
 async def test_the_vacuum_can_be_lowered_and_not_brought_back() -> None:
     async with running_home() as house:
         refuse_raising(house)

@@ -207,6 +207,7 @@ async def test_a_stop_without_a_session_stops_every_device_too(action: str) -> N
 # During a session
 
 
+@pytest.mark.system
 async def test_a_skip_while_paused_waits_for_the_resume_and_starts_nothing() -> None:
     async with running_home() as house:
         await bring_to(house, "paused")
@@ -292,6 +293,7 @@ async def test_an_acknowledgement_lets_go_once() -> None:
         assert (await house.send("acknowledge")).outcome == "refused"
 
 
+@pytest.mark.system
 async def test_an_acknowledgement_starts_nothing() -> None:
     async with running_home() as house:
         await bring_to(house, "tripped")

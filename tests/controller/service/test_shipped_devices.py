@@ -163,6 +163,7 @@ def published_bytes(profile: Profile, verb: str) -> Iterator[tuple[str | None, b
             yield None, example.bytes_
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("profile", "role"), sampled(_ROLES, keep=lambda each: each[0].id == "lovense"))
 async def test_a_classic_session_completes(profile: Profile, role: RoleName) -> None:
     async with place_with(profile) as place:
@@ -189,6 +190,7 @@ async def test_a_classic_session_completes(profile: Profile, role: RoleName) -> 
                 )
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("profile", _TOO_STRONG, ids=lambda profile: profile.id)
 async def test_a_massager_that_cannot_be_set_weak_enough_is_not_started(profile: Profile) -> None:
     async with place_with(profile) as place:
@@ -203,6 +205,7 @@ def test_one_that_is_only_on_or_off_is_among_those() -> None:
     assert [profile.id for profile in _TOO_STRONG] == ["htk-breast-massager"]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("profile", "role"), sampled(_ROLES, keep=lambda each: each[0].id in {profile.id for profile in _KINDS.values()})
 )

@@ -46,6 +46,7 @@ async def serving(house: RunningHome, background: Background) -> AsyncIterator[a
         await asyncio.wait([task], timeout=5)
 
 
+@pytest.mark.system
 async def test_a_shutdown_stops_devices_then_ends_the_session_then_watchers_then_links() -> None:
     async with running_home() as house:
         order: list[str] = []
@@ -125,6 +126,7 @@ async def test_nothing_can_be_started_while_the_service_shuts_down() -> None:
         assert reply.outcome == "refused"
 
 
+@pytest.mark.system
 async def test_a_session_goes_on_to_its_end_before_the_service_is_wound_down_and_none_begins() -> None:
     async with running_home() as house, serving(house, Background(lambda _: None)) as service:
         await house.reach("express", "milk")
@@ -140,6 +142,7 @@ async def test_a_session_goes_on_to_its_end_before_the_service_is_wound_down_and
         assert (await house.send("start", routine="milk", no_symptoms=True)).keys == ("shutting_down",)
 
 
+@pytest.mark.system
 async def test_a_service_without_a_session_is_wound_down_at_once() -> None:
     async with running_home() as house, serving(house, Background(lambda _: None)) as service:
         house.service.wind_down()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from controller.contract.commands import Action, Command, StartArgs
 from controller.contract.events import EventType
 from controller.safety.limits import OwnerLimits
@@ -91,6 +93,7 @@ async def test_no_routine_is_chosen_that_there_is_not() -> None:
         assert (house.recorded.snapshot.routine, house.recorded.snapshot.side) == ("classic", "both")
 
 
+@pytest.mark.system
 async def test_a_comfort_cap_from_outside_lowers_at_once_and_never_raises() -> None:
     async with running_home() as house:
         await house.reach("express", run_seconds=0)

@@ -70,6 +70,7 @@ def is_own(found: Advertisement) -> bool:
     return not found.address.startswith("D0:")
 
 
+@pytest.mark.system
 @given(st.lists(STRANGERS, min_size=1, max_size=4))
 @settings(
     max_examples=3,

@@ -85,6 +85,7 @@ async def test_a_classic_session_completes(name: str, role: RoleName) -> None:
         assert {item.confidence for _, item in recorded.items if isinstance(item, DeviceView)} == {"unverified"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "role"), sampled(TUYA, keep=lambda each: each[1] == "warmer"))
 async def test_pain_stops_it_within_a_second_and_it_says_so_itself(name: str, role: RoleName) -> None:
     async with bench(name) as b, station_with(b) as (station, recorded):

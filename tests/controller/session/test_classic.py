@@ -138,6 +138,7 @@ def test_expression_starts_at_100_and_rises_to_the_comfort_cap_in_steps() -> Non
     assert list(dict.fromkeys(aims)) == [100, 120, 140, 150]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "routine", sampled(load_routines(), keep=lambda routine: routine in ("duct-vibration", "first-days"))
 )

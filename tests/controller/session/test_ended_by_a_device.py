@@ -10,6 +10,7 @@ from devices.virtual.virtual_home import DeviceKey
 from tests.helpers.home import PUMPS, running_home
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("step", ["stimulate", "express"])
 async def test_a_pump_switched_off_at_its_button_ends_the_session_and_stops_the_other(step: str) -> None:
     async with running_home() as house:
@@ -38,6 +39,7 @@ async def test_a_heater_switched_off_at_its_button_ends_the_session() -> None:
         assert snapshot.reason_words == "warm-pad stopped by itself or was switched off at its button"
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("step", ["stimulate", "express"])
 async def test_a_lost_link_of_one_pump_stops_both_and_trips(step: str) -> None:
     async with running_home() as house:
@@ -72,6 +74,7 @@ async def test_a_lost_link_of_one_pump_stops_both_and_trips(step: str) -> None:
         assert house.on == set(PUMPS)
 
 
+@pytest.mark.system
 async def test_a_lost_link_of_a_device_that_is_off_disturbs_nobody() -> None:
     async with running_home() as house:
         await house.reach("express")
@@ -104,6 +107,7 @@ async def test_a_session_that_failed_does_not_go_on_saying_that_the_pump_begins(
         assert house.recorded.guide.words != house.words.steps["stimulate"].with_device
 
 
+@pytest.mark.system
 async def test_a_watcher_that_raises_harms_no_session() -> None:
     async with running_home() as house:
 

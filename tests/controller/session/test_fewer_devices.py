@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+import pytest
+
 from controller.contract.events import SessionState, Volume
 from controller.contract.stream import Stream
 from controller.safety.guard import Guard
@@ -20,6 +22,7 @@ from tests.helpers.home import COMFORTABLE, Recorder, routines, running_home, wo
 from tests.helpers.past_checks import QUESTIONS, WILLING, outcomes
 
 
+@pytest.mark.system
 async def test_without_any_device_the_whole_routine_is_done_by_hand() -> None:
     async with running_home(devices=(), parent=True) as house:
         await house.start("classic", no_symptoms=False)

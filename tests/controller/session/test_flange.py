@@ -31,6 +31,7 @@ def left(house: RunningHome) -> float | None:
 # The countdown
 
 
+@pytest.mark.system
 async def test_suction_begins_thirty_seconds_after_the_last_step_and_nothing_before() -> None:
     async with running_home() as house:
         await at_the_flange(house)
@@ -50,6 +51,7 @@ async def test_suction_begins_thirty_seconds_after_the_last_step_and_nothing_bef
         assert (house.recorded.guide.template or "").startswith(house.words.steps["stimulate"].with_device)
 
 
+@pytest.mark.system
 async def test_between_two_steps_of_suction_the_flange_stays_on() -> None:
     async with running_home() as house:
         house.give_no_milk()
@@ -92,6 +94,7 @@ async def test_start_suction_starts_at_once() -> None:
         await house.until(lambda: house.on == set(PUMPS), within_seconds=1)
 
 
+@pytest.mark.system
 async def test_not_yet_holds_the_pumps_until_the_person_starts_them() -> None:
     async with running_home() as house:
         await at_the_flange(house)
@@ -111,6 +114,7 @@ async def test_not_yet_holds_the_pumps_until_the_person_starts_them() -> None:
         assert not house.recorded.snapshot.waits_for_flange
 
 
+@pytest.mark.system
 async def test_an_owner_who_wants_to_be_asked_sees_no_countdown() -> None:
     async with running_home(owner=ASKS) as house:
         await at_the_flange(house)
@@ -122,6 +126,7 @@ async def test_an_owner_who_wants_to_be_asked_sees_no_countdown() -> None:
         await house.until(lambda: house.on == set(PUMPS), within_seconds=1)
 
 
+@pytest.mark.system
 async def test_who_never_says_that_the_flange_is_on_ends_the_session_with_nothing_ever_on() -> None:
     async with running_home(owner=ASKS, coarse=True) as house:
         await at_the_flange(house)
@@ -144,6 +149,7 @@ async def test_skip_at_the_flange_goes_on_without_this_suction(owner: OwnerLimit
         assert house.starts == 0
 
 
+@pytest.mark.system
 async def test_after_a_pause_the_countdown_begins_anew() -> None:
     async with running_home() as house:
         await at_the_flange(house)
@@ -161,6 +167,7 @@ async def test_after_a_pause_the_countdown_begins_anew() -> None:
         await house.until(lambda: house.on == set(PUMPS), within_seconds=8)
 
 
+@pytest.mark.system
 async def test_not_yet_is_not_forgotten_over_a_pause() -> None:
     async with running_home() as house:
         await at_the_flange(house)
@@ -173,6 +180,7 @@ async def test_not_yet_is_not_forgotten_over_a_pause() -> None:
         assert house.starts == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("owner", "action"),
     sampled(
@@ -197,6 +205,7 @@ async def test_stop_and_pain_at_the_flange_end_it_with_nothing_ever_on(owner: Ow
         assert house.starts == 0
 
 
+@pytest.mark.system
 async def test_a_symptom_at_the_flange_ends_it_with_nothing_ever_on() -> None:
     async with running_home() as house:
         await at_the_flange(house)
@@ -230,6 +239,7 @@ async def most_until(house: RunningHome, condition: Callable[[], object], *, wit
     return most
 
 
+@pytest.mark.system
 async def test_without_any_seal_the_pumps_are_gentle_for_a_minute_and_then_the_person_is_asked() -> None:
     async with running_home() as house:
         take_off(house)
@@ -252,6 +262,7 @@ async def test_without_any_seal_the_pumps_are_gentle_for_a_minute_and_then_the_p
         assert house.on == set()
 
 
+@pytest.mark.system
 async def test_a_missing_seal_is_shown_and_no_longer_once_it_is_there() -> None:
     async with running_home() as house:
         take_off(house)
@@ -283,6 +294,7 @@ async def test_with_the_seal_back_it_starts_again_with_the_time_that_is_left() -
         assert house.guard.trip is None
 
 
+@pytest.mark.system
 async def test_a_flange_that_comes_off_for_a_moment_ends_nothing() -> None:
     async with running_home() as house:
         house.give_no_milk()

@@ -67,6 +67,7 @@ async def test_where_nobody_measures_flow_nothing_is_ever_dry() -> None:
 # Pause
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "step",
     sampled(
@@ -98,6 +99,7 @@ async def test_a_pause_leaves_nothing_on_and_goes_on_with_the_time_that_was_left
         assert kinds == [EventType.PAUSED, EventType.RESUMED]
 
 
+@pytest.mark.system
 async def test_a_pause_in_the_massage_comes_back_to_the_same_technique() -> None:
     async with running_home(owner=WILLING) as house:
         await house.reach("massage", run_seconds=0)
@@ -114,6 +116,7 @@ async def test_a_pause_in_the_massage_comes_back_to_the_same_technique() -> None
         assert house.recorded.guide.seconds_left == pytest.approx(20, abs=2)
 
 
+@pytest.mark.system
 async def test_a_pause_in_the_last_second_of_a_step_ends_it_as_usual() -> None:
     async with running_home() as house:
         house.give_no_milk()
@@ -128,6 +131,7 @@ async def test_a_pause_in_the_last_second_of_a_step_ends_it_as_usual() -> None:
         assert outcomes(house.recorded.snapshot)["stimulate"] == "done"
 
 
+@pytest.mark.system
 async def test_a_pump_that_does_not_stop_for_a_pause_is_not_told_as_paused() -> None:
     async with running_home() as house:
         await house.reach("express")

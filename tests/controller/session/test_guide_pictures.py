@@ -9,6 +9,7 @@ from tests.helpers.home import STEPS, running_home
 from tests.helpers.past_checks import QUESTIONS
 
 
+@pytest.mark.system
 async def test_every_step_of_a_session_has_its_picture() -> None:
     async with running_home() as house:
         house.give_no_milk()

@@ -29,6 +29,7 @@ async def highest_mmhg(house: RunningHome, seconds: float = 90) -> float:
     return max(pump.suction.target_mmhg for pump in house.home.pumps.values())
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("advice", "expected"),
     [
@@ -44,6 +45,7 @@ async def test_suction_begins_at_what_is_learned_and_the_limits_hold(advice: Com
         assert await highest_mmhg(house) == expected
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("because", "expected"), [("pain", 100), ("accepted", 140)])
 async def test_only_what_the_person_accepted_takes_the_place_of_a_lower_routine(
     because: Because, expected: float
@@ -53,6 +55,7 @@ async def test_only_what_the_person_accepted_takes_the_place_of_a_lower_routine(
         assert await highest_mmhg(house) == expected
 
 
+@pytest.mark.system
 async def test_it_says_why_and_the_person_can_raise_it() -> None:
     async with running_home(coarse=True) as house:
         house.station.comfort = learned(110)
@@ -65,6 +68,7 @@ async def test_it_says_why_and_the_person_can_raise_it() -> None:
         assert house.recorded.snapshot.limits == ()
 
 
+@pytest.mark.system
 async def test_pain_and_what_the_person_sets_are_in_the_events() -> None:
     async with running_home(coarse=True) as house:
         await house.reach("express", run_seconds=0)

@@ -9,6 +9,7 @@ from tests.helpers.home import PUMPS, running_home
 from tests.helpers.past_checks import outcomes, step_of
 
 
+@pytest.mark.system
 async def test_flow_means_let_down_where_no_device_reports_it() -> None:
     async with running_home() as house:
         for key in PUMPS:
@@ -22,6 +23,7 @@ async def test_flow_means_let_down_where_no_device_reports_it() -> None:
         assert house.recorded.snapshot.let_down_seconds == event.data.seconds
 
 
+@pytest.mark.system
 async def test_a_tap_reports_the_let_down_and_ends_the_stimulation_at_once() -> None:
     async with running_home() as house:
         house.give_no_milk()

@@ -161,6 +161,7 @@ def test_no_counter_makes_milk(
         assert (pump.credited_ml or 0.0) <= pump.milk_ml + _ROUNDING_ML + 0.001 * len(after)
 
 
+@pytest.mark.system
 @settings(max_examples=examples(300), deadline=None)
 @given(before=well_behaved, after=well_behaved, each_run=st.booleans(), shown_ml=st.floats(0, 200))
 def test_a_well_behaved_counter_loses_none(

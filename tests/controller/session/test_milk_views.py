@@ -223,6 +223,7 @@ usual = st.tuples(st.sampled_from(["run", "run", "stop", "start", "pause"]), sec
 first_ml = st.floats(0, 4000)
 
 
+@pytest.mark.system
 @settings(max_examples=examples(250), deadline=None)
 @example(View(step_ml=1), 20, [("start", 1, 0), ("run", 9, 0.5), ("flicker", 2, 0), ("flicker", 2, 0)])
 @example(View(each_run=True, step_ml=1), 20, [("start", 1, 0.5), ("run", 9, 0.5), ("flicker", 3, 0), ("run", 9, 0)])

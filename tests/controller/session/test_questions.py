@@ -26,6 +26,7 @@ async def test_every_question_is_asked_in_turn_and_then_the_session_begins() -> 
         assert house.recorded.snapshot.step == "warm"
 
 
+@pytest.mark.system
 async def test_the_questions_are_asked_once_a_day() -> None:
     async with running_home() as house:
         await house.start("milk", no_symptoms=False)
@@ -38,6 +39,7 @@ async def test_the_questions_are_asked_once_a_day() -> None:
         assert house.recorded.snapshot.step == "stimulate"
 
 
+@pytest.mark.system
 async def test_the_questions_cannot_be_skipped() -> None:
     async with running_home() as house:
         await house.start(no_symptoms=False)
@@ -49,6 +51,7 @@ async def test_the_questions_cannot_be_skipped() -> None:
         assert house.starts == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("answered", sampled([0, 3], keep=lambda answered: answered == 3))
 async def test_questions_that_stay_open_for_ten_minutes_end_it_with_nothing_ever_on(answered: int) -> None:
     async with running_home(coarse=True) as house:
@@ -64,6 +67,7 @@ async def test_questions_that_stay_open_for_ten_minutes_end_it_with_nothing_ever
         assert house.starts == 0
 
 
+@pytest.mark.system
 async def test_a_pause_does_not_lead_past_open_questions() -> None:
     async with running_home(coarse=True) as house:
         await house.start(no_symptoms=False)
@@ -76,6 +80,7 @@ async def test_a_pause_does_not_lead_past_open_questions() -> None:
         assert house.starts == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("question", sampled(QUESTIONS, keep=lambda question: question == "fever"))
 async def test_any_yes_means_no_heat_no_massage_no_vibration_and_a_low_vacuum(question: str) -> None:
     async with running_home(owner=WILLING) as house:
@@ -126,6 +131,7 @@ async def test_the_advice_of_every_yes_is_said() -> None:
         assert "Please contact a midwife or doctor now." in words
 
 
+@pytest.mark.system
 async def test_advice_goes_on_by_itself_after_a_minute() -> None:
     async with running_home() as house:
         await house.start("milk", no_symptoms=False)

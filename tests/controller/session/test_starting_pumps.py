@@ -28,6 +28,7 @@ async def while_starting(house: RunningHome, action: str, **args: float) -> Repl
     return await sent[0]
 
 
+@pytest.mark.system
 async def test_lowering_while_the_pumps_start_is_done_as_soon_as_they_run_and_lasts() -> None:
     async with running_home() as house:
         reply = await while_starting(house, "vacuum_down")
@@ -38,6 +39,7 @@ async def test_lowering_while_the_pumps_start_is_done_as_soon_as_they_run_and_la
         assert house.recorded.snapshot.target_vacuum_mmhg == at_mmhg  # the routine does not raise it again
 
 
+@pytest.mark.system
 async def test_a_low_vacuum_that_is_set_while_the_pumps_start_is_kept() -> None:
     async with running_home() as house:
         reply = await while_starting(house, "set_vacuum", mmhg=40)

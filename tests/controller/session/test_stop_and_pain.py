@@ -14,6 +14,7 @@ from tests.helpers.past_checks import ON, WILLING
 from tests.helpers.sampling import sampled
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("action", "where"),
     sampled(
@@ -57,6 +58,7 @@ async def test_stop_and_pain_switch_everything_off_within_a_second_and_for_good(
         assert house.recorded.snapshot.state is SessionState.STOPPED
 
 
+@pytest.mark.system
 async def test_pain_again_and_again_is_never_refused() -> None:
     async with running_home() as house:
         await house.reach("express")
@@ -77,6 +79,7 @@ async def test_a_stop_in_the_same_moment_as_the_start_stops(devices: tuple[Devic
         assert house.on == set()
 
 
+@pytest.mark.system
 async def test_pain_is_noted_whenever_it_is_pressed() -> None:
     async with running_home() as house:
         await house.send("pain")
@@ -87,6 +90,7 @@ async def test_pain_is_noted_whenever_it_is_pressed() -> None:
         assert len(house.recorded.events(EventType.PAIN)) == 2
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("reason", [EndReason.STOP, EndReason.PAIN])
 async def test_a_session_that_is_stopped_before_it_began_never_begins(reason: EndReason) -> None:
     async with running_home() as house:
@@ -99,6 +103,7 @@ async def test_a_session_that_is_stopped_before_it_began_never_begins(reason: En
         assert house.recorded.snapshot.reason == reason
 
 
+@pytest.mark.system
 async def test_nothing_begins_after_pain_while_a_device_is_slow_to_confirm() -> None:
     async with running_home(devices=["left-pump", "right-pump", "warm-pad"]) as house:
         await house.reach("massage", run_seconds=0)

@@ -84,6 +84,7 @@ def outcome_of(snapshot: Snapshot, step: str) -> str | None:
     return next(each.outcome for each in snapshot.steps if each.name == step)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("trouble", sampled([frozen, overloaded, lifted_for_good, gone], {frozen}.__contains__))
 async def test_what_fails_for_good_ends_nothing_as_dry_and_invents_no_milk(trouble: Trouble) -> None:
     house, snapshot, flows = await run_until_dry(trouble)
@@ -94,6 +95,7 @@ async def test_what_fails_for_good_ends_nothing_as_dry_and_invents_no_milk(troub
     assert 1 < snapshot.weighed_ml.left <= house.breast.volume_ml
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "trouble",
     sampled(
@@ -108,6 +110,7 @@ async def test_what_comes_back_has_missed_nothing(trouble: Trouble) -> None:
     assert snapshot.weighed_ml.left == pytest.approx(house.breast.volume_ml, rel=0.03, abs=0.5)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "trouble", sampled([switched_off_and_on, set_to_zero_at_the_scale], {switched_off_and_on}.__contains__)
 )
@@ -118,6 +121,7 @@ async def test_a_scale_that_loses_its_zero_goes_on_from_the_new_one(trouble: Tro
     assert 0.5 * house.breast.volume_ml <= snapshot.weighed_ml.left <= house.breast.volume_ml + 0.3
 
 
+@pytest.mark.system
 async def test_a_breast_without_milk_ends_the_step_as_dry() -> None:
     async with weighed_home(SEED) as house:
 

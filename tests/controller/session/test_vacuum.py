@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from controller.contract.events import EventType
 from controller.safety.limits import OwnerLimits
 from devices.roles import Side
@@ -14,6 +16,7 @@ def aim(house: RunningHome) -> float:
     return left
 
 
+@pytest.mark.system
 async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
     async with running_home() as house:
         await house.reach("express", run_seconds=0)
@@ -27,6 +30,7 @@ async def test_the_person_lowers_at_once_and_nothing_climbs_again() -> None:
         assert aim(house) == 40
 
 
+@pytest.mark.system
 async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
     async with running_home() as house:
         await house.reach("express", run_seconds=0)
@@ -59,12 +63,14 @@ async def test_raising_meets_the_pace_and_the_comfort_cap_and_says_so() -> None:
         assert [limit.quantity for limit in house.recorded.snapshot.limits] == ["vacuum_mmhg"]
 
 
+@pytest.mark.system
 async def test_until_there_is_a_comfort_cap_expression_stays_at_100() -> None:
     async with running_home(owner=OwnerLimits()) as house:
         await house.reach("express", run_seconds=60)
         assert aim(house) == 100
 
 
+@pytest.mark.system
 async def test_a_vacuum_that_the_person_chose_holds_after_a_pause() -> None:
     async with running_home() as house:
         await house.reach("express", run_seconds=0)
@@ -78,6 +84,7 @@ async def test_a_vacuum_that_the_person_chose_holds_after_a_pause() -> None:
         assert aim(house) == 70
 
 
+@pytest.mark.system
 async def test_a_lowering_that_the_pump_does_not_answer_is_not_followed_by_a_raise() -> None:
     async with running_home() as house:
         await house.reach("express", run_seconds=0)

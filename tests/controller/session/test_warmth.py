@@ -51,6 +51,7 @@ async def test_a_pause_does_not_bring_back_what_the_person_had_lowered() -> None
         assert target_celsius(house) == 37
 
 
+@pytest.mark.system
 async def test_lowering_is_followed_and_stops_nothing() -> None:
     async with running_home(coarse=True) as house:
         await house.reach("warm", run_seconds=60)

@@ -30,6 +30,7 @@ async def test_classic_with_bumps_and_lifts_weighs_the_milk_and_notices_the_let_
         assert house.recorded.at(event) - house.let_down_seconds >= -3
 
 
+@pytest.mark.system
 async def test_a_short_session_is_weighed() -> None:
     async with weighed_home() as house:
         snapshot = await house.run("milk", house.watch_breast)
@@ -37,6 +38,7 @@ async def test_a_short_session_is_weighed() -> None:
         assert snapshot.let_down_by == "weight"
 
 
+@pytest.mark.system
 async def test_an_unverified_scale_is_only_read_and_weighs_all_the_same() -> None:
     async with weighed_home(may_control_scale=False) as house:
         snapshot = await house.run("milk")
@@ -44,6 +46,7 @@ async def test_an_unverified_scale_is_only_read_and_weighs_all_the_same() -> Non
         assert snapshot.weighed_ml.left == pytest.approx(house.breast.volume_ml, rel=0.05, abs=0.5)
 
 
+@pytest.mark.system
 async def test_a_scale_is_set_to_zero_once_when_suction_begins_and_not_again_after_a_pause() -> None:
     async with weighed_home(devices=(PUMP, TARED)) as house:
 
@@ -57,6 +60,7 @@ async def test_a_scale_is_set_to_zero_once_when_suction_begins_and_not_again_aft
         assert snapshot.weighed_ml.left == pytest.approx(house.breast.volume_ml, rel=0.05, abs=0.5)
 
 
+@pytest.mark.system
 async def test_without_a_word_of_the_scale_the_session_goes_on_and_the_milk_is_unknown() -> None:
     async with weighed_home() as house:
         house.scale.overloaded = True
@@ -66,6 +70,7 @@ async def test_without_a_word_of_the_scale_the_session_goes_on_and_the_milk_is_u
         assert snapshot.let_down_by is None
 
 
+@pytest.mark.system
 async def test_a_scale_for_both_breasts_weighs_them_together() -> None:
     async with weighed_home(devices=(PUMP, SCALE._replace(side=Side.BOTH))) as house:
         snapshot = await house.run("milk")
@@ -73,6 +78,7 @@ async def test_a_scale_for_both_breasts_weighs_them_together() -> None:
         assert snapshot.weighed_ml.both == pytest.approx(house.breast.volume_ml, rel=0.05, abs=0.5)
 
 
+@pytest.mark.system
 async def test_a_scale_of_the_other_breast_is_not_asked() -> None:
     async with weighed_home(devices=(PUMP, SCALE._replace(side=Side.RIGHT))) as house:
         snapshot = await house.run("milk")

@@ -140,6 +140,7 @@ def test_another_bottle_goes_on_from_what_was_counted() -> None:
     assert bottle.milk_ml - missed_ml - 1.5 <= bottle.credited_ml <= bottle.milk_ml
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("drift_g_per_s", [0.003, 0.001, -0.003])
 def test_a_drifting_zero_is_no_milk(drift_g_per_s: float) -> None:
     bottle = Bottle(let_down_seconds=1e9).weigh(1200, lambda at: drift_g_per_s * at)
@@ -267,6 +268,7 @@ def disturb(bottle: Bottle, source: random.Random) -> None:
     bottle.weigh(30)
 
 
+@pytest.mark.system
 @in_batches(5)
 @given(seed=st.integers(0, 10_000), ejects=st.booleans())
 @settings(max_examples=10)
@@ -306,6 +308,7 @@ def mistreat(bottle: Bottle, source: random.Random) -> None:
     bottle.weigh(30)
 
 
+@pytest.mark.system
 @in_batches(4)
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=6)

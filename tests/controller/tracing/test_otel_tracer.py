@@ -92,6 +92,7 @@ async def test_what_a_session_does_by_itself_is_no_part_of_its_command(traced: T
         assert home.starts > 0
 
 
+@pytest.mark.system
 async def test_nothing_of_a_person_and_no_address_is_in_a_trace(traced: Traced) -> None:
     async with running_home() as home:
         await home.reach("express")
@@ -123,6 +124,7 @@ class Hanging(SpanExporter):
         return SpanExportResult.FAILURE
 
 
+@pytest.mark.system
 async def test_a_receiver_that_hangs_delays_nothing() -> None:
     tracer = OtelTracer("attic", Hanging())
     follow(tracer)

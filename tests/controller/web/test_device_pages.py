@@ -238,6 +238,7 @@ async def test_a_device_is_added_with_side_name_and_consent(language: str) -> No
     assert words(language).web["added"].format(name="mine") in shown.text
 
 
+@pytest.mark.system
 async def test_of_several_models_one_is_chosen_first_and_what_needs_keys_is_left_to_the_terminal() -> None:
     view = SetupView(state="done", found=(found(fitting(), fitting(id="tuya", name="Keyed", needs_more=True)),))
     both = made(setup=AskedSetup(view))

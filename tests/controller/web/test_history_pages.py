@@ -89,6 +89,7 @@ async def test_a_session_without_a_figure_is_unknown_and_counted(kept: Kept) -> 
     assert re.search(r"Since the last session 0 min .{0,30}, no figure", shown)
 
 
+@pytest.mark.system
 async def test_an_empty_an_unreachable_and_no_history(kept: Kept) -> None:
     async with kept.client() as browser:
         assert "There are no sessions yet" in text(await browser.get("/history"))

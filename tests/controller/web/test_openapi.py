@@ -28,6 +28,7 @@ def refs(node: Any) -> set[str]:
     return set().union(*map(refs, node)) if isinstance(node, list) else set()
 
 
+@pytest.mark.system
 async def test_the_service_serves_the_document_that_the_command_prints(document: dict[str, Any]) -> None:
     async with client(parts_of(Asked().handle)) as here:
         served = (await here.get("/api/v1/openapi.json")).json()

@@ -245,6 +245,7 @@ async def test_a_certificate_that_cannot_be_used_is_explained(tmp_path: Path) ->
 # Trouble
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", ["ended", "failed"])
 async def test_a_server_that_is_ended_or_fails_is_served_again_on_its_port(how: str) -> None:
     with socket.socket() as free:

@@ -87,6 +87,7 @@ class TestAnAdapterThatGoesAwayAndComesBack:
                 await adapter.plug_in()
             await house.until(lambda: links(house) == [LinkState.CONNECTED] * 4, within_seconds=5)
 
+    @pytest.mark.system
     async def test_what_runs_is_off_and_the_session_ends_and_nothing_is_resumed(self, adapter: Adapter) -> None:
         async with home.running_home() as house:
             await house.reach("express")

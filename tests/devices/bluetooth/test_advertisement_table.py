@@ -53,6 +53,7 @@ def counted(wanted: Callable[[Advertisement], bool], calls: list[Advertisement])
     return count
 
 
+@pytest.mark.system
 def test_a_flood_of_other_devices_wakes_no_link_and_stores_a_bounded_number() -> None:
     table = Table()
     wanted = [ByName(f"Pump {number}") for number in range(80)] + [
@@ -83,6 +84,7 @@ def test_a_waiter_without_address_or_name_is_woken_by_everything() -> None:
         assert event.is_set()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("wanted", [ByName("Pump"), ByAddress(OURS.lower())])
 def test_a_flood_does_not_evict_a_wanted_device(wanted: ByName | ByAddress) -> None:
     table = Table()
@@ -103,6 +105,7 @@ def test_a_device_received_before_it_is_wanted_is_found() -> None:
     assert [each.address for each in table.matching(ByAddress(OURS.lower()))] == [OURS]
 
 
+@pytest.mark.system
 def test_a_flood_of_one_wanted_name_stores_only_the_latest() -> None:
     table = Table()
     table.matching(ByName("Pump"))

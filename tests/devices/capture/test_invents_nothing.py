@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,7 @@ def test_encrypted_blocks_are_named_as_such(seed: int) -> None:
     assert "encrypted" in (draft.refusal or "")
 
 
+@pytest.mark.system
 @settings(max_examples=4)
 @given(seeds)
 def test_a_protocol_without_a_checksum_is_given_none(seed: int) -> None:

@@ -52,6 +52,7 @@ def recorded(
     return device, Labels(role="pump", began=BEGAN, actions=tuple(actions))
 
 
+@pytest.mark.system
 @settings(max_examples=examples(15))
 @given(
     st.integers(0, 1000),

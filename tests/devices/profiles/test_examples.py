@@ -65,6 +65,7 @@ def test_every_value_that_a_device_reports_is_in_an_example(id_: str) -> None:
         assert channel.fields is None or given[f"channels.{name}"] == set(names_in(channel.fields))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("id_", sampled(FILES, keep=lambda id_: id_ in ("open-warm-pad", "lovense", "tuya-warmer")))
 def test_a_wrong_layout_is_noticed(id_: str) -> None:
     """Fields, scales, codes, opcodes, constant bytes, byte orders, channels: whatever is changed, an example fails."""

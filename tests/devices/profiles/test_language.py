@@ -127,6 +127,7 @@ class TestJoining:
         found = [each for piece in cut(b"".join(whole), data) for each in joiner.feed(piece)]
         assert found == whole
 
+    @pytest.mark.system
     @given(
         frame=st.sampled_from(FRAMES),
         parts=st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=12), st.integers(0, 11)), max_size=6),

@@ -105,6 +105,7 @@ class TestWhatIsWrongWithTheContent:
         line = complaint("title: A\nsteps: [rest]\n")
         assert line == "plan.yaml:2: steps.0: needs keys below it (say, seconds), not a single value"
 
+    @pytest.mark.system
     def test_a_file_with_thousands_of_mistakes_is_reported_in_fifty_lines(self) -> None:
         with pytest.raises(FileError) as caught:
             parse_yaml("title: A\n" + "".join(f"x{number}: 1\n" for number in range(5000)), Plan, "plan.yaml")

@@ -39,6 +39,7 @@ async def started(b: Bench, name: str) -> float:
     return began_seconds
 
 
+@pytest.mark.system
 @every_timer
 @pytest.mark.parametrize("timer_counts", sampled(["always", "on", "off"], keep=lambda each: each != "off"))
 async def test_a_start_sets_a_countdown_that_ends_it_without_a_stop(name: str, timer_counts: Any) -> None:

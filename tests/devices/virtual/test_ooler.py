@@ -53,6 +53,7 @@ async def hottest_in(seconds: float, clock: ScaledClock, body: OolerBody) -> flo
 
 
 class TestPowerAlone:
+    @pytest.mark.system
     @pytest.mark.parametrize(
         ("last", "celsius"), sampled([(115, 46.1), (120, 48.9), (106, 41.1)], keep=lambda each: each == (106, 41.1))
     )
@@ -230,6 +231,7 @@ class TestTargets:
 
 
 class TestUnits:
+    @pytest.mark.system
     @pytest.mark.parametrize("unit", [0, 1])
     async def test_the_measured_temperature_is_read_in_the_unit_that_it_is_in(self, unit: int) -> None:
         async with driven("ooler") as (driver, twin, clock):
@@ -252,6 +254,7 @@ class TestUnits:
             assert driver.values["surface_celsius"] == pytest.approx(40, abs=1.5)
             assert driver.dropped_packets == 0
 
+    @pytest.mark.system
     async def test_another_client_changes_it_in_the_middle_of_a_reading(self) -> None:
         async with driven("ooler") as (driver, twin, clock):
             body = body_of(twin)

@@ -20,6 +20,7 @@ TEMPLATES = [profile.id for profile in CATALOG if profile.template]
 SERVED = [profile.id for profile in CATALOG if not profile.template and profile.bluetooth]
 
 
+@pytest.mark.system
 async def test_every_profile_that_is_no_template_is_on_air_as_a_device_that_fits_it() -> None:
     clock = RealClock()
     home = Home(clock, CATALOG, devices_of(CATALOG, SERVED), seed=1)

@@ -79,6 +79,7 @@ async def test_a_poll_that_several_reports_answer_keeps_all_of_them_fresh(descri
         assert age_seconds < 1
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("left_seconds", "minutes"), sampled([(603, 11), (59, 1), (3, 1)], keep=lambda each: each == (603, 11))
 )

@@ -202,6 +202,7 @@ def test_invalid_values_are_refused() -> None:
         running(mmhg=float("nan"))
 
 
+@pytest.mark.system
 def test_a_session_of_two_units_costs_little() -> None:
     units = [SuctionUnit(seed) for seed in (1, 2)]
     begun = time.process_time()

@@ -220,6 +220,7 @@ async def test_link_loss_stops_only_devices_whose_profile_says_so(profile_id: st
         assert twin.body.run.on is goes_on
 
 
+@pytest.mark.system
 async def test_a_mat_ends_by_its_own_timer() -> None:
     async with driven("heating-mat") as (driver, twin, clock):
         await driver.command("set_target", {"level": 5, "duration_hours": 1}, undone_by="off")

@@ -41,6 +41,7 @@ def words(request: pytest.FixtureRequest) -> Words:
     return load_words(request.param)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_text_of_the_guide_is_whole(words: Words, width: int, height: int) -> None:
     every = list(pictures(words, busy=True))

@@ -280,6 +280,7 @@ async def test_a_server_whose_clock_is_behind_is_asked_again(house: Uploading, s
     assert (await house.send(hours=1))["s1"].state == "sent"
 
 
+@pytest.mark.system
 async def test_an_unreachable_server_is_asked_ever_more_rarely_and_nothing_is_lost(
     house: Uploading, server: BabyBuddyServer
 ) -> None:
@@ -299,6 +300,7 @@ async def test_an_unreachable_server_is_asked_ever_more_rarely_and_nothing_is_lo
     assert sorted(each["amount"] for each in house.entries) == [10 * number for number in range(1, 9)]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -356,6 +358,7 @@ async def test_a_session_on_which_the_server_fails_holds_up_no_other(house: Uplo
     assert states == {"s1": "waiting", "s2": "sent"}
 
 
+@pytest.mark.system
 async def test_a_session_on_which_the_server_always_fails_ends_with_a_person(
     house: Uploading, server: BabyBuddyServer
 ) -> None:
@@ -367,6 +370,7 @@ async def test_a_session_on_which_the_server_always_fails_ends_with_a_person(
     assert house.count("POST") == 10
 
 
+@pytest.mark.system
 async def test_many_sessions_go_one_after_the_other(house: Uploading, server: BabyBuddyServer) -> None:
     for number in range(1, 61):
         await house.keep(numbered(number, left=number))

@@ -142,6 +142,7 @@ async def test_it_is_published_at_start_and_when_a_session_begins_or_ends(
     learner.cancel()
 
 
+@pytest.mark.system
 async def test_a_decision_takes_effect_at_once_and_only_what_was_seen_is_accepted(store: HistoryStore) -> None:
     stream, published = Stream(), list[ComfortAdvice]()
     stream.subscribe(published.append, ComfortAdvice)
@@ -202,6 +203,7 @@ async def _hangs(*_: object, **__: object) -> list[Row]:
     return []
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("read", sampled([_down, _hangs], keep=lambda read: read is _down))
 async def test_without_a_history_suction_begins_at_the_routines_own_vacuum_and_in_time(
     store: HistoryStore, monkeypatch: pytest.MonkeyPatch, read: Read
@@ -212,6 +214,7 @@ async def test_without_a_history_suction_begins_at_the_routines_own_vacuum_and_i
         assert await found.targets_mmhg() == {150}  # the comfort cap: the envelope holds as ever
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("read", sampled([_down, _hangs], keep=lambda read: read is _hangs))
 async def test_what_was_learned_before_holds_while_the_history_is_gone(
     store: HistoryStore, monkeypatch: pytest.MonkeyPatch, read: Read
@@ -223,6 +226,7 @@ async def test_what_was_learned_before_holds_while_the_history_is_gone(
         assert await found.targets_mmhg() == {120}
 
 
+@pytest.mark.system
 async def test_a_history_that_comes_back_in_mid_session_lowers_the_next_start_and_raises_nothing(
     store: HistoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def year(seed: int, *, accepts: bool) -> Iterator[tuple[float, bool]]:
         yield (min(ROUTINE_MMHG, known[KEY].mmhg) if KEY in known else ROUTINE_MMHG), accepted
 
 
+@pytest.mark.system
 @every_person
 def test_it_never_rises_by_itself_and_settles_below_what_hurts(seed: int) -> None:
     starts = [start for start, _ in year(seed, accepts=False)]
@@ -80,6 +81,7 @@ def test_it_never_rises_by_itself_and_settles_below_what_hurts(seed: int) -> Non
     assert len(set(starts[half:])) <= 2
 
 
+@pytest.mark.system
 @every_person
 def test_with_a_person_who_accepts_every_suggestion_it_does_not_oscillate(seed: int) -> None:
     found = list(year(seed, accepts=True))

@@ -39,6 +39,7 @@ def test_no_session_is_a_bundle_without_a_list() -> None:
     }
 
 
+@pytest.mark.system
 def test_a_month_of_sessions_is_valid_and_the_same_every_time() -> None:
     month = list(days_of_sessions(NOW, 30))
     assert bundle(*month) == bundle(*month)

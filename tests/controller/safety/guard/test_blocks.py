@@ -77,6 +77,7 @@ async def test_a_block_of_which_one_device_does_not_start_stops_the_others(
         assert house.pump("left-pump").reading.run_state is RunState.STOPPED
 
 
+@pytest.mark.system
 async def test_a_block_left_while_its_lease_is_renewed_is_renewed_no_more() -> None:
     async with running_home() as house:
         for turns in range(0, 24, 3):
@@ -114,6 +115,7 @@ async def test_a_device_gets_its_own_timer_just_longer_than_ours() -> None:
         assert start.values["lease_seconds"] == heat.values["lease_seconds"] == 10
 
 
+@pytest.mark.system
 async def test_a_run_is_kept_alive_for_longer_than_its_lease() -> None:
     async with running_home(coarse=True) as house, block(house, Energy.HEAT), block(house, Energy.SUCTION):
         await house.elapse(100)

@@ -46,6 +46,7 @@ async def test_vibration_is_held_to_the_lowest_third() -> None:
             assert house.massager.reading.intensity == pytest.approx(0.33, abs=0.004)
 
 
+@pytest.mark.system
 async def test_symptoms_block_heat_and_vibration_and_hold_suction_at_100() -> None:
     async with running_home(owner=WILLING) as house:
         house.guard.begin_session(frozenset({"lump"}))

@@ -118,6 +118,7 @@ async def test_what_is_switched_on_by_hand_during_a_session_is_stopped() -> None
         assert house.station.running
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("action", sampled(["stop", "pain"], keep=lambda each: each == "pain"))
 async def test_what_comes_back_after_stop_or_pain_is_stopped_again_for_fifteen_minutes(action: str) -> None:
     async with running_home(owner=WATCHES) as house:
@@ -134,6 +135,7 @@ async def test_what_comes_back_after_stop_or_pain_is_stopped_again_for_fifteen_m
         assert house.on == {"left-pump"}
 
 
+@pytest.mark.system
 async def test_a_device_that_ignores_its_stop_is_stopped_again_every_three_seconds_and_counts() -> None:
     async with running_home(owner=STOPS) as house:
         pump = body(house)
@@ -151,6 +153,7 @@ async def test_a_device_that_ignores_its_stop_is_stopped_again_every_three_secon
         assert house.guard.uncertain == ()
 
 
+@pytest.mark.system
 async def test_the_end_of_a_block_is_no_excess() -> None:
     async with running_home(owner=WILLING) as house:
         for energy in Energy:

@@ -49,6 +49,7 @@ def deaf_to_renewals(house: RunningHome) -> None:
     house.break_ears("right-pump", "renew")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("fault", "kinds", "device", "within_seconds"),
     sampled(

@@ -132,6 +132,7 @@ async def test_nothing_is_changed_any_more_once_it_is_to_stop() -> None:
         assert house.commanded("left-pump", "adjust") == before
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("by_person", [True, False])
 async def test_only_the_person_goes_above_150_before_there_is_a_comfort_cap(by_person: bool) -> None:
     async with running_home(owner=OwnerLimits(), devices=PUMPS) as house, block(house, Energy.SUCTION) as run:

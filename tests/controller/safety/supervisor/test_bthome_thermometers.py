@@ -11,6 +11,7 @@ SEALED = BTHOME._replace(bthome={"bindkey": KEY})
 either = pytest.mark.parametrize("thermometer", [BTHOME, SEALED], ids=["plain", "sealed"])
 
 
+@pytest.mark.system
 @either
 async def test_its_temperature_is_heard_and_heat_runs_by_it(thermometer: object) -> None:
     async with heated_home(BLIND, thermometer) as house:  # type: ignore[arg-type]
@@ -34,6 +35,7 @@ async def ends_by_silence(house: HeatedHome) -> None:
     assert house.why == ["thermometer_silent"]
 
 
+@pytest.mark.system
 @either
 async def test_an_old_packet_that_is_repeated_makes_no_temperature_new(thermometer: object) -> None:
     async with heated_home(PAD, thermometer) as house:  # type: ignore[arg-type]

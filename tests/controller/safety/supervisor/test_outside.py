@@ -58,6 +58,7 @@ async def test_in_a_session_it_is_stopped(key: str) -> None:
         assert house.recorded.events(EventType.RUNS_OUTSIDE)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("key", "action"),
     sampled(
@@ -123,6 +124,7 @@ async def test_starting_a_session_first_stops_what_is_used_by_hand(key: str) -> 
         await house.until(lambda: not house.on, within_seconds=3)
 
 
+@pytest.mark.system
 async def test_a_pad_that_is_still_warm_is_not_on() -> None:
     async with running_home(owner=WILLING) as house:
         await house.reach("warm", run_seconds=100)
@@ -133,6 +135,7 @@ async def test_a_pad_that_is_still_warm_is_not_on() -> None:
         assert not house.recorded.events(EventType.RUNS_OUTSIDE)
 
 
+@pytest.mark.system
 async def test_a_pad_that_heats_and_reports_that_it_is_off_is_detected_and_stopped() -> None:
     async with running_home(owner=WILLING) as house:
         await house.reach("warm", run_seconds=100)

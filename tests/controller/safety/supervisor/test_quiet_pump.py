@@ -144,6 +144,7 @@ async def test_one_that_measures_only_while_it_runs_is_stopped_by_one_stop() -> 
         assert home.pump.reading.vacuum_mmhg is None  # nobody knows it now
 
 
+@pytest.mark.system
 async def test_it_can_be_started_again_however_long_it_reported_nothing() -> None:
     async with bench() as home:
         await home.run_it()

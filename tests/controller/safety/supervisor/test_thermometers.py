@@ -107,6 +107,7 @@ def claim(house: HeatedHome, celsius: float) -> None:
     body.values = lambda *since: truth(*since) | {"surface_celsius": celsius + round(house.clock.now() % 3 / 10, 2)}
 
 
+@pytest.mark.system
 @either_way
 async def test_a_pad_that_runs_away_behind_its_own_wrong_sensor_is_stopped(in_session: bool) -> None:
     async with heated_home() as house:
@@ -137,6 +138,7 @@ async def test_a_lower_cap_holds_by_what_is_measured(in_session: bool) -> None:
         assert house.why == ["measured_above_heat"]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("in_session", "pad", "placed"),
     sampled(
@@ -194,6 +196,7 @@ async def test_without_a_word_of_a_configured_one_no_heat_starts_and_the_person_
         assert "thermometer" in (house.recorded.snapshot.reason_words or "")
 
 
+@pytest.mark.system
 async def test_one_that_was_lost_before_is_missed_too() -> None:
     async with heated_home() as house:
         house.thermometer.silent = True
@@ -213,6 +216,7 @@ async def test_one_for_the_breast_that_lies_in_the_room_lets_nothing_start() -> 
         assert not house.heats
 
 
+@pytest.mark.system
 async def test_without_any_nothing_changes() -> None:
     async with heated_home(PAD) as house:
         await house.warm(in_session=True, seconds=300)
@@ -231,6 +235,7 @@ def left_minutes(house: HeatedHome, budget: str) -> int:
     return next(each.left_minutes for each in house.station.guard.budgets_left() if each.budget == budget)
 
 
+@pytest.mark.system
 @either_way
 async def test_on_the_pad_it_makes_heat_measured(in_session: bool) -> None:
     async with heated_home(BLIND, THERMOMETER) as house:
@@ -239,6 +244,7 @@ async def test_on_the_pad_it_makes_heat_measured(in_session: bool) -> None:
         assert left_minutes(house, "heat") < 20
 
 
+@pytest.mark.system
 @either_way
 async def test_on_the_breast_it_does_not(in_session: bool) -> None:
     owner = OwnerLimits(heat_without_temperature=True)
@@ -254,6 +260,7 @@ async def test_on_the_breast_alone_it_does_not_allow_a_compress_that_is_only_on_
         assert not house.heats
 
 
+@pytest.mark.system
 async def test_the_highest_temperature_of_a_session_is_kept_also_where_only_the_thermometer_measures_it() -> None:
     async with heated_home(BLIND, THERMOMETER) as house:
         await house.warm(in_session=True, seconds=300)

@@ -49,6 +49,7 @@ def requests(protocol: MadeUpProtocol) -> Iterator[dict[str, Value]]:
     yield from ({"phase": phase, "level": level} for phase in PHASES for level in range(1, protocol.levels + 1))
 
 
+@pytest.mark.system
 @settings(max_examples=5)
 @given(seeds)
 def test_a_draft_does_what_is_asked_within_what_was_captured(seed: int) -> None:
@@ -64,6 +65,7 @@ def test_a_draft_does_what_is_asked_within_what_was_captured(seed: int) -> None:
                 sent(codec, verb, {"phase": "stimulation", "level": beyond})
 
 
+@pytest.mark.system
 @settings(max_examples=4)
 @given(seeds)
 def test_a_draft_reads_what_the_device_means(seed: int) -> None:
@@ -84,6 +86,7 @@ def test_a_draft_reads_what_the_device_means(seed: int) -> None:
         assert known.items() <= meant.items()
 
 
+@pytest.mark.system
 @settings(max_examples=3)
 @given(seeds)
 def test_a_draft_is_a_file_whose_examples_hold(seed: int) -> None:

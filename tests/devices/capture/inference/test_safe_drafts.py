@@ -179,6 +179,7 @@ def test_a_warmer_in_fahrenheit_is_set_in_celsius() -> None:
         sent(draft, "set_target", celsius=41)
 
 
+@pytest.mark.system
 def test_a_massager_in_a_text_protocol() -> None:
     presses: list[Press] = [("start", {"intensity": 0.05}, [b"Vibrate:1;"])]
     presses += [("adjust", {"intensity": level / 20}, [f"Vibrate:{level};".encode()]) for level in (2, 5, 20, 1)]

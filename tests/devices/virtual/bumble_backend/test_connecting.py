@@ -77,6 +77,7 @@ async def test_a_connection_attempt_waits_until_the_device_advertises(bench: Ben
     assert client.is_connected
 
 
+@pytest.mark.system
 async def test_a_cancelled_connection_attempt_leaves_no_connection_at_whatever_point_it_is_cancelled(
     bench: Bench,
 ) -> None:

@@ -79,6 +79,7 @@ async def test_operations_in_flight_fail_at_once_when_the_link_is_lost(bench: Be
     assert bench.pump.written == [b"unanswered"]
 
 
+@pytest.mark.system
 async def test_a_link_lost_at_any_point_of_pairing_or_connecting_ends_in_a_bleak_error(bench: Bench) -> None:
     device = await bench.find()
     for patience in range(0, 300, 7):

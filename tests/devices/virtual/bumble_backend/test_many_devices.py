@@ -58,6 +58,7 @@ async def test_an_advertisement_wakes_only_the_connection_that_waits_for_its_dev
     assert radio._connecting == {}
 
 
+@pytest.mark.system
 async def test_connecting_a_device_makes_only_that_device_advertise(monkeypatch: pytest.MonkeyPatch) -> None:
     air = Air()
     servers = [GattServer(await air.add_peripheral(f"{n}"), [], AdvertisingPacket(f"{n}")) for n in range(COUNT)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 
+import pytest
 from bleak import BleakClient
 
 from devices.support.clock import ScaledClock
@@ -17,6 +18,7 @@ from tests.helpers.bumble_backends import (
 )
 
 
+@pytest.mark.system
 async def test_traffic_takes_no_simulated_time(bench: Bench) -> None:
     clock = ScaledClock(speed=math.inf)
     ticking = asyncio.create_task(tick(clock))
