@@ -1,6 +1,6 @@
 """Pictures of every screen of the page: dark and light, phone and desktop, each language. `make screenshots` runs it.
 
-They are there to be looked at. `docs/page-phone.png`, at the top of the README, is one of them: `--docs` renews it.
+They are there to be looked at. The pictures of the documentation are among them: `--docs` renews them.
 """
 
 from __future__ import annotations
@@ -264,20 +264,25 @@ async def take_all(folder: Path, wanted: str, groups: list[str]) -> None:
                     await GROUPS[group](started, language, folder)
 
 
+# In docs/, by which of the pictures.
+PICTURES = {"page-phone.png": "en-07-expression-phone-dark.png", "page-fleet.png": "en-90-fleet-desktop-light.png"}
+
+
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where to put them")
     parser.add_argument("--language", default=".*", help="of which languages")
     parser.add_argument("--of", nargs="+", choices=GROUPS, default=list(GROUPS), help="of which screens alone")
-    parser.add_argument("--docs", action="store_true", help="renew docs/page-phone.png")
+    parser.add_argument("--docs", action="store_true", help="renew the pictures of the documentation")
     given = parser.parse_args()
     add_controls()
     add_losses()
     given.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(take_all(given.folder, given.language, given.of))
     if given.docs:
-        (ROOT / "docs/page-phone.png").write_bytes((given.folder / "en-07-expression-phone-dark.png").read_bytes())
+        for name, picture in PICTURES.items():
+            (ROOT / "docs" / name).write_bytes((given.folder / picture).read_bytes())
 
 
 if __name__ == "__main__":
