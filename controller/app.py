@@ -14,7 +14,7 @@ from controller.assembly.extras import SetupError, serves_page
 from controller.assembly.history_building import build_pruner, build_reminders, build_uploader, open_baby_buddy
 from controller.assembly.metrics_building import build_metrics, build_metrics_server, check_metrics, queues_of
 from controller.assembly.station_building import build_stations, set_comfort, stations_of_same_body
-from controller.assembly.web_building import build_web_server
+from controller.assembly.web_building import build_web_server, load_web
 from controller.contract.comfort import ComfortAdvice
 from controller.contract.device_setup import DeviceSetup
 from controller.contract.events import EndReason, Event, StartDefaults
@@ -188,6 +188,7 @@ async def assembled(
             recent = publish_recent_sessions(stream, settings.stations, records)
             await stack.enter_async_context(recent.following())
         stream.subscribe(discovery.watch, StartDefaults)
+        await load_web(settings)
         web = build_web_server(
             settings,
             service,

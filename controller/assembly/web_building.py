@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from controller.assembly.bridge_building import features_of
@@ -24,6 +26,15 @@ from controller.settings import Settings
 if TYPE_CHECKING:
     from controller.metrics.controller_metrics import ControllerMetrics
     from controller.web.web_server import WebServer
+
+
+async def load_web(settings: Settings) -> None:
+    """Import what the page needs, where there is one, in a thread.
+
+    On a slow machine that takes longer than the `WatchdogSec` for which systemd lets the event loop hang.
+    """
+    if serves_page(settings):
+        await asyncio.to_thread(import_module, "controller.web.web_server")
 
 
 def build_web_server(

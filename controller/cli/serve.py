@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from controller.app import App, assembled, check, check_alone
@@ -92,6 +93,7 @@ async def _serve_node(settings: Settings, options: ServeOptions) -> None:
     if options.virtual:
         raise SetupError("--virtual goes with a controller by itself, not with the section fleet of the settings")
     require_fleet()
+    await asyncio.to_thread(import_module, "controller.fleet.serve_node")  # in a thread: systemd watches the event loop
     from controller.fleet.serve_node import run_node  # the client of the cluster is not loaded at home
 
     clock = _clock(settings, options.speed)
