@@ -79,8 +79,9 @@ class Home:
     def connected(self) -> None:
         """Wait until the service is connected to the pump."""
         self.machine.until("systemctl is-active letdown")  # it says itself when it is ready
-        topic = "letdown/home/device/+/availability"
-        self.machine.until(f"mosquitto_sub -t '{topic}' -C 1 -W 5 | grep -q online")
+        # Not by what the broker retains: that may be of the service before it.
+        log = "journalctl --unit letdown _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID letdown)"
+        self.machine.until(f"{log} | grep -q 'pump is connected'")
 
     def state(self) -> dict[str, Any]:
         """Return the session's state, as it is retained at the broker."""
@@ -102,7 +103,7 @@ class Home:
     def sessions(self) -> list[dict[str, Any]]:
         """Return the past sessions, as the service's user sees them."""
         said = self.machine.run("cd / && runuser -u letdown -- letdown history --json 2>/dev/null")
-        sessions: list[dict[str, Any]] = json.loads(said)
+        sessions: list[dict[str, Any]] = json.loads(said)["sessions"]
         return sessions
 
     def pump_runs(self) -> None:
