@@ -11,6 +11,7 @@ from playwright.async_api import Frame, expect
 
 from controller.app import App
 from controller.contract.events import SessionState
+from controller.web.role import Role
 from controller.web.web_settings import WebSettings
 from tests.helpers.browser import SHARED, browser
 from tests.helpers.ingress import PREFIX, STRANGER, TRUSTED, Ingress, ingress
@@ -128,7 +129,8 @@ async def test_what_the_ingress_says_is_believed_from_its_address_alone() -> Non
             assert await status(strange, method, path) == 401, path
         assert [await status(trusted, "GET", path) for path in ("", "api/v1/stations")] == [200, 200]
         assert await status(trusted, "POST", STOP) == 200
-        bearer = {"authorization": f"Bearer {app.web.token._token.decode()}"}  # type: ignore[union-attr]
+        assert app.web.tokens is not None
+        bearer = {"authorization": f"Bearer {app.web.tokens.values[Role.ADMINISTER]._token.decode()}"}
         answer = await client.get(f"http://127.0.0.1:{strange}{PREFIX}", headers={**bearer, "host": "127.0.0.1"})
         assert answer.status_code == 200  # as any other proxy: with the token
 
