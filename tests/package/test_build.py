@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.package
 
-CURRENT = Path(os.environ.get("LETDOWN_CURRENT_PACKAGE", ""))
+CURRENT = Path(os.environ.get("CURRENT_PACKAGE", ""))
 ROOT = Path(__file__).parents[2]
 
 

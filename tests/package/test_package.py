@@ -20,7 +20,7 @@ from tests.package.machine import Machine
 
 pytestmark = pytest.mark.package
 
-PREVIOUS, CURRENT = (Path(os.environ.get(f"LETDOWN_{each}_PACKAGE", "")) for each in ("PREVIOUS", "CURRENT"))
+PREVIOUS, CURRENT = (Path(os.environ.get(f"{each}_PACKAGE", "")) for each in ("PREVIOUS", "CURRENT"))
 SETTINGS, STORE = "/etc/letdown/letdown.yaml", "/var/lib/letdown/letdown.db"
 BY_HAND = """
 mqtt: {brokers: ["mqtt://127.0.0.1"]}
