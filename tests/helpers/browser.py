@@ -47,6 +47,7 @@ class Browsers:
 _shared: Browsers | None = None
 
 # Tests with these marks share their browsers, and for that their loop: to start one takes two seconds of a processor.
+# All that use one have them: closing one of their own, beside a shared one whose loop stands still, may never end.
 SHARED = (pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("shared_browsers"))
 
 

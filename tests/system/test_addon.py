@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.async_api import Frame, expect
 
-from tests.helpers.browser import browser
+from tests.helpers.browser import SHARED, browser
 from tests.helpers.command_line import ROOT, environment
 from tests.helpers.ingress import PREFIX, STRANGER, TRUSTED, ingress
 from tests.helpers.mosquitto import Mosquitto, find, free_port, mosquitto
@@ -87,6 +87,8 @@ async def start(frame: Frame, messages: Ear) -> None:
     await until(lambda: pad(messages) == "running", PATIENCE_SECONDS)
 
 
+@SHARED[0]
+@SHARED[1]
 async def test_a_session_in_home_assistant(tmp_path: Path) -> None:
     async with in_home_assistant(tmp_path) as (running, frame, messages, port):
         discovered = [each.topic.value for each in messages.heard if each.topic.value.startswith("homeassistant/")]
@@ -118,6 +120,8 @@ async def only_the_ingress_is_believed(port: int) -> None:
             assert answer.status_code == 401
 
 
+@SHARED[0]
+@SHARED[1]
 async def test_without_a_broker_the_page_works(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "config").mkdir()

@@ -23,7 +23,7 @@ from controller.mqtt.mqtt_settings import BrokerUrl
 from controller.web.access_token import AccessToken, read_token
 from controller.web.role import Role
 from controller.web.role_tokens import token_file_of
-from tests.helpers.browser import barriers
+from tests.helpers.browser import SHARED, barriers
 from tests.helpers.fleet_page import fleet_page
 from tests.helpers.made_ward import MadeWard, made_ward
 from tests.helpers.many_stations import COUNT, bed, running, tripped, ward
@@ -31,7 +31,7 @@ from tests.helpers.mosquitto import Mosquitto, mosquitto
 from tests.helpers.page_browser import WAIT_MS, opened, see
 from tests.helpers.shipped_cluster import HOST, password, shipped_cluster
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, *SHARED]
 
 TABLET: ViewportSize = {"width": 1024, "height": 768}
 PHONE: ViewportSize = {"width": 320, "height": 568}

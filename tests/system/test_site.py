@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Request, expect
 
-from tests.helpers.browser import CACHE, PHONE, barriers, browser
+from tests.helpers.browser import CACHE, PHONE, SHARED, barriers, browser
 from tests.helpers.command_line import ROOT, environment
 
 pytestmark = pytest.mark.system
@@ -43,6 +43,8 @@ def test_the_documents_for_programs_are_in_it(site: Path) -> None:
         assert json.loads((site / f"project/letdown-{name}.json").read_text(encoding="utf-8"))
 
 
+@SHARED[0]
+@SHARED[1]
 async def test_it_works_from_a_folder_asks_nobody_and_finds_what_is_looked_for(site: Path) -> None:
     asked: list[str] = []
 
@@ -69,6 +71,8 @@ async def test_it_works_from_a_folder_asks_nobody_and_finds_what_is_looked_for(s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@SHARED[0]
+@SHARED[1]
 async def test_it_fits_a_phone(site: Path, scheme: str) -> None:
     async with browser() as started:
         page = await started.new_page(viewport=PHONE, color_scheme=scheme)  # type: ignore[arg-type]
