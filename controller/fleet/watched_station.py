@@ -1,4 +1,4 @@
-"""What the page of a fleet knows of one station, and what it shows of it. Pure: it is told the time.
+"""What the page of a fleet knows of one station, and what it shows of it. Pure: the time is an argument.
 
 What is retained may be old. A station counts as served while the status of its controller is `online`, which the broker
 takes back by the last will; and a session counts as running while its states go on coming, which they do every second.
@@ -16,7 +16,7 @@ from controller.contract.station_board import StationTile, Trouble, tile_of
 
 FRESH_SECONDS = 10.0  # without a state for this long, a session that ran is not known to run
 PAIN_SECONDS = 1800.0  # how long it needs attention that a session ended because of pain
-UNOWNED_SECONDS = 30.0  # how long a takeover may take before somebody should look
+UNOWNED_SECONDS = 30.0  # how long a takeover may take before it needs attention
 
 # `served`: its controller is connected. `lost`: it is not, and did not end in order. `none`: none serves it.
 Served = Literal["served", "lost", "none"]
@@ -99,7 +99,7 @@ class WatchedStation:
             return shown.model_copy(update=update)
         troubles = {each for each in (() if shown is None else shown.troubles) if each in _LATCHED}
         troubles |= {*self._pain_now(now), *self._without_contact(served, now)}
-        # What no controller serves is not silent: there is nobody to be heard.
+        # What no controller serves is not silent: nothing publishes for it.
         silent_since = None if self.live is None or served == "none" else self.live.at.replace(microsecond=0)
         return StationTile(
             station=self.name,

@@ -38,7 +38,7 @@ class HistoryStore:
 
     What is `put` is on the disk of this machine within a second, whatever the database does, and in the database as
     soon as that can be reached: once, and in its order. `journal`: waits until what the journal was given is on the
-    disk. That comes first: an event that a crash takes from the journal, nobody hears, and no history has.
+    disk. That comes first: an event that a crash takes from the journal is not published, and no history has it.
     """
 
     def __init__(self, database: Database, queue_file: Path, journal: Settle | None = None) -> None:

@@ -1,6 +1,6 @@
 """Events that no broker has yet, beside the history: whatever a crash takes, both have the same events.
 
-An event is in the journal before anybody hears of it (`outbox.py`), and before it is in the queue of the history
+An event is in the journal before it is published (`outbox.py`), and before it is in the queue of the history
 (`history_store.py`). It stays there until a broker and that queue have it, and after a crash both get it again. It has
 an id, by which each takes it once.
 """

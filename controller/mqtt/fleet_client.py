@@ -1,7 +1,7 @@
 """A client of all stations of a fleet: reads what their controllers publish, and passes commands on.
 
-A retained message says what was; only one that is not retained says that somebody is there. What is not received for
-want of room ends the connection: with the next one, the broker sends all that it retains.
+A retained message says what was; only one that is not retained shows that its publisher is there. A message that finds
+the queue full ends the connection: with the next one, the broker sends all that it retains.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NotSentError(Exception):
 
 
 class FleetListener(Protocol):
-    """Is told what the controllers of a fleet publish. `live`: it was published now, and not retained before."""
+    """Receives what the controllers of a fleet publish. `live`: it was published now, and not retained before."""
 
     def on_state(self, snapshot: Snapshot, *, live: bool) -> None:
         """Take the state of a station."""

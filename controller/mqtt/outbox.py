@@ -46,7 +46,7 @@ class Publication:
     key: Hashable = None  # two messages of one topic with the same key differ only in progress
     each_key: bool = False  # each key is published, in order; else only the latest
     correlation: bytes | None = None  # correlation data of the command that a reply is for (MQTT 5)
-    unsaved: bool = False  # not to be handed out yet: a crash would lose what others have heard
+    unsaved: bool = False  # not to be handed out yet: a crash would lose what was published
     payload: str = ""
 
     @property

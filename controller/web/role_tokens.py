@@ -22,7 +22,7 @@ class RoleTokens:
 
     @property
     def most(self) -> Role:
-        """The highest role that there is: whoever is let in without a token has it."""
+        """The highest role that there is: a visitor who needs no token has it."""
         return next(iter(self._tokens))
 
     @property
@@ -31,11 +31,11 @@ class RoleTokens:
         return self._tokens
 
     def role_of_token(self, given: str) -> Role | None:
-        """Return whose token this is; `None`: nobody's."""
+        """Return the role of a token; `None`: it is not valid."""
         return self._first(lambda token: token.matches(given))
 
     def role_of_cookie(self, value: str) -> Role | None:
-        """Return whose cookie this is; `None`: nobody's, or it has expired."""
+        """Return the role of a cookie; `None`: it is not valid, or has expired."""
         return self._first(lambda token: token.accepts_cookie(value))
 
     def redeem(self, code: str) -> Role | None:
