@@ -72,10 +72,11 @@ def drove_without_ownership(lines: Sequence[Line], owned: Sequence[Ownership]) -
 
 
 def outlived_ownership(
-    lines: Sequence[Line], heard: Sequence[Line], faults: Sequence[Line], ttl_seconds: float, slack_seconds: float
+    lines: Sequence[Line], changes: Sequence[Line], faults: Sequence[Line], ttl_seconds: float, slack_seconds: float
 ) -> list[Violation]:
     """Find devices that an owner did not stop within two thirds of the time to live after its last renewal.
 
+    `changes`: both heard and stored. While nodes come back, a listener misses some that an owner rightly counts.
     A controller that was frozen or killed meanwhile could not: there the device's own lease counts, and its successor.
     """
     stations = {name: device.station for name, device in devices(lines).items()}
@@ -83,7 +84,8 @@ def outlived_ownership(
     found = []
     for run in runs(lines):
         node = driver_of(lines, run)
-        puts = [each["at"] for each in heard if each["station"] == stations[run.device] and _is_put(each, node)]
+        station = stations[run.device]
+        puts = sorted(each["at"] for each in changes if each["station"] == station and _is_put(each, node))
         for put, following in itertools.pairwise([*puts, math.inf]):
             latest = put + HELD_SHARE * ttl_seconds + slack_seconds
             ran = run.began < latest < min(run.ended, until) and put < run.ended

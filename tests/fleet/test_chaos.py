@@ -32,7 +32,7 @@ def test_a_fleet_has_one_owner_and_loses_nothing_through_random_faults(tmp_path:
     command = (sys.executable, "-m", "tests.fleet", "--faults", str(FAULTS), "--folder", str(folder))
     subprocess.run(command, cwd=ROOT, check=False, timeout=300 + 4 * FAULTS)
     found = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-    assert found["violations"] == []
+    assert found["violations"] == [], json.dumps(found["moments"], indent=1)
     assert found["crashes"] == []
     assert found["tracebacks"] == []
     assert sum(found["faults"].values()) == FAULTS

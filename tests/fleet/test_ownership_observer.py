@@ -93,6 +93,13 @@ def test_one_that_lets_a_device_run_longer_is_found() -> None:
     assert "6.00 s after its last renewal" in found.detail
 
 
+def test_a_renewal_that_only_the_cluster_has_counts() -> None:
+    heard, stored = owned_until(2), [put(3) | {"revision": 7}, put(4) | {"revision": 8}]
+    record = cut_off(8.5)
+    assert outlived_ownership(record, [*heard, *stored], [], TTL_SECONDS, SLACK_SECONDS) == []
+    assert len(outlived_ownership(record, heard, [], TTL_SECONDS, SLACK_SECONDS)) == 1
+
+
 @pytest.mark.parametrize(
     "faults",
     [

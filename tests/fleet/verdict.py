@@ -11,10 +11,12 @@ from tests.fleet import event_observer, observer
 from tests.fleet.fault_plan import SHARES
 from tests.fleet.fleet_bed import Bed, lines_of
 from tests.fleet.fleet_settings import OWNERS, TTL_SECONDS
+from tests.fleet.moment import moment
 from tests.fleet.ownership_observer import drove_without_ownership, longest_ownership, outlived_ownership, ownerships
 from tests.fleet.ownership_record import complete, stored_changes, unknown
 from tests.fleet.takeovers import lasting, summary, takeovers
 
+_MOMENTS = 3  # of so many violations, the verdict has what happened at that time
 _SLACK_SECONDS = 1.5  # virtual devices check the time a few times a second, on a busy machine
 
 
@@ -44,12 +46,13 @@ async def verdict(bed: Bed, *, alone: bool) -> dict[str, Any]:
         stored = complete(await stored_changes(bed.cluster.urls, OWNERS), bed.ownership.stored())
         (bed.folder / "stored.json").write_text(json.dumps(stored), encoding="utf-8")
         violations += drove_without_ownership(air, ownerships(stored, TTL_SECONDS))
-        violations += outlived_ownership(air, bed.ownership.changes, faults, TTL_SECONDS, _SLACK_SECONDS)
+        violations += outlived_ownership(air, [*bed.ownership.changes, *stored], faults, TTL_SECONDS, _SLACK_SECONDS)
     done = Counter(line["what"] for line in faults if line["what"] in SHARES)
     tracebacks = [name for name, each in bed.controllers.items() if "Traceback" in each.log]
     found = takeovers(air, lasting(faults, len(bed.cluster.nodes), TTL_SECONDS))
     return {
         "violations": [dataclasses.asdict(each) for each in violations],
+        "moments": [moment(each, air, [*faults, *bed.ownership.changes, *stored]) for each in violations[:_MOMENTS]],
         "crashes": bed.crashes,
         "stalls": bed.stalls,
         "tracebacks": tracebacks,
