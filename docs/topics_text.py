@@ -194,7 +194,7 @@ later.
 the reply is there; with everything else, tell the person.
 
 **A device's `availability`:** `offline` means not connected, or no fresh values. A session that needs it trips or stops by
-itself.
+itself. A controller that ends says `offline` for each of its devices; one that crashes cannot, so look at `status`, too.
 """
 
 

@@ -47,6 +47,7 @@ class DevicePublisher:
         self._fresh_until_seconds: dict[str, float] = {}
         self._reported_at: dict[str, datetime] = {}
         self._reported_at_seconds: dict[str, float] = {}
+        self._ended = False
         for role in self._roles:
             role.on_change(partial(self._on_change, role))
 
@@ -65,13 +66,27 @@ class DevicePublisher:
         return all(role.link_state is LinkState.CONNECTED for role in self._roles if role.name not in self._elsewhere)
 
     async def run(self) -> None:
-        """Publish every second how fresh the devices' values are, until cancelled."""
-        while True:
-            for role in self._roles:
-                self._publish_view(role, at_once=False)
-            await self._clock.sleep(VIEW_EVERY_SECONDS)
+        """Publish every second how fresh the devices' values are, until cancelled; then that there are none."""
+        try:
+            while True:
+                for role in self._roles:
+                    self._publish_view(role, at_once=False)
+                await self._clock.sleep(VIEW_EVERY_SECONDS)
+        finally:
+            self._publish_end()
+
+    def _publish_end(self) -> None:
+        """Publish that no device is available, and no value: what is retained outlives the controller."""
+        self._ended = True
+        for name, view in self._views.items():
+            empty = type(view.reading)()
+            closed = {"available": False, "link": LinkState.CLOSED, "rssi_dbm": None, "reading": empty}
+            self._views[name] = view.model_copy(update=closed)
+            self._stream.publish(self._views[name])
 
     def _on_change(self, role: _Shown) -> None:
+        if self._ended:
+            return
         self._note_report(role)
         self._publish_view(role, at_once=True)
         reading = vars(role.reading)  # to ask a model for a field that it does not have takes ten times as long

@@ -24,6 +24,12 @@ def about(service: Service) -> dict[str, Any]:
     return json.loads(payload) if payload else {"routines": ()}
 
 
+def shown(service: Service, device: str) -> dict[str, Any]:
+    """Return what is retained of a device."""
+    view: dict[str, Any] = service.other.values(TOPICS.device_state(HOME, device))[-1]
+    return view
+
+
 def routines(service: Service) -> set[str]:
     return {each["id"] for each in about(service)["routines"]}
 
@@ -52,6 +58,20 @@ async def test_it_follows_the_settings_and_goes_with_the_controller(tmp_path: Pa
         await process.end_by(signal.SIGTERM)
         await wait(lambda: service.other.payloads(STATUS)[-1] == "offline")
         assert service.other.payloads(ABOUT)[-1] == ""
+
+
+async def test_no_device_looks_connected_after_the_end(tmp_path: Path) -> None:
+    async with service_under_test(tmp_path) as service, service.running() as process:
+        await service.ready(process)
+        await service.start_and_run("warm")
+        await wait(lambda: shown(service, "warm-pad")["reading"]["run_state"] == "running")
+        await process.end_by(signal.SIGTERM)
+        await wait(lambda: service.other.payloads(STATUS)[-1] == "offline")
+        for device in ("left-pump", "right-pump", "warm-pad", "massager"):
+            last = shown(service, device)
+            assert (last["available"], last["link"]) == (False, "closed"), device
+            assert {value for name, value in last["reading"].items() if name != "role"} <= {None, "unknown"}, device
+            assert service.other.payloads(TOPICS.device_availability(HOME, device))[-1] == "offline", device
 
 
 async def test_past_sessions_are_published_only_where_the_owner_wants_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -71,6 +72,19 @@ def test_what_was_measured_too_long_ago_is_no_telemetry_although_the_device_goes
         callbacks[0]()
     assert [each.values.get("vacuum_mmhg") for each in found] == [120.0, 120.0, None]
     assert [each.values.get("volume_ml") for each in found] == [7.0] * 3, "a counter stays true"
+
+
+async def test_when_it_ends_no_device_is_available_whatever_is_still_reported() -> None:
+    async with running_home(serve=True) as house:
+        await house.reach("warm")
+        assert house.recorded.device("warm-pad").reading.run_state is RunState.RUNNING
+        with house.clock.held():
+            house.running.cancel()
+            await asyncio.wait([house.running])
+        for name in ("left-pump", "right-pump", "warm-pad", "massager"):
+            last = house.recorded.device(name)
+            assert (last.available, last.link, last.rssi_dbm) == (False, LinkState.CLOSED, None), name
+            assert last.reading == type(last.reading)(), name
 
 
 async def test_the_signal_is_known_while_it_is_connected_and_the_last_report_also_later() -> None:

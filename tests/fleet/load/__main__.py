@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--controllers", type=int, default=10)
     parser.add_argument("--stations", type=int, default=200)
+    parser.add_argument("--pumps", type=int, choices=(1, 2), default=2, help="of each station")
     parser.add_argument("--suction", default="10,20", help="how many stations are in suction, step by step")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each step is measured")
     parser.add_argument("--stops", type=int, default=100, help="in the last step")
@@ -33,7 +34,16 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="letdown-load-", dir="/dev/shm"))
     folder.mkdir(parents=True, exist_ok=True)
     steps = [int(each) for each in options.suction.split(",")]
-    found = asyncio.run(measure(folder, options.controllers, options.stations, steps, options.seconds, options.stops))
+    measuring = measure(
+        folder,
+        options.controllers,
+        options.stations,
+        steps,
+        pumps=options.pumps,
+        seconds=options.seconds,
+        stops=options.stops,
+    )
+    found = asyncio.run(measuring)
     (folder / "load.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     say(json.dumps(found, indent=1))
     return 0

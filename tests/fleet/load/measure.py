@@ -49,29 +49,43 @@ class ChosenParents(Parents):
             await super()._look_after(client, station, side, available)
 
 
-def groups_of(controllers: int, stations: int) -> list[Group]:
-    """Return a group for each controller with its share of the stations, and a bystander, who receives none."""
+def groups_of(controllers: int, stations: int, pumps: int) -> list[Group]:
+    """Return a group for each controller with its share of the stations, and a bystander, who receives none.
+
+    `pumps`: of each station, one or two.
+    """
     found = []
     for at in range(controllers):
         names = [f"s{number + 1}" for number in range(stations) if number % controllers == at]
         made = {
-            name: tuple((key, "open-pump", f"Letdown {name} {side}", side) for key, side in _PUMPS) for name in names
+            name: tuple((key, "open-pump", f"Letdown {name} {side}", side) for key, side in _PUMPS[:pumps])
+            for name in names
         }
         found.append(Group(FleetLayout(made, {f"c{at + 1}": tuple(names)}), _ROUTINE))
     return [*found, Group(FleetLayout({}, {BYSTANDER: ()}), _ROUTINE)]
 
 
 async def measure(
-    folder: Path, controllers: int, stations: int, steps: Sequence[int], seconds: float, stops: int
+    folder: Path,
+    controllers: int,
+    stations: int,
+    steps: Sequence[int],
+    *,
+    pumps: int = len(_PUMPS),
+    seconds: float = 20.0,
+    stops: int = 100,
 ) -> dict[str, Any]:
-    """Return the rates and levels of each step, and the latencies of stops, in seconds."""
-    found: dict[str, Any] = {"controllers": controllers, "stations": stations, "steps": []}
+    """Return the rates and levels of each step, each measured for so many seconds, and the latencies of stops.
+
+    `pumps`: of each station, one or two. `steps`: how many stations are in suction.
+    """
+    found: dict[str, Any] = {"controllers": controllers, "stations": stations, "pumps": pumps, "steps": []}
 
     async def step(name: str, suction: int) -> None:
         found["steps"].append(await _step(made, name, suction, seconds))
         (folder / "load.json").write_text(json.dumps(found, indent=1), encoding="utf-8")  # whatever comes later
 
-    async with ward(folder, groups_of(controllers, stations)) as made, contextlib.AsyncExitStack() as stack:
+    async with ward(folder, groups_of(controllers, stations, pumps)) as made, contextlib.AsyncExitStack() as stack:
         nodes = list(made.cluster.nodes.values())
         parents = ChosenParents(nodes, made.parents(), RecordFile(folder / "messages.jsonl").write)
         looking_after = asyncio.create_task(parents.run())
@@ -87,15 +101,15 @@ async def measure(
         began = time.monotonic()
         for number, group in enumerate(wards, 1):  # one after another: what is not connected yet, advertises
             await made.start(group, lambda: parents.online)
-            pumps = 2 * sum(len(each.layout.stations) for each in wards[:number])
+            there = pumps * sum(len(each.layout.stations) for each in wards[:number])
             with contextlib.suppress(TimeoutError):  # a machine that is too small for all: `linked_pumps` says it
-                await until(lambda: len(made.linked()) == pumps, _GROUP_SECONDS, "all are connected")  # noqa: B023
+                await until(lambda: len(made.linked()) == there, _GROUP_SECONDS, "all are connected")  # noqa: B023
         found["connected_after_seconds"] = round(time.monotonic() - began, 1)
         await step("connected", 0)
         for count in steps:
             parents.chosen = frozenset(_spread(made, count))
             with contextlib.suppress(TimeoutError):  # `running_pumps` says it
-                await until(lambda: len(made.running()) == 2 * len(parents.chosen), _GROUP_SECONDS, "all run")
+                await until(lambda: len(made.running()) == pumps * len(parents.chosen), _GROUP_SECONDS, "all run")
             await step("suction", count)
         found["stops"] = _latencies(await _stops(made, parents, client, stops))
         found["database"] = await _sessions(made, parents)
@@ -145,11 +159,11 @@ def _spread(made: Ward, count: int) -> list[str]:
 async def _stops(made: Ward, parents: ChosenParents, client: aiomqtt.Client, count: int) -> list[float]:
     """Stop one station after another while all others run; return the seconds until its last pump has stopped."""
     chosen, found = random.Random(7), list[float]()
-    most = math.ceil(_BUSY_SHARE * 2 * len(parents.chosen))
+    most = math.ceil(_BUSY_SHARE * sum(len(_pumps_of(made, each)) for each in parents.chosen))
     for _ in range(count):
         await until(lambda: len(made.running()) >= most, _LONGEST_SECONDS, "nearly all run again")
-        station = chosen.choice([name for name in sorted(parents.chosen) if _pumps_of(name) <= made.running()])
-        pumps, sent_at = _pumps_of(station), time.monotonic()
+        station = chosen.choice([name for name in sorted(parents.chosen) if _pumps_of(made, name) <= made.running()])
+        pumps, sent_at = _pumps_of(made, station), time.monotonic()
         await client.publish(f"letdown/{station}/command", json.dumps({"action": "stop"}), qos=1)
         with contextlib.suppress(TimeoutError):  # then it counts as long as that
             await until(lambda: _stopped(made, pumps, sent_at), _STOP_SECONDS, f"{station} stops")  # noqa: B023
@@ -160,8 +174,8 @@ async def _stops(made: Ward, parents: ChosenParents, client: aiomqtt.Client, cou
     return found
 
 
-def _pumps_of(station: str) -> set[str]:
-    return {f"{station}/{key}" for key, _ in _PUMPS}
+def _pumps_of(made: Ward, station: str) -> set[str]:
+    return {f"{station}/{key}" for key, *_ in made.stations[station]}
 
 
 def _stopped(made: Ward, pumps: set[str], since: float) -> bool:
