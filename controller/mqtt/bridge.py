@@ -209,14 +209,17 @@ class Bridge:
                 self.presence.on_live_controller(rival)
 
     async def _subscribe(self, client: aiomqtt.Client, *, mqtt_5: bool) -> None:
-        """Subscribe to all commands, or raise: a controller that cannot receive a stop must not claim to be online."""
+        """Subscribe to all commands, or raise: a controller that cannot receive a stop must not claim to be online.
+
+        Commands with QoS 1. All else is retained or sent again, and some brokers keep a queue for each topic of QoS 1.
+        """
         needed = [*self.commands.filters, self._topics.status()]
-        wanted = [*needed, *self._listeners]
+        wanted = dict.fromkeys([*needed, *self._listeners], 0) | dict.fromkeys(self.commands.filters, 1)
         if mqtt_5:
-            options = SubscribeOptions(qos=1, retainAsPublished=True)
-            codes = await client.subscribe([(each, options) for each in wanted])
+            how = {topic: SubscribeOptions(qos=qos, retainAsPublished=True) for topic, qos in wanted.items()}
+            codes = await client.subscribe(list(how.items()))
         else:
-            codes = await client.subscribe([(each, 1) for each in wanted])
+            codes = await client.subscribe(list(wanted.items()))
         granted = [code.value if isinstance(code, ReasonCode) else code for code in codes]
         refused = [topic for topic, code in zip(wanted, granted, strict=False) if code >= _REFUSED_GRANT]
         if optional := [topic for topic in refused if topic in self._listeners]:

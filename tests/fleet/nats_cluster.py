@@ -108,10 +108,10 @@ class NatsNode(KillableProcess):
             return False
         return bool(meta.get("leader"))
 
-    def get(self, what: str) -> dict[str, Any]:
+    def get(self, what: str, timeout_seconds: float = 1.0) -> dict[str, Any]:
         """Return what its monitoring says about something. Raise `OSError`."""
         address = f"http://{self.address.host}:{self.address.monitor}/{what}"
-        with urllib.request.urlopen(address, timeout=1) as answer:
+        with urllib.request.urlopen(address, timeout=timeout_seconds) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 

@@ -39,7 +39,8 @@ _MESSAGES = 2000
 _SETTLE_SECONDS = 3.0
 _STATE = b'{"x":"' + b"x" * 900 + b'"}'  # as long as a state
 _READING = b'{"x":"' + b"x" * 200 + b'"}'  # as long as a reading
-_FILTERS = ("command", "+/set", "device/+/+/set", "status", "ping")  # each station's subscriptions, all with QoS 1
+# Each station's subscriptions, with their QoS.
+_FILTERS = {"command": 1, "+/set": 1, "device/+/+/set": 1, "status": 0, "announced": 0}
 
 _MESSAGES_OF_A_STATION = (
     ("publish a reading", "telemetry", _READING, 0, False),
@@ -179,7 +180,7 @@ class Stations:
             timeout=60,
         )
         self.clients.append(await self._stack.enter_async_context(client))
-        await client.subscribe([(f"letdown/s{number}/{each}", 1) for each in _FILTERS])
+        await client.subscribe([(f"letdown/s{number}/{each}", qos) for each, qos in _FILTERS.items()])
 
     async def publish(self, number: int, *, leaf: str, payload: bytes, qos: int, retain: bool) -> None:
         """Publish by one of them, in turn, to the same or to another one."""

@@ -14,6 +14,7 @@ from typing import Any
 from tests.bench.processes import cpu_seconds, rss_mb
 from tests.fleet.ward import Ward
 
+_ANSWER_SECONDS = 20.0  # of a node that has much to do
 _TICKS = os.sysconf("SC_CLK_TCK")
 BYSTANDER = "bystander"
 """A controller that receives no station: what it costs to belong to the fleet."""
@@ -92,8 +93,8 @@ def _busy_seconds() -> float:
 def _of_node(node: Any) -> dict[str, Any]:
     """Return what one node tells of its clients and of what it stores."""
     return {
-        "clients": node.get("connz?limit=20000")["connections"],
-        "stored": node.get("jsz?accounts=true&streams=true&consumers=false"),
+        "clients": node.get("connz?limit=20000", _ANSWER_SECONDS)["connections"],
+        "stored": node.get("jsz?accounts=true&streams=true&consumers=false", _ANSWER_SECONDS),
     }
 
 
