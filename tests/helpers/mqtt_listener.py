@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiomqtt
+import pytest
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from controller.contract.commands import Args, Command, Reply
 from controller.contract.event_data import StepStartedData
@@ -167,3 +169,16 @@ async def running(bridge: Bridge) -> AsyncIterator[asyncio.Task[None]]:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def noted_subscriptions(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Return what clients subscribe to from now on: the QoS by the filter."""
+    asked: dict[str, int] = {}
+    subscribe = aiomqtt.Client.subscribe
+
+    async def note(client: aiomqtt.Client, topics: list[tuple[str, int | SubscribeOptions]]) -> object:
+        asked.update({name: how.QoS if isinstance(how, SubscribeOptions) else how for name, how in topics})
+        return await subscribe(client, topics)
+
+    monkeypatch.setattr(aiomqtt.Client, "subscribe", note)
+    return asked

@@ -22,6 +22,7 @@ from tests.helpers.mqtt_listener import (
     ear,
     event,
     guide,
+    noted_subscriptions,
     running,
     snapshot,
     task_of,
@@ -65,6 +66,16 @@ async def test_a_clean_exit_says_offline_and_sends_no_will() -> None:
         await asyncio.sleep(0.1)
         assert other.payloads(STATUS) == ["online", "offline"]
         assert other.events() == [1]
+
+
+async def test_with_mqtt_5_too_only_commands_are_subscribed_to_with_qos_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = noted_subscriptions(monkeypatch)
+    async with mosquitto() as broker:
+        bridge = bridge_to(broker.url)
+        bridge.listen("others/status", lambda *_: None)
+        async with running(bridge):
+            pass
+    assert asked == dict.fromkeys(bridge.commands.filters, 1) | {STATUS: 0, "others/status": 0}
 
 
 async def test_a_broker_that_forgot_everything_is_told_everything() -> None:
