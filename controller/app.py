@@ -169,8 +169,6 @@ async def assembled(
             mqtt = mqtt.model_copy(update={"brokers": (broker,)})
             checked = mqtt.brokers  # no other controller can use it
         stack.push_async_callback(backlog.close)
-        if epoch is None:
-            me = me or this_process(mqtt.node, settings.stations)
         bridge, discovery = build_bridge(
             mqtt,
             stations,
@@ -178,8 +176,9 @@ async def assembled(
             routines,
             handle,
             backlog,
-            me,
+            me or this_process(mqtt.node, settings.stations),
             checked,
+            leased=lease is not None,
             keeps_history=records is not None,
             may_connect=is_ours,
         )

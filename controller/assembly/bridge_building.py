@@ -36,9 +36,10 @@ def build_bridge(
     routines: Mapping[str, Routine],
     handle: Handle,
     backlog: Backlog,
-    me: Instance | None,
+    me: Instance,
     checked: Collection[BrokerUrl],
     *,
+    leased: bool,
     keeps_history: bool,
     may_connect: Callable[[], bool] = lambda: True,
 ) -> tuple[Bridge, Discovery]:
@@ -62,6 +63,7 @@ def build_bridge(
         backlog=backlog,
         mqtt_5=not settings.mqtt.embedded,  # the embedded broker knows MQTT 3.1.1 alone
         me=me,
+        leased=leased,
         checked=checked,
         about=about,
         words=load_words(settings.language),

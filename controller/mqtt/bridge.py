@@ -51,9 +51,10 @@ class Bridge:
 
     `stations`: what carries out the commands of each, see `CommandReceiver`; may be empty. `backlog`: saves events that
     the broker does not have yet.
-    `me`: announce this instance, and detect other controllers of the same stations; also before the first connection,
-    on the brokers that are not `checked` yet. `words`: the language of replies; English by default. `about`: retained
-    for as long as the controller runs. Set `may_connect` before `run` where that depends on something.
+    `me`: announce this instance, and detect other controllers of the same stations, unless they are `leased`; also
+    before the first connection, on the brokers that are not `checked` yet. `words`: the language of replies; English by
+    default. `about`: retained for as long as the controller runs. Set `may_connect` before `run` where that depends on
+    something.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Bridge:
         longest_wait_seconds: float = 30.0,
         mqtt_5: bool = True,
         me: Instance | None = None,
+        leased: bool = False,
         checked: Collection[BrokerUrl] = (),
         about: About | None = None,
         words: Words | None = None,
@@ -79,7 +81,7 @@ class Bridge:
         self._topics = topics
         self.outbox = Outbox(topics, backlog, publish=settings.publish)
         self._pictures = PicturePublisher(topics, self.outbox)
-        self.presence = None if me is None else Presence(me, topics, self.outbox)
+        self.presence = None if me is None else Presence(me, topics, self.outbox, leased=leased)
         self.commands = CommandReceiver(topics, stations, self.outbox, self.presence, words or load_words("en"))
         removed = [topics.instance()] if self.presence is not None else []
         if about is not None:
@@ -198,7 +200,7 @@ class Bridge:
 
     async def _search_rival(self, broker: BrokerUrl, protocol: aiomqtt.ProtocolVersion) -> None:
         """Search for a live controller of the same stations, before our client id ends its connection."""
-        if self.presence is None or broker in self._checked:
+        if self.presence is None or self.presence.leased or broker in self._checked:
             return
         # If it fails, the connection that follows says why; or the broker only accepts certain client ids.
         with contextlib.suppress(aiomqtt.MqttError, OSError, CredentialsError):

@@ -39,21 +39,22 @@ _OPEN_SECONDS = 1.5
 class Presence:
     """The presence of one controller, `me`. It sends through the outbox.
 
+    `leased`: a lease rules out others of the same stations, so it looks for none, and only answers.
     `listeners`: callbacks for payload and retain flag, by the topic to subscribe to.
     """
 
-    def __init__(self, me: Instance, topics: Topics, outbox: Outbox) -> None:
+    def __init__(self, me: Instance, topics: Topics, outbox: Outbox, *, leased: bool = False) -> None:
         self.me = me
+        self.leased = leased
         self._topics = topics
         self._outbox = outbox
         self._rivals: dict[str, Instance] = {}
         self._unanswered: dict[str, int] = {}  # by the rival's instance
-        self.listeners: dict[str, Listener] = {
-            topics.instance(): self._on_own_topic,
-            topics.of_all_controllers("instance"): self._on_announcement,
-            topics.ping(): self._on_ping,
-            topics.of_all_controllers("pong"): self._on_pong,
-        }
+        self.listeners: dict[str, Listener] = {topics.ping(): self._on_ping}
+        if not leased:
+            self.listeners[topics.instance()] = self._on_own_topic
+            self.listeners[topics.of_all_controllers("instance")] = self._on_announcement
+            self.listeners[topics.of_all_controllers("pong")] = self._on_pong
         outbox.retain(topics.instance(), me.model_dump_json())
 
     @property

@@ -63,6 +63,8 @@ WRITTEN = {
     BED_2.command("bed-2"): ("operate",),
     BED_2.set("bed-2", "vacuum"): ("operate",),
     BED_2.device_set("bed-2", "pump", "vacuum"): ("operate",),
+    BED_1.ping(): ("operate", TABLET),
+    BED_2.ping(): ("operate",),
     "homeassistant/status": ("operate",),
     BED_1.state("bed-1"): (),
     BED_1.event("bed-1"): (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.mqtt.topics import Topics
 from tests.helpers.controlled import COMFORT_MMHG, CONFIG, ROUTINES, witness, write_routine
 from tests.helpers.mqtt_listener import ear
 from tests.helpers.nats_server import NatsServer, nats_server
@@ -18,6 +20,7 @@ from tests.helpers.service_process import DEVICES, ask, program, wait
 
 pytestmark = pytest.mark.system
 
+UNIT = Topics("letdown", "home")
 FLEET = 'fleet: {{servers: ["{address}"], ttl_seconds: {ttl_seconds}{more}}}\n'
 
 
@@ -45,6 +48,9 @@ async def test_a_node_serves_pumps_and_ends_in_order_on_sigterm(tmp_path: Path) 
             await node.logged("serving home")
             for device in DEVICES:
                 await node.logged(f"{device} is connected")
+            await other.client.publish(UNIT.ping(), "anybody")
+            await wait(lambda: bool(other.payloads(UNIT.pong())))
+            assert other.values(UNIT.pong())[0]["stations"] == ["home"]
             reply = await ask(other, "start", routine="express", side="both", no_symptoms=True)
             assert reply["outcome"] == "accepted", reply
             assert reply["epoch"] > 0
@@ -57,6 +63,8 @@ async def test_a_node_serves_pumps_and_ends_in_order_on_sigterm(tmp_path: Path) 
         (finished,) = [each for each in other.values("letdown/home/event") if each["type"] == "session_finished"]
         assert finished["data"]["reason"] == "shut_down"
         assert other.payloads("letdown/controller/node-a/status")[-1] == "offline"
+        assert json.loads(other.payloads(UNIT.instance())[0])["stations"] == ["home"]
+        assert other.payloads(UNIT.instance())[-1] == ""
 
 
 async def test_a_node_that_waits_for_its_cluster_ends_on_sigterm(tmp_path: Path) -> None:

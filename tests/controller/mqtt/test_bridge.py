@@ -12,6 +12,7 @@ import pytest
 from controller.contract.events import Telemetry
 from controller.mqtt.bridge import Bridge
 from controller.mqtt.embedded_broker import embedded_broker
+from controller.mqtt.instance import this_process
 from controller.mqtt.message_examples import ABOUT, COMFORT, RECENT_SESSIONS
 from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
 from tests.helpers.mqtt_listener import (
@@ -24,6 +25,7 @@ from tests.helpers.mqtt_listener import (
     ear,
     event,
     guide,
+    noted_subscriptions,
     running,
     snapshot,
     task_of,
@@ -268,6 +270,19 @@ async def test_a_controller_that_may_not_hear_commands_does_not_say_it_is_online
     server.close()
     assert "does not let us subscribe to letdown/home/command; allow it" in str(bridge.problem)
     assert 3 not in heard  # PUBLISH
+
+
+async def test_one_with_a_lease_answers_and_looks_for_no_other(
+    broker: BrokerUrl, other: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = this_process(TOPICS.node, [STATION])
+    asked = noted_subscriptions(monkeypatch)
+    async with running(bridge_to(broker, me=me, leased=True)):
+        await other.until(TOPICS.instance(), me.model_dump_json())
+        await other.client.publish(TOPICS.ping(), "anybody")
+        await other.until(TOPICS.pong(), me.model_dump_json())
+        assert [topic for topic in asked if "controller/+" in topic or topic == TOPICS.instance()] == []
+    await other.until(TOPICS.instance(), "")
 
 
 async def test_a_bridge_without_broker_is_a_mistake() -> None:
