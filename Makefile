@@ -23,10 +23,8 @@ NO_UNIT := --ignore=tests/system --ignore=tests/bluez --ignore=tests/matrix/test
 
 test-system: $(VENV)/.dev ## the tests that take long or need system programs, which it installs (Debian, Ubuntu)
 	tests/system/install
-	# The tests of whole programs wait more than they compute: three at once. What fails first keeps nothing from running.
-	$(IN_ORDER) -n 2 tests --ignore=tests/system -m "system or $(MADE_UP)"; first=$$?; \
-	$(IN_ORDER) -n 3 tests/system -m "system or $(MADE_UP)" && exit $$first
-IN_ORDER = $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder --hypothesis-profile=thorough # else the longest files are last
+	# --no-loadscope-reorder: the longest files are not last
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests -m "system or $(MADE_UP)" --hypothesis-profile=thorough
 MADE_UP := hypothesis and not matrix and not bluez and not fleet and not package# the tests of made-up examples: with all
 
 test-bluez: $(VENV)/.dev ## the tests on the real Linux Bluetooth, in a virtual machine; installs what is missing (Debian)

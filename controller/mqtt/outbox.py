@@ -197,7 +197,8 @@ class Outbox:
     def _device(self, item: DeviceView) -> None:
         key = (item.link, item.available, item.link_problem, item.reading.run_state, item.reading.fault)
         topic = self._topics.device_state(item.station, item.device)
-        self._retain(Publication(topic, item, retain=True, key=key))
+        # That it stopped is published even if it is gone right after; but not later on, what happened without a broker.
+        self._retain(Publication(topic, item, retain=True, key=key, each_key=self._connected))
         self.retain(
             self._topics.device_availability(item.station, item.device), "online" if item.available else "offline"
         )

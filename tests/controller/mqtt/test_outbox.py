@@ -13,6 +13,7 @@ from controller.contract.commands import Reply
 from controller.contract.events import Event, SessionState
 from controller.mqtt.backlog import Backlog
 from controller.mqtt.outbox import Outbox, Publication
+from devices.roles import RunState
 from tests.helpers.mqtt_listener import STATION, TOPICS, device, event, guide, snapshot, telemetry
 
 STATE = TOPICS.state(STATION)
@@ -165,6 +166,20 @@ def test_the_same_thing_is_said_once(outbox: Outbox, time: Time) -> None:
         take_all(outbox)
         time.now += 1
     assert outbox.published == 2  # state and availability
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_each_change_of_a_device_is_published_while_there_is_a_broker(outbox: Outbox, connected: bool) -> None:
+    if not connected:
+        outbox.on_disconnected()
+    outbox.watch(device(run_state=RunState.RUNNING, vacuum_mmhg=40))
+    outbox.watch(device(run_state=RunState.RUNNING, vacuum_mmhg=41))
+    outbox.watch(device(run_state=RunState.STOPPED))
+    outbox.watch(device(available=False))
+    sent = [json.loads(each.payload) for each in take_all(outbox) if each.topic.endswith("device/pump/state")]
+    shown = [(each["available"], each["reading"]["run_state"], each["reading"]["vacuum_mmhg"]) for each in sent]
+    expected = [(True, "running", 41), (True, "stopped", None), (False, "unknown", None)]
+    assert shown == (expected if connected else expected[-1:])
 
 
 def test_availability_is_told_when_it_changes(outbox: Outbox, time: Time) -> None:
