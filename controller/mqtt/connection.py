@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import aiomqtt
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.contract.commands import ALWAYS, parse_command
@@ -265,4 +266,7 @@ def explain(
 
 
 def _code(error: aiomqtt.MqttCodeError) -> int | None:
+    """Return the broker's code; `None` for an error of paho itself, whose numbers mean something else."""
+    if isinstance(error.rc, MQTTErrorCode):
+        return None
     return error.rc.value if isinstance(error.rc, ReasonCode) else error.rc

@@ -7,8 +7,9 @@ import ssl
 
 import aiomqtt
 import pytest
+from paho.mqtt.enums import MQTTErrorCode
 
-from controller.mqtt.connection import explain, may_need_mqtt_3
+from controller.mqtt.connection import explain, is_refused_login, may_need_mqtt_3
 from controller.mqtt.mqtt_settings import BrokerUrl
 
 BROKER = BrokerUrl(host="broker.lan", port=8883, tls=True)
@@ -43,6 +44,24 @@ def test_it_is_said_in_one_sentence_what_is_wrong(error: Exception, said: str) -
     assert found.remedy
     assert "mqtts://broker.lan:8883" in words
     assert "\n" not in words
+
+
+@pytest.mark.parametrize("code", [1, 3, 4, 5])  # as numbers, these mean something else in a broker's answer
+@pytest.mark.parametrize("lasted_seconds", [0.0, 1.0])
+def test_an_error_of_the_client_library_is_no_answer_of_the_broker(code: int, lasted_seconds: float) -> None:
+    error = aiomqtt.MqttCodeError(MQTTErrorCode(code), "Could not publish message")
+    found = explain(BROKER, error, lasted_seconds=lasted_seconds)
+    assert ("was lost" if lasted_seconds else "cannot be used") in found.problem
+    assert not is_refused_login(error)
+    assert not may_need_mqtt_3(error)
+
+
+async def test_publishing_on_a_lost_connection_is_such_an_error(broker: BrokerUrl) -> None:
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        client._client._sock_close()
+        with pytest.raises(aiomqtt.MqttCodeError) as caught:
+            await client.publish("a", "b", qos=1)
+    assert "was lost" in explain(broker, caught.value, lasted_seconds=1.0).problem
 
 
 @pytest.mark.parametrize(
