@@ -15,7 +15,12 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from controller.cluster.cluster_connection import connected
 from controller.cluster.cluster_settings import ClusterSettings
+from controller.mqtt.bridge import Bridge
+from controller.mqtt.instance import this_process
+from controller.mqtt.mqtt_settings import BrokerUrl, MqttSettings
+from controller.mqtt.station_client import FRESH_SECONDS, NoContact, StationClient
 from controller.mqtt.topics import Topics
+from tests.helpers.patience import until
 from tests.helpers.shipped_cluster import HOST, ShippedCluster, password, shipped_cluster, three_nodes
 
 pytestmark = pytest.mark.system
@@ -130,6 +135,30 @@ async def test_a_last_will_reaches_no_topic_that_its_owner_may_not_write(cluster
                 seen.add((await heard.next_msg(1)).subject)
     assert seen == ({allowed.replace("/", ".")} if user in WRITTEN[allowed] else set())
     await _is_unharmed(cluster)
+
+
+async def test_who_operates_has_contact_with_a_station_at_rest(cluster: ShippedCluster) -> None:
+    """As `letdown watch` has it: a station without devices publishes nothing by itself, but it answers pings."""
+    contacts: list[NoContact | None] = []
+    bridge = Bridge(
+        _settings(cluster, "controller"), BED_1, {}, me=this_process("bed-1", ["bed-1"]), leased=True, mqtt_5=False
+    )
+    watching = StationClient(_settings(cluster, "operate"), "bed-1", lambda *_: None, contacts.append)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watching.run())]
+        await until(lambda: "controller" in contacts)  # it is connected, and there is no controller
+        tasks.append(group.create_task(bridge.run()))
+        await until(lambda: watching.in_contact)
+        await asyncio.sleep(2 * FRESH_SECONDS)
+        lost = contacts[contacts.index(None) + 1 :]
+        for task in tasks:
+            task.cancel()
+    assert lost == []
+
+
+def _settings(cluster: ShippedCluster, user: str) -> MqttSettings:
+    broker = BrokerUrl.parse(f"mqtt://{user}:{password(user)}@{HOST}:{cluster.mqtt_port}")
+    return MqttSettings(brokers=(broker,), node="bed-1")
 
 
 async def test_who_takes_the_name_of_another_client_ends_its_connection(cluster: ShippedCluster) -> None:

@@ -1,6 +1,6 @@
 """Random commands, faults and times over whole sessions; every invariant is checked after each step.
 
-`make test` takes a few dozen steps, the same each time. The long way (`make test-system`) takes 300 on each machine,
+`make test` takes a few dozen steps, the same each time. The long way (`make test-system`) takes 600 on each machine,
 or as many as LETDOWN_TEST_STEPS says, of which LETDOWN_TEST_SEED chooses the order:
 
     LETDOWN_TEST_STEPS=20000 LETDOWN_TEST_SEED=7 pytest -q -m system tests/controller/safety/test_random_sessions.py
@@ -56,4 +56,4 @@ def test_every_invariant_holds_in_some_random_sessions(machine: type[RandomSessi
 @pytest.mark.system
 @pytest.mark.parametrize("machine", [RandomControls, RandomCrashes])
 def test_every_invariant_holds_for_an_hour_of_faults(machine: type[RandomSessions]) -> None:
-    run_random(machine, int(os.environ.get("LETDOWN_TEST_STEPS", "300")), long=True)
+    run_random(machine, int(os.environ.get("LETDOWN_TEST_STEPS", "600")), long=True)

@@ -87,6 +87,20 @@ async def test_when_it_ends_no_device_is_available_whatever_is_still_reported() 
             assert last.reading == type(last.reading)(), name
 
 
+async def test_when_it_ends_a_pump_that_did_not_stop_is_not_said_to_have_stopped() -> None:
+    async with running_home(serve=True) as house:
+        await house.reach("express", "milk")
+        house.break_ears("left-pump")
+        views: list[DeviceView] = []
+        house.stream.subscribe(views.append, DeviceView)
+        with house.clock.held():
+            house.running.cancel()
+            await asyncio.wait([house.running])
+        of_pump = [(view.available, view.reading.run_state) for view in views if view.device == "left-pump"]
+        assert RunState.STOPPED not in {run_state for _, run_state in of_pump}
+        assert of_pump[-1] == (False, RunState.UNKNOWN)
+
+
 async def test_the_signal_is_known_while_it_is_connected_and_the_last_report_also_later() -> None:
     async with running_home() as house:
         await house.elapse(2)

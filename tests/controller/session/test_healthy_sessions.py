@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.healthy_sessions import Plan, run_session, sampled
 
-COUNT = int(os.environ.get("LETDOWN_TEST_SESSIONS", "10"))
+COUNT = int(os.environ.get("LETDOWN_TEST_SESSIONS", "16"))
 SEED = int(os.environ.get("LETDOWN_TEST_SEED", "1"))
 
 

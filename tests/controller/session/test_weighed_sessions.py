@@ -12,7 +12,7 @@ from tests.helpers.weighed_home import AT_REST_SECONDS, PUMP, SCALE, TARED, weig
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(20))
 async def test_classic_with_bumps_and_lifts_weighs_the_milk_and_notices_the_let_down(seed: int) -> None:
     async with weighed_home(seed) as house:
         snapshot = await house.run("classic", house.watch_breast, partial(house.disturb, seed))

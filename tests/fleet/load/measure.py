@@ -102,11 +102,9 @@ async def measure(
         began = time.monotonic()
         for number, group in enumerate(wards, 1):  # one after another: what is not connected yet, advertises
             await made.start(group, lambda: parents.online)
-            there = pumps * sum(len(each.layout.stations) for each in wards[:number])
-            with contextlib.suppress(TimeoutError):  # a machine that is too small for all: `linked_pumps` says it
-                await until(lambda: len(made.linked()) == there, _GROUP_SECONDS, "all are connected")  # noqa: B023
-        with contextlib.suppress(TimeoutError):
-            await until(lambda: len(made.linked()) == pumps * stations, _ALL_SECONDS, "all are connected at once")
+            there = sum(len(each.layout.stations) for each in wards[:number])
+            await _linked(made, pumps * there, _GROUP_SECONDS)
+        await _linked(made, pumps * stations, _ALL_SECONDS)
         found["connected_after_seconds"] = round(time.monotonic() - began, 1)
         await step("connected", 0)
         for count in steps:
@@ -117,6 +115,12 @@ async def measure(
         found["stops"] = _latencies(await _stops(made, parents, client, stops))
         found["database"] = await _sessions(made, parents)
     return found
+
+
+async def _linked(made: Ward, pumps: int, seconds: float) -> None:
+    """Wait until so many pumps are connected at once, or until the time is over: `linked_pumps` says how many are."""
+    with contextlib.suppress(TimeoutError):  # the machine is too small for all
+        await until(lambda: len(made.linked()) == pumps, seconds, "all are connected")
 
 
 @contextlib.asynccontextmanager
